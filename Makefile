@@ -1,0 +1,39 @@
+# Set-up happens by itself: every target first makes .venv with the pinned versions.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install benchmark test check format constraints
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: $(READY) ## Make .venv with the pinned versions
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[deep,dev]'
+	@touch $@
+
+benchmark: $(READY) ## Run the whole benchmark on the embedded phantoms; report in runs/
+	$(BIN)/python run_benchmark.py
+
+test: $(READY) ## Run all tests
+	$(BIN)/python -m pytest
+
+check: $(READY) ## Lint, check formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: ## Pin the newest versions that pyproject.toml admits (needs uv)
+	uv pip compile --universal --python-version 3.11 --all-extras --upgrade --quiet \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	  pyproject.toml --output-file constraints.txt
