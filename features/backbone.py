@@ -1,0 +1,374 @@
+"""timm networks: found by name, with weights from a file, the hub's cache or a download."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+PROBE_SECONDS = 3.0
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+REMEDY = "Give a file with --weights FILE (timm's parameter names), or run once with a network."
+
+
+class MissingExtra(ImportError):  # noqa: N818 - it names what is missing
+    """A package of the ``deep`` extra can't be imported; the message names the command."""
+
+
+class WeightsError(ValueError):
+    """A file of weights is missing, unreadable or of another network; the message says which."""
+
+
+class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state of the world, no fault
+    """Pretrained weights can't be had here.
+
+    Attributes
+    ----------
+    reason, remedy : str
+        One sentence each.
+    """
+
+    def __init__(self, reason: str, remedy: str = REMEDY) -> None:
+        super().__init__(reason, remedy)
+        self.reason, self.remedy = reason, remedy
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network and what it expects of its input.
+
+    Attributes
+    ----------
+    name : str
+        timm's name.
+    model : torch.nn.Module
+        On the CPU, float32, in evaluation mode.
+    mean, std : tuple of 3 float
+        Of the network's own input normalisation, for values in [0, 1].
+    weights_source : str
+        Where the weights are from, with the hash of the file.
+    note : str
+        What a reader must know of head or input size; may be empty.
+    input_size : (int, int) or None
+        The only height and width (pixels) the network takes; None if it takes others.
+    multiple : int
+        Height and width must be multiples of this (pixels).
+    """
+
+    name: str
+    model: torch.nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    weights_source: str
+    note: str = ""
+    input_size: tuple[int, int] | None = None
+    multiple: int = 1
+
+    def prepare(self, grey: torch.Tensor) -> torch.Tensor:
+        """Turn grey images into the network's input.
+
+        Parameters
+        ----------
+        grey : Tensor of shape (n, H, W), float32 in [0, 1]
+
+        Returns
+        -------
+        Tensor of shape (n, 3, H', W'), float32, channels last
+            Resized if the network can't take H × W, copied to three channels, normalised.
+        """
+        import torch
+        from torch.nn.functional import interpolate
+
+        size = tuple(grey.shape[1:])
+        wanted = self.input_size or tuple(
+            max(1, round(side / self.multiple)) * self.multiple for side in size
+        )
+        images = grey.unsqueeze(1)
+        if size != wanted:
+            images = interpolate(images, wanted, mode="bilinear", antialias=True)
+        mean = torch.tensor(self.mean, device=grey.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=grey.device).view(1, -1, 1, 1)
+        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def create_backbone(
+    name: str,
+    *,
+    weights: Path | None = None,
+    pretrained: bool = True,
+    seed: int = 0,
+    num_classes: int = 0,
+) -> Backbone:
+    """Build a timm network with a new head.
+
+    Parameters
+    ----------
+    name : str
+        Any of ``timm.list_models()``, with or without a tag (``mobilenetv2_100.ra_in1k``).
+    weights : Path, optional
+        A ``.safetensors`` file or a torch checkpoint (tensors only: no pickled code is run) in
+        timm's parameter names; its classifier head is not used. Without it, the weights come
+        from the hub's local cache, else from a download.
+    pretrained : bool
+        False: random weights, drawn with ``seed``.
+    seed : int
+        Of everything drawn: the head, and the body when not ``pretrained``. Torch's global
+        generator is left as it was.
+    num_classes : int
+        Outputs of the new head; 0 gives the pooled features instead.
+
+    Returns
+    -------
+    Backbone
+
+    Raises
+    ------
+    MissingExtra
+        If torch or timm can't be imported.
+    ValueError
+        If timm knows no such name, or both ``weights`` and ``pretrained=False`` are given.
+    WeightsError
+        If the file is missing, unreadable or of another network.
+    WeightsUnavailable
+        If the weights are not in the cache and no network is found within 3 seconds.
+    """
+    require_deep()
+    import timm
+    import torch
+
+    _check_name(name)
+    if weights is not None and not pretrained:
+        raise ValueError(
+            f"Got weights={str(weights)!r} and pretrained=False, but expected one or the other."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if weights is not None:
+            model = _create(name)
+            source, note = _load_file(model, name, Path(weights))
+        elif pretrained:
+            path, origin = _pretrained_file(name)
+            model, note = _create_from(name, path), ""
+            source = f"{origin} (sha256 {_sha256(path)})"
+        else:
+            model, source, note = _create(name), f"random (seed {seed})", ""
+        model.reset_classifier(num_classes)
+    config = timm.data.resolve_model_data_config(model)
+    fixed, multiple = _input_limits(model)
+    if fixed is not None:
+        note = "; ".join(filter(None, [note, f"images are resized to {fixed[0]} × {fixed[1]}"]))
+    return Backbone(
+        name=name,
+        model=model.eval().to(memory_format=torch.channels_last),
+        mean=tuple(float(value) for value in config["mean"]),
+        std=tuple(float(value) for value in config["std"]),
+        weights_source=source,
+        note=note,
+        input_size=fixed,
+        multiple=multiple,
+    )
+
+
+def require_deep() -> None:
+    """Raise `MissingExtra` unless torch and timm can be imported."""
+    try:
+        for package in ("torch", "timm"):
+            importlib.import_module(package)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise MissingExtra(
+            f"The networks need torch and timm, which can't be imported ({error}). "
+            'Install them with: pip install -c constraints.txt -e ".[deep]"'
+        ) from error
+
+
+def _check_name(name: str) -> None:
+    import timm
+
+    base, _, tag = name.partition(".")
+    if timm.is_model(base) and (not tag or name in timm.list_pretrained()):
+        return
+    known = timm.list_models() + (timm.list_pretrained() if tag else [])
+    close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+    raise ValueError(
+        f"Got backbone={name!r}, but timm {timm.__version__} knows no such network. "
+        f"Close to it: {', '.join(close) or 'none'}. All: python -c "
+        "'import timm; print(*timm.list_models())'"
+    )
+
+
+def _create(name: str, **options: Any) -> torch.nn.Module:
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    if config is not None and config.fixed_input_size:
+        try:
+            return timm.create_model(name, dynamic_img_size=True, **options)
+        except TypeError:  # this family takes one size only: Backbone.prepare resizes
+            pass
+    return timm.create_model(name, **options)
+
+
+def _create_from(name: str, path: Path) -> torch.nn.Module:
+    overlay = {"file": str(path), "custom_load": False}
+    try:
+        return _create(name, pretrained=True, pretrained_cfg_overlay=overlay)
+    except Exception as error:
+        raise WeightsUnavailable(
+            f"The cached weights of {name} in {path} can't be loaded ({error}).",
+            "Delete that file and run again with a network, or give --weights FILE.",
+        ) from error
+
+
+def _input_limits(model: torch.nn.Module) -> tuple[tuple[int, int] | None, int]:
+    config = model.pretrained_cfg
+    if not config.get("fixed_input_size"):
+        return None, 1
+    if not getattr(model, "dynamic_img_size", False):
+        return tuple(config["input_size"][1:]), 1
+    return None, max(model.patch_embed.patch_size)
+
+
+def _load_file(model: torch.nn.Module, name: str, path: Path) -> tuple[str, str]:
+    state = _read_state(path)
+    heads = model.pretrained_cfg.get("classifier") or ()
+    heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
+    body = {key: value for key, value in state.items() if not key.startswith(heads)}
+    own = {key: value for key, value in model.state_dict().items() if not key.startswith(heads)}
+    misfits = _misfits(body, own)
+    if misfits:
+        raise WeightsError(
+            f"{path}: expected the weights of {name} in timm's parameter names, got tensors "
+            f"that don't fit: {', '.join(misfits)}. Name the file's own network with --backbone, "
+            "or give a file of this one."
+        )
+    model.load_state_dict(body, strict=False)
+    sizes = [len(state[key]) for key in state if key.startswith(heads) and key.endswith("bias")]
+    note = f"the file's head of {sizes[0]} classes is not used" if sizes else ""
+    return f"file {path.name} (sha256 {_sha256(path)})", note
+
+
+def _misfits(found: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> list[str]:
+    counted = "num_batches_tracked"  # of batch norm; of no use here, and old files lack it
+    common = [key for key in own if key in found]
+    kinds = {
+        "missing": [key for key in own if key not in found and not key.endswith(counted)],
+        "unknown": [key for key in found if key not in own],
+        "of another shape": [
+            f"{key} {tuple(found[key].shape)} instead of {tuple(own[key].shape)}"
+            for key in common
+            if found[key].shape != own[key].shape
+        ],
+        "of whole numbers": [
+            key
+            for key in common
+            if own[key].is_floating_point() and not found[key].is_floating_point()
+        ],
+        "with NaN or infinity": [key for key in common if not found[key].isfinite().all()],
+    }
+    return [f"{len(keys)} {kind} (first: {keys[0]})" for kind, keys in kinds.items() if keys]
+
+
+def _read_state(path: Path) -> dict[str, torch.Tensor]:
+    import torch
+    from timm.models import load_state_dict
+
+    if not path.is_file():
+        raise WeightsError(f"{path}: expected a file of weights, but there is no such file.")
+    try:
+        state = load_state_dict(str(path), weights_only=True)
+        if not state or not all(torch.is_tensor(value) for value in state.values()):
+            raise TypeError("no table of named tensors inside")
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{path}: expected a .safetensors file or a torch checkpoint that holds tensors "
+            f"alone, but it can't be read as one: {first}"
+        ) from error
+    return state
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _pretrained_file(name: str) -> tuple[Path, str]:
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    if config is not None and config.hf_hub_id:
+        return _hub_file(config.hf_hub_id), f"timm hub {config.hf_hub_id}"
+    if config is not None and config.url:
+        return _url_file(config.url), f"timm {config.url}"
+    raise WeightsUnavailable(
+        f"timm publishes no pretrained weights of {name}.",
+        "Give a file with --weights FILE, or choose one of timm.list_pretrained().",
+    )
+
+
+def _hub_file(hub_id: str) -> Path:
+    from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+    repo, _, revision = hub_id.partition("@")
+    which = {"revision": revision or None}
+    for filename in HUB_FILES:
+        cached = try_to_load_from_cache(repo, filename, **which)
+        if isinstance(cached, str):
+            return Path(cached)
+    _refuse_without_network(hf_hub_url(repo, HUB_FILES[0], **which), repo)
+    reasons = []
+    for filename in HUB_FILES:
+        try:
+            return Path(hf_hub_download(repo, filename, **which))
+        except Exception as error:  # the hub's client raises its own, httpx's and the system's
+            reasons.append(f"{filename}: {error}")
+    raise WeightsUnavailable(f"The download of {repo} failed ({'; '.join(reasons)}).")
+
+
+def _url_file(url: str) -> Path:
+    import torch
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.is_file():
+        return path
+    _refuse_without_network(url, path.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path))
+    except Exception as error:
+        raise WeightsUnavailable(f"The download of {url} failed ({error}).") from error
+    return path
+
+
+def _refuse_without_network(url: str, name: str) -> None:
+    # Name resolution knows no time limit, so the limit is kept by a thread that is left behind.
+    from huggingface_hub.utils import get_session
+
+    outcome = [f"no answer within {PROBE_SECONDS:g} s"]
+
+    def ask() -> None:
+        try:
+            status = get_session().head(url, timeout=PROBE_SECONDS).status_code
+            outcome[0] = f"status {status}" if status in (403, 407) or status >= 500 else ""
+        except Exception as error:
+            outcome[0] = str(error) or type(error).__name__
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    if outcome[0]:
+        host = "/".join(url.split("/")[:3])
+        raise WeightsUnavailable(
+            f"The weights of {name} are not in the local cache and {host} can't be reached "
+            f"({outcome[0]})."
+        )

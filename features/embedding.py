@@ -1,0 +1,138 @@
+"""Pooled penultimate features of a frozen CNN (timm): ImageNet weights, nothing fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import parallel_config
+from numpy.typing import NDArray
+
+from features.backbone import Backbone, create_backbone
+from features.base import GreyImages, ImageDescriptor, Matrix
+
+
+class FrozenEmbedding(ImageDescriptor):
+    """Describe an image by what a network sees in it just before its classifier.
+
+    Grey is copied to three channels and normalised as the network was trained. Columns are named
+    ``embedding/<backbone>/0413``, and ``embedding_random/<backbone>/0413`` for random weights.
+
+    Parameters
+    ----------
+    backbone : str
+        timm's name of the network.
+    weights : Path, optional
+        File of its weights; without it they come from the hub's cache or a download.
+    pretrained : bool
+        False: random weights, the control that shows what pretraining adds.
+    seed : int
+        Of the random weights.
+    batch_size : int
+        Images a forward pass. With 1 a row is the same to the last bit whatever the other images
+        and the number of threads; a larger one moves it by about 1e-5, and is no faster on a CPU.
+    n_jobs : int, optional
+        Images described at once, each on one thread; None: as many as torch has threads.
+
+    Attributes
+    ----------
+    weights_source_ : str
+        Where the weights came from, with their hash; after ``fit``.
+    input_note_ : str
+        What the network did to the size of the images, or to its head; may be empty.
+
+    Notes
+    -----
+    Runs on the CPU in float32. The network is built at first use and never pickled.
+
+    References
+    ----------
+    Sharif Razavian A, Azizpour H, Sullivan J, Carlsson S. CNN features off-the-shelf: an
+    astounding baseline for recognition. CVPR Workshops 2014. doi:10.1109/CVPRW.2014.131
+    """
+
+    family = "embedding"
+
+    def __init__(
+        self,
+        backbone: str = "mobilenetv2_100",
+        weights: Path | None = None,
+        pretrained: bool = True,
+        seed: int = 0,
+        batch_size: int = 1,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.pretrained = pretrained
+        self.seed = seed
+        self.batch_size = batch_size
+        self.n_jobs = n_jobs
+
+    def fit(self, X: GreyImages, y: object = None) -> FrozenEmbedding:
+        """Note the image size and load the network.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not a stack of uint8 grey images, or timm knows no such network.
+        MissingExtra, WeightsError, WeightsUnavailable
+            As :func:`features.backbone.create_backbone`.
+        """
+        super().fit(X)
+        network = self._network()
+        self.weights_source_, self.input_note_ = network.weights_source, network.note
+        return self
+
+    def transform(self, X: GreyImages) -> Matrix:
+        """Describe every image, several at once on threads; see the base class."""
+        self._network()
+        with (
+            _one_thread_an_operation() as threads,
+            parallel_config(backend="threading", n_jobs=threads),
+        ):
+            return super().transform(X)
+
+    def describe_batch(self, images: GreyImages) -> NDArray[np.float32]:
+        """Describe a batch: ``(n, H, W)`` uint8 to ``(n, d)`` float32, in one forward pass."""
+        import torch
+
+        network = self._network()
+        with torch.inference_mode():
+            grey = torch.from_numpy(images.copy()).float() / 255
+            return network.model(network.prepare(grey)).float().numpy()
+
+    def feature_names(self, height: int, width: int) -> list[str]:
+        """Names of the ``d`` columns; ``d`` is asked of the network."""
+        prefix = "embedding" if self.pretrained else "embedding_random"
+        columns = self.describe_batch(np.zeros((1, height, width), dtype=np.uint8)).shape[1]
+        return [f"{prefix}/{self.backbone}/{column:04d}" for column in range(columns)]
+
+    def _network(self) -> Backbone:
+        wanted = (self.backbone, self.weights, self.pretrained, self.seed)
+        if getattr(self, "_built_for", None) != wanted:
+            self._built = create_backbone(
+                self.backbone, weights=self.weights, pretrained=self.pretrained, seed=self.seed
+            )
+            self._built_for = wanted
+        return self._built
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {key: state[key] for key in state if key not in ("_built", "_built_for")}
+
+
+@contextmanager
+def _one_thread_an_operation() -> Iterator[int]:
+    """Split no operation over threads, for sums in one order; yield how many there were."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,83 @@
+"""Pure functions between reading and describing: resize, central crop, contrast."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+GreyImages = NDArray[np.uint8]
+
+
+def resize(image: GreyImages, size: int) -> GreyImages:
+    """Resize to a square; the aspect ratio is not kept.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    size : int
+        Side of the result in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size, size), uint8
+        Area averages when shrinking, cubic interpolation when enlarging, the image itself when
+        it has that size already.
+    """
+    if image.shape == (size, size):
+        return image
+    shrinks = min(image.shape) >= size
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
+
+
+def central_crop(images: GreyImages, size: int) -> GreyImages:
+    """Cut the central square out of every image.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, H, W), uint8
+    size : int
+        Side of the square in pixels, at most H and W.
+
+    Returns
+    -------
+    ndarray of shape (n, size, size), uint8
+
+    Examples
+    --------
+    >>> central_crop(np.arange(16, dtype=np.uint8).reshape(1, 4, 4), 2).tolist()
+    [[[5, 6], [9, 10]]]
+    """
+    top, left = ((side - size) // 2 for side in images.shape[1:])
+    return np.ascontiguousarray(images[:, top : top + size, left : left + size])
+
+
+def stretch_contrast(images: GreyImages, low: float = 1.0, high: float = 99.0) -> GreyImages:
+    """Map each image's ``low``-th to ``high``-th percentile linearly to 0…255.
+
+    Takes out exposure and tube voltage, which differ between films and tell nothing of the lung.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, H, W), uint8
+    low, high : float
+        Percentiles of the image's own grey values.
+
+    Returns
+    -------
+    ndarray of shape (n, H, W), uint8
+        Values beyond the percentiles are clipped; a constant image becomes 0.
+
+    Examples
+    --------
+    >>> stretch_contrast(np.array([[[50, 60], [70, 100]]], np.uint8), 0, 100).tolist()
+    [[[0, 51], [102, 255]]]
+    """
+    result = np.empty_like(images)
+    for image, out in zip(images, result, strict=True):
+        bottom, top = np.percentile(image, [low, high])
+        scale = 255.0 / max(top - bottom, 1e-12) if top > bottom else 0.0
+        table = np.clip((np.arange(256) - bottom) * scale, 0, 255).round().astype(np.uint8)
+        out[:] = table[image]
+    return result

@@ -1,0 +1,85 @@
+"""Every entry of FEATURES keeps the descriptors' contract."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from features import DEFAULT_FEATURE_SETS, FEATURE_SETS, FEATURES, ImageDescriptor
+from tests.helpers import textured
+
+FAMILIES = list(FEATURES)
+NAME = re.compile(r"[a-z_]+(/[A-Za-z0-9_.-]+)+")
+
+
+def make(family: str) -> ImageDescriptor:
+    if not family.startswith("embedding"):
+        return FEATURES[family]()
+    pytest.importorskip("torch")
+    return FEATURES["embedding_random"](backbone="mobilenetv2_050")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_shape_dtype_and_names(family: str) -> None:
+    images, _ = textured(3)
+    descriptor = make(family)
+    matrix = descriptor.fit_transform(images)
+    names = descriptor.get_feature_names_out()
+    assert matrix.dtype == np.float32
+    assert matrix.shape == (3, len(names))
+    assert len(set(names)) == len(names)
+    assert all(NAME.fullmatch(name) for name in names)
+    assert np.isfinite(matrix).all()
+    assert (matrix.std(axis=0) > 0).any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_row_depends_on_its_image_alone(family: str) -> None:
+    """So describing before splitting leaks nothing, and file order changes nothing."""
+    images, _ = textured(5)
+    descriptor = make(family)
+    whole = descriptor.fit_transform(images)
+    reversed_order = descriptor.transform(images[::-1].copy())[::-1]
+    alone = descriptor.transform(images[2:3])
+    tolerance = 1e-4 if family.startswith("embedding") else 0.0
+    scale = np.abs(whole).max()
+    np.testing.assert_allclose(reversed_order, whole, rtol=tolerance, atol=tolerance * scale)
+    np.testing.assert_allclose(alone[0], whole[2], rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if not f.startswith("embedding")])
+def test_number_of_processes_changes_nothing(family: str) -> None:
+    images, _ = textured(4)
+    one, two = clone(make(family)), clone(make(family)).set_params(n_jobs=2)
+    one.batch_size = two.batch_size = 2
+    np.testing.assert_array_equal(one.fit_transform(images), two.fit_transform(images))
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_constant_images_have_finite_features(family: str, value: int) -> None:
+    images = np.full((2, 64, 80), value, dtype=np.uint8)
+    assert np.isfinite(make(family).fit_transform(images)).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((64, 64), np.uint8),
+        np.zeros((2, 64, 64), np.float32),
+        np.zeros((0, 64, 64), np.uint8),
+        np.zeros((1, 8, 8), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(family: str, images: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        make(family).fit_transform(images)
+
+
+def test_feature_sets_name_families() -> None:
+    assert set(DEFAULT_FEATURE_SETS) <= set(FEATURE_SETS)
+    assert {family for families in FEATURE_SETS.values() for family in families} == set(FEATURES)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+
+from features.preprocess import central_crop, resize, stretch_contrast
+
+
+def test_shrinking_averages_areas() -> None:
+    image = np.array([[0, 100, 10, 30], [100, 200, 10, 30]] * 2, np.uint8)
+    np.testing.assert_array_equal(resize(image, 2), [[100, 20], [100, 20]])
+
+
+def test_enlarging_keeps_a_constant_and_the_size_asked() -> None:
+    assert (resize(np.full((28, 28), 77, np.uint8), 224) == 77).all()
+    assert resize(np.zeros((28, 60), np.uint8), 224).shape == (224, 224)
+
+
+def test_crop_is_central() -> None:
+    image = np.arange(36, dtype=np.uint8).reshape(1, 6, 6)
+    np.testing.assert_array_equal(central_crop(image, 2)[0], [[14, 15], [20, 21]])
+
+
+def test_contrast_takes_out_exposure() -> None:
+    image = np.random.default_rng(0).integers(40, 80, (1, 64, 64), dtype=np.uint8)
+    brighter = image * 2 + 60
+    np.testing.assert_array_equal(stretch_contrast(image), stretch_contrast(brighter))
+    stretched = stretch_contrast(image)
+    assert stretched.min() == 0
+    assert stretched.max() == 255
+
+
+def test_constant_images_become_black() -> None:
+    assert (stretch_contrast(np.full((2, 16, 16), 99, np.uint8)) == 0).all()
