@@ -1,0 +1,132 @@
+"""Answers to class imbalance: resampling of training rows, class weights, or none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+RESAMPLERS: dict[str, str] = {
+    "smote": "SMOTE: new minority rows between neighbours (Chawla 2002, doi:10.1613/jair.953)",
+    "borderline": "SMOTE near the class border (Han 2005, doi:10.1007/11538059_91)",
+    "svmsmote": "SMOTE near support vectors (Nguyen 2011, doi:10.1504/IJKESDP.2011.039875)",
+    "adasyn": "more new rows where the minority is hard (He 2008, doi:10.1109/IJCNN.2008.4633969)",
+}
+BALANCES: dict[str, str] = {
+    **RESAMPLERS,
+    "class_weight": "errors weighted inversely to class frequency",
+    "none": "the data as they are",
+}
+NEIGHBOURS = 5
+
+
+def class_weight(balance: str) -> str | None:
+    """Return the ``class_weight`` argument of a classifier for a balancing method."""
+    return "balanced" if balance == "class_weight" else None
+
+
+class Balancer(BaseEstimator):
+    """Resample training rows so that both classes are equally many.
+
+    A step of an imbalanced-learn pipeline: acts in ``fit`` only, never on rows to be predicted.
+    Where the minority is too small for five neighbours, as many as it has are used.
+
+    Parameters
+    ----------
+    method : str
+        A key of ``BALANCES``; ``class_weight`` and ``none`` leave the rows alone.
+    seed : int
+
+    Attributes
+    ----------
+    counts_before_, counts_after_ : dict
+        Rows of each label before and after.
+    k_neighbors_ : int or None
+        Neighbours used; None if nothing was resampled.
+    """
+
+    def __init__(self, method: str = "smote", seed: int = 0) -> None:
+        self.method = method
+        self.seed = seed
+
+    def fit_resample(
+        self, X: NDArray[np.floating], y: NDArray[np.integer]
+    ) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+        """Resample.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+        y : ndarray of shape (n,), labels
+
+        Returns
+        -------
+        X, y : ndarrays of shapes (m, d) and (m,)
+            The rows given, then the synthetic ones.
+
+        Raises
+        ------
+        ValueError
+            If the minority has a single row, or the method can make no row from these data.
+        """
+        self.counts_before_ = _counts(y)
+        self.counts_after_ = self.counts_before_
+        self.k_neighbors_: int | None = None
+        if self.method not in RESAMPLERS or len(set(self.counts_before_.values())) == 1:
+            return X, y
+        fewest = min(self.counts_before_.values())
+        if fewest < 2 or len(self.counts_before_) < 2:
+            raise ValueError(
+                f"Got training rows by label {self.counts_before_}, but {self.method} needs two "
+                "labels with at least 2 rows each. Use more images, or --balance class_weight."
+            )
+        self.k_neighbors_ = min(NEIGHBOURS, fewest - 1)
+        try:
+            X, y = self._sampler(len(y)).fit_resample(X, y)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"{self.method} could make no rows from training rows by label "
+                f"{self.counts_before_}: {error}. Use --balance smote or class_weight."
+            ) from error
+        self.counts_after_ = _counts(y)
+        return X, y
+
+    def _sampler(self, n: int) -> Any:
+        k = self.k_neighbors_
+        near = min(2 * NEIGHBOURS, n - 1)
+        if self.method == "smote":
+            return SMOTE(k_neighbors=k, random_state=self.seed)
+        if self.method == "borderline":
+            return BorderlineSMOTE(k_neighbors=k, m_neighbors=near, random_state=self.seed)
+        if self.method == "svmsmote":
+            return SVMSMOTE(k_neighbors=k, m_neighbors=near, random_state=self.seed)
+        return ADASYN(n_neighbors=k, random_state=self.seed)
+
+
+def _counts(y: NDArray[np.integer]) -> dict[int, int]:
+    labels, counts = np.unique(y, return_counts=True)
+    return {int(label): int(count) for label, count in zip(labels, counts, strict=True)}
+
+
+def resampling_record(pipeline: Any) -> dict[str, Any]:
+    """Say what the ``Balancer`` of a fitted pipeline did.
+
+    Returns
+    -------
+    dict
+        ``method``, ``before`` and ``after`` (rows by label), ``k_neighbors``.
+    """
+    for step in pipeline.named_steps.values():
+        if isinstance(step, Balancer):
+            return {
+                "method": step.method,
+                "before": {str(label): n for label, n in step.counts_before_.items()},
+                "after": {str(label): n for label, n in step.counts_after_.items()},
+                "k_neighbors": step.k_neighbors_,
+            }
+        if hasattr(step, "estimator_"):
+            return resampling_record(step.estimator_)
+    raise ValueError("Got a pipeline without a Balancer, but expected one from models.*.build.")

@@ -1,0 +1,513 @@
+"""A timm network trained end to end on the images, from its ImageNet weights where they exist."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import average_precision_score
+from sklearn.utils.validation import check_is_fitted
+from tqdm import tqdm
+
+from features.backbone import Backbone, WeightsUnavailable, create_backbone, require_deep
+
+if TYPE_CHECKING:
+    import torch
+
+GreyImages = NDArray[np.uint8]
+_Pair = tuple["torch.Tensor", "torch.Tensor"]  # images and labels
+
+FINE_TUNING = {"epochs": 6, "learning_rate": 1e-3}
+FROM_SCRATCH = {"epochs": 16, "learning_rate": 3e-3}
+AUGMENTATION = {"flip": 0.5, "smallest_crop": 0.8, "brightness": 0.1, "contrast": 0.2}
+HYPERPARAMETERS: dict[str, Any] = {
+    "optimiser": "AdamW, one-cycle schedule",
+    "weight_decay": 0.01,
+    "patience": 5,
+    "fine_tuning": FINE_TUNING,
+    "from_scratch": FROM_SCRATCH,
+    "augmentation": AUGMENTATION,
+}
+GRID: dict[str, list[Any]] = {}
+STATISTICS_FROM = 256  # images
+
+
+class CnnClassifier(ClassifierMixin, BaseEstimator):
+    """Classify radiographs with a convolutional network trained end to end.
+
+    Parameters
+    ----------
+    backbone : str
+        timm's name of the network.
+    weights : Path, optional
+        File of its pretrained weights; without it they come from the hub's cache or a download.
+    pretrained : bool
+        False: start from random weights. True, and there are none to be had: the same, and
+        ``initialised_from_`` says why.
+    epochs : int, optional
+        At most; None: see ``HYPERPARAMETERS``.
+    batch_size : int
+    learning_rate : float, optional
+        At the top of the one-cycle schedule; None: see ``HYPERPARAMETERS``.
+    weight_decay : float
+    balance : bool
+        Draw the classes equally often (``WeightedRandomSampler``).
+    patience : int
+        Epochs without a better validation average precision before training stops.
+    seed : int
+        Of everything random. Two fits on the CPU of one machine with as many threads are the same
+        to the last bit.
+    progress : bool
+        Show a bar with the time left, if on a terminal.
+    n_jobs : int, optional
+        Threads; None leaves torch's own setting.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The second is the positive one.
+    history_ : list of dict
+        One an epoch: epoch, train_loss, validation_loss, validation_average_precision,
+        learning_rate, seconds, best (whether its weights were kept).
+    initialised_from_, device_, precision_ : str
+        Source of the first weights; ``cpu`` or ``cuda``; number format of training.
+    epochs_, best_epoch_ : int
+    learning_rate_ : float
+
+    References
+    ----------
+    Loshchilov I, Hutter F. Decoupled weight decay regularization. ICLR 2019. arXiv:1711.05101
+    Smith LN, Topin N. Super-convergence. SPIE 11006, 2019. doi:10.1117/12.2520589
+    """
+
+    def __init__(
+        self,
+        backbone: str = "mobilenetv2_100",
+        weights: Path | None = None,
+        pretrained: bool = True,
+        epochs: int | None = None,
+        batch_size: int = 32,
+        learning_rate: float | None = None,
+        weight_decay: float = HYPERPARAMETERS["weight_decay"],
+        balance: bool = True,
+        patience: int = HYPERPARAMETERS["patience"],
+        seed: int = 0,
+        progress: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.pretrained = pretrained
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.balance = balance
+        self.patience = patience
+        self.seed = seed
+        self.progress = progress
+        self.n_jobs = n_jobs
+
+    def fit(
+        self,
+        X: GreyImages,
+        y: ArrayLike,
+        validation: tuple[GreyImages, ArrayLike] | None = None,
+    ) -> CnnClassifier:
+        """Train, and keep the weights of the epoch that did best on the validation images.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, H, W), uint8
+            Grey images.
+        y : array of shape (n,)
+            Two classes; the larger label is the positive one.
+        validation : (images, labels)
+            Of other patients, for early stopping. Of epochs with the same average precision the
+            one with the lowest loss is kept.
+
+        Returns
+        -------
+        CnnClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If images or labels can't be used, or there are no validation images.
+        FloatingPointError
+            If the loss is not finite.
+        MissingExtra
+            If torch or timm can't be imported.
+        WeightsError
+            If ``weights`` is no file of this network.
+        """
+        require_deep()
+        import torch
+
+        if validation is None:
+            raise ValueError(
+                "Got no validation images, but expected fit(X, y, validation=(images, labels)): "
+                "early stopping needs images of patients that are not trained on."
+            )
+        images, labels = _check(X, y, "training")
+        unseen, unseen_labels = _check(*validation, "validation")
+        self.classes_ = np.unique(labels)
+        if not np.array_equal(self.classes_, np.unique(unseen_labels)):
+            raise ValueError(
+                f"Got validation labels {np.unique(unseen_labels).tolist()}, but expected "
+                f"{self.classes_.tolist()} as in training."
+            )
+        self.device_ = "cuda" if torch.cuda.is_available() else "cpu"
+        self.precision_ = fast_precision(self.device_)
+        with self._torch_settings():
+            network = self._start(images)
+            self._train(network, self._pair(images, labels), self._pair(unseen, unseen_labels))
+        return self
+
+    def predict_proba(self, X: GreyImages) -> NDArray[np.float64]:
+        """Probability of each class, computed in float32.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, H, W), uint8
+
+        Returns
+        -------
+        ndarray of shape (n, 2), float64
+        """
+        check_is_fitted(self, "network_")
+        images = _check_images(X, "given")
+        with self._torch_settings():
+            logits = _logits(self.network_, self._to_device(images))
+        return logits.double().softmax(dim=1).numpy()
+
+    def predict(self, X: GreyImages) -> NDArray[Any]:
+        """Label with the larger probability, of shape (n,)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def record(self) -> dict[str, Any]:
+        """Facts of a fit for the run's record."""
+        check_is_fitted(self, "network_")
+        names = ("initialised_from", "device", "precision", "learning_rate", "epochs", "best_epoch")
+        facts = {name: getattr(self, f"{name}_") for name in names}
+        return {**facts, "batch_size": self.batch_size, "note": self.network_.note}
+
+    def _start(self, images: GreyImages) -> Backbone:
+        options: dict[str, Any] = {"seed": self.seed, "num_classes": 2}
+        try:
+            network = create_backbone(
+                self.backbone, weights=self.weights, pretrained=self.pretrained, **options
+            )
+            self.initialised_from_ = network.weights_source
+        except WeightsUnavailable as error:
+            network = create_backbone(self.backbone, pretrained=False, **options)
+            self.initialised_from_ = f"{network.weights_source}: {error.reason}"
+        network.model.to(self.device_)
+        if self.initialised_from_.startswith("random"):
+            defaults = FROM_SCRATCH
+        else:
+            defaults = FINE_TUNING
+            rows = np.linspace(0, len(images) - 1, min(len(images), STATISTICS_FROM)).astype(int)
+            unfold_batch_norm(network, self._to_device(images[rows]))
+        self.epochs_ = int(self.epochs or defaults["epochs"])
+        self.learning_rate_ = float(self.learning_rate or defaults["learning_rate"])
+        return network
+
+    def _train(self, network: Backbone, seen: _Pair, unseen: _Pair) -> None:
+        import torch
+
+        steps = len(seen[0]) // min(self.batch_size, len(seen[0])) * self.epochs_
+        generator = torch.Generator().manual_seed(self.seed)
+        optimiser = torch.optim.AdamW(
+            network.model.parameters(), lr=self.learning_rate_, weight_decay=self.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, max_lr=self.learning_rate_, total_steps=steps
+        )
+        self.history_: list[dict[str, Any]] = []
+        best, kept = (-1.0, 0.0), {}
+        hidden = None if self.progress else True  # None: hidden unless on a terminal
+        with tqdm(total=steps, desc="cnn", unit="batch", disable=hidden, leave=False) as bar:
+            for epoch in range(1, self.epochs_ + 1):
+                start = time.perf_counter()
+                loss = self._epoch(network, seen, generator, optimiser, schedule, bar)
+                row = {"epoch": epoch, "train_loss": loss, **_validate(network, unseen)}
+                row["learning_rate"] = schedule.get_last_lr()[0]
+                row["seconds"] = round(time.perf_counter() - start, 3)
+                self.history_.append(row)
+                merit = (row["validation_average_precision"], -row["validation_loss"])
+                if merit > best:
+                    best, self.best_epoch_ = merit, epoch
+                    kept = {k: v.clone() for k, v in network.model.state_dict().items()}
+                elif epoch - self.best_epoch_ >= self.patience:
+                    break
+        network.model.load_state_dict(kept)
+        for row in self.history_:
+            row["best"] = row["epoch"] == self.best_epoch_
+        self.network_ = network
+
+    def _epoch(
+        self, network: Backbone, seen: _Pair, generator: torch.Generator,
+        optimiser: Any, schedule: Any, bar: Any,
+    ) -> float:  # fmt: skip
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        grey, target = seen
+        losses = []
+        network.model.train()
+        for rows in draw_batches(target, self.batch_size, self.balance, generator):
+            images = augment(grey[rows.to(grey.device)].float() / 255, generator)
+            with torch.autocast(
+                self.device_, torch.bfloat16, enabled=self.precision_ == "bfloat16"
+            ):
+                logits = network.model(network.prepare(images))
+            loss = cross_entropy(logits.float(), target[rows].to(logits.device))
+            if not loss.isfinite():
+                raise FloatingPointError(
+                    f"The training loss became {loss.item()} in epoch {len(self.history_) + 1}, "
+                    "but expected a finite number. Lower learning_rate (it is "
+                    f"{self.learning_rate_:g}), or check the weights."
+                )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.item())
+            bar.update()
+        return float(np.mean(losses))
+
+    def _to_device(self, images: GreyImages) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(images.copy()).to(self.device_)
+
+    def _pair(self, images: GreyImages, labels: NDArray[Any]) -> _Pair:
+        import torch
+
+        target = (labels == self.classes_[1]).astype(np.int64)
+        return self._to_device(images), torch.from_numpy(target)
+
+    @contextmanager
+    def _torch_settings(self) -> Iterator[None]:
+        import torch
+
+        devices = range(torch.cuda.device_count()) if self.device_ == "cuda" else []
+        threads = torch.get_num_threads()
+        with (
+            torch.random.fork_rng(devices=devices),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+        ):
+            torch.default_generator.manual_seed(self.seed)  # dropout, where a network has it
+            if devices:
+                torch.cuda.manual_seed_all(self.seed)
+            torch.set_num_threads(self.n_jobs or threads)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(threads)
+
+
+def build(
+    seed: int, balance: str | bool, n_jobs: int | None = None, **options: Any
+) -> CnnClassifier:
+    """Unfitted network.
+
+    Parameters
+    ----------
+    seed : int
+    balance : str or bool
+        ``none`` or False: images as they come; else: classes drawn equally often.
+    n_jobs : int or None
+        Threads; None leaves torch's own setting.
+    **options
+        ``backbone``, ``weights``, ``epochs``, ``batch_size``, ``progress`` …: see
+        :class:`CnnClassifier`.
+
+    Returns
+    -------
+    CnnClassifier
+        ``fit(X, y, validation=(images, labels))``.
+    """
+    return CnnClassifier(
+        seed=seed, balance=balance not in (False, "none"), n_jobs=n_jobs, **options
+    )
+
+
+def augment(grey: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Flip, crop, brighten and change the contrast of each image at random.
+
+    Parameters
+    ----------
+    grey : Tensor of shape (n, H, W), float32 in [0, 1]
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    Tensor of shape (n, H, W), float32 in [0, 1]
+        Half of them mirrored; a rectangle with sides of 0.8 to 1 of the image's, anywhere inside,
+        enlarged to H × W; contrast about the image's mean × 0.8 to 1.2; brightness ± 0.1.
+    """
+    import torch
+    from torch.nn.functional import affine_grid, grid_sample
+
+    n = len(grey)
+    draws = torch.rand(7, n, generator=generator)
+    side = 1 - (1 - AUGMENTATION["smallest_crop"]) * draws[:2]
+    centre = (1 - side) * (2 * draws[2:4] - 1)
+    mirror = torch.where(draws[4] < AUGMENTATION["flip"], -1.0, 1.0)
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = side[0] * mirror, side[1]
+    theta[:, 0, 2], theta[:, 1, 2] = centre[0], centre[1]
+    grid = affine_grid(theta.to(grey.device), [n, 1, *grey.shape[1:]], align_corners=False)
+    crops = grid_sample(grey.unsqueeze(1), grid, padding_mode="border", align_corners=False)
+    crops = crops.squeeze(1)
+    spread = torch.tensor([[AUGMENTATION["contrast"]], [AUGMENTATION["brightness"]]])
+    contrast, brightness = ((2 * draws[5:] - 1) * spread).to(grey.device).view(2, n, 1, 1)
+    mean = crops.mean(dim=(1, 2), keepdim=True)
+    return ((crops - mean) * (1 + contrast) + mean + brightness).clamp(0, 1)
+
+
+def draw_batches(
+    target: torch.Tensor, size: int, balance: bool, generator: torch.Generator
+) -> torch.Tensor:
+    """Rows of each batch of one epoch; all batches are full, so batch norm never meets one image.
+
+    Parameters
+    ----------
+    target : Tensor of shape (n,), int64
+        Class of each training image.
+    size : int
+        Images a batch; n if that is smaller.
+    balance : bool
+        Draw with replacement, each class equally often; else each image at most once.
+
+    Returns
+    -------
+    Tensor of shape (n // size, size), int64
+    """
+    import torch
+    from torch.utils.data import RandomSampler, WeightedRandomSampler
+
+    size = min(size, len(target))
+    count = len(target) // size * size
+    if balance:
+        weights = 1 / torch.bincount(target).double()[target]
+        sampler: Any = WeightedRandomSampler(weights, count, generator=generator)
+    else:
+        sampler = RandomSampler(target, num_samples=count, generator=generator)
+    return torch.tensor(list(sampler)).view(-1, size)
+
+
+def unfold_batch_norm(network: Backbone, grey: torch.Tensor) -> bool:
+    """Give back statistics to batch norms whose statistics were folded into their bias.
+
+    Weights that come from an inference format have mean 0 and variance 1 in every batch norm.
+    Training such a network would normalise activations that it never normalised, and undo what
+    it learned. Mean and variance are measured on images, and scale and bias set so that the
+    network computes what it did before. Weights with statistics of their own are left alone.
+
+    Parameters
+    ----------
+    network : Backbone
+    grey : Tensor of shape (n, H, W), uint8
+        Training images.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to do.
+    """
+    import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    norms = [m for m in network.model.modules() if isinstance(m, _BatchNorm)]
+    if not norms or any(m.running_mean.any() or (m.running_var != 1).any() for m in norms):
+        return False
+    moments: dict[Any, list[torch.Tensor]] = {norm: [] for norm in norms}
+
+    def measure(norm: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        values = inputs[0].double().transpose(0, 1).flatten(1)
+        moments[norm].append(torch.stack([values.mean(dim=1), values.square().mean(dim=1)]))
+
+    hooks = [norm.register_forward_pre_hook(measure) for norm in norms]
+    _logits(network, grey)
+    for hook in hooks:
+        hook.remove()
+    with torch.no_grad():
+        for norm in norms:
+            mean, square = torch.stack(moments[norm]).mean(dim=0)
+            variance = square - mean.square()
+            scale = norm.weight.double() / (1 + norm.eps) ** 0.5
+            norm.bias += (mean * scale).to(norm.bias)
+            norm.weight.copy_(scale * (variance + norm.eps).sqrt())
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+    return True
+
+
+def fast_precision(device: str) -> str:
+    """``bfloat16`` where the device computes in it, ``float32`` where it would only emulate it."""
+    import torch
+
+    if device == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        fast = any(getattr(torch.cpu, name, bool)() for name in names)
+    return "bfloat16" if fast else "float32"
+
+
+def _logits(network: Backbone, grey: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    network.model.eval()
+    with torch.inference_mode():
+        batches = (network.prepare(part.float() / 255) for part in grey.split(32))
+        return torch.cat([network.model(batch).float().cpu() for batch in batches])
+
+
+def _validate(network: Backbone, unseen: _Pair) -> dict[str, float]:
+    from torch.nn.functional import cross_entropy
+
+    grey, target = unseen
+    logits = _logits(network, grey)
+    score = logits.double().softmax(dim=1)[:, 1].numpy()
+    return {
+        "validation_loss": cross_entropy(logits, target).item(),
+        "validation_average_precision": float(average_precision_score(target.numpy(), score)),
+    }
+
+
+def _check(X: GreyImages, y: ArrayLike, what: str) -> tuple[GreyImages, NDArray[Any]]:
+    images, labels = _check_images(X, what), np.asarray(y)
+    if labels.shape != (len(images),):
+        raise ValueError(
+            f"Got {what} labels of shape {labels.shape}, but expected ({len(images)},): one an "
+            "image."
+        )
+    classes = np.unique(labels).tolist()
+    if len(classes) != 2:
+        raise ValueError(
+            f"Got {what} labels of {len(classes)} classes {classes[:5]}, but expected two. Add "
+            "images of the missing class, or raise --limit."
+        )
+    return images, labels
+
+
+def _check_images(X: GreyImages, what: str) -> GreyImages:
+    images = np.asarray(X)
+    if images.ndim != 3 or images.dtype != np.uint8 or len(images) == 0:
+        raise ValueError(
+            f"Got {what} images of shape {images.shape} and dtype {images.dtype}, but expected "
+            "(n, height, width) uint8 with n >= 1."
+        )
+    return images

@@ -1,0 +1,96 @@
+"""Probabilities from decision values, by Platt's sigmoid on held-out patients."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+
+FOLDS = 3
+
+
+class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """A margin classifier whose decision values become probabilities.
+
+    The sigmoid is fitted on decision values of training rows held out in a patient-grouped
+    cross-validation, so neither synthetic rows nor a patient's other images flatter it. Then the
+    classifier is fitted once more on all training rows.
+
+    Parameters
+    ----------
+    estimator : imblearn Pipeline or classifier
+        Must have ``decision_function``.
+    balanced : bool
+        Weigh held-out rows to equal class totals, so that probability 0.5 means the same as in a
+        classifier trained on balanced classes.
+    seed : int
+
+    Attributes
+    ----------
+    estimator_ : fitted clone
+    sigmoid_ : LogisticRegression
+        Of one column, the decision value.
+
+    References
+    ----------
+    Platt J. Probabilistic outputs for support vector machines and comparisons to regularized
+    likelihood methods. Advances in Large Margin Classifiers, MIT Press 1999, ISBN 9780262194488.
+    """
+
+    def __init__(self, estimator: BaseEstimator, balanced: bool = True, seed: int = 0) -> None:
+        self.estimator = estimator
+        self.balanced = balanced
+        self.seed = seed
+
+    def fit(
+        self,
+        X: NDArray[np.floating],
+        y: NDArray[np.integer],
+        groups: NDArray[np.object_] | None = None,
+    ) -> PlattScaled:
+        """Fit.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+        y : ndarray of shape (n,), labels
+        groups : ndarray of shape (n,), optional
+            Patients; each row its own patient if left out.
+
+        Raises
+        ------
+        ValueError
+            If a class has fewer than three patients.
+        """
+        patients = np.arange(len(y)) if groups is None else np.asarray(groups)
+        smallest = min(len(np.unique(patients[y == label])) for label in np.unique(y))
+        if smallest < FOLDS:
+            raise ValueError(
+                f"Got {smallest} patients of one class, but the SVM's probabilities need "
+                f"{FOLDS}. Use more images, or a model other than svm."
+            )
+        folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=self.seed)
+        held_out = np.empty(len(y))
+        for train, test in folds.split(X, y, patients):
+            fold = clone(self.estimator).fit(X[train], y[train])
+            held_out[test] = fold.decision_function(X[test])
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        self.classes_ = self.estimator_.classes_
+        self.sigmoid_ = LogisticRegression(
+            C=np.inf, class_weight="balanced" if self.balanced else None
+        ).fit(held_out[:, None], y)
+        return self
+
+    def decision_function(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the wrapped classifier's decision values, shape ``(n,)``."""
+        return np.asarray(self.estimator_.decision_function(X))
+
+    def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probabilities of the two classes, shape ``(n, 2)``."""
+        return np.asarray(self.sigmoid_.predict_proba(self.decision_function(X)[:, None]))
+
+    def predict(self, X: NDArray[np.floating]) -> NDArray[np.integer]:
+        """Return the more probable label, shape ``(n,)``."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])

@@ -1,0 +1,62 @@
+"""Support vector machine with an RBF kernel on standardised principal components."""
+
+from __future__ import annotations
+
+from imblearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from models.balance import Balancer, class_weight
+from models.platt import PlattScaled
+from models.reduce import BoundedPca
+
+HYPERPARAMETERS = {"C": 1.0, "gamma": "scale"}
+GRID = {
+    "classify__estimator__svc__C": [0.3, 1.0, 3.0, 10.0],
+    "classify__estimator__svc__gamma": ["scale", 0.001],
+}
+
+
+def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
+    """Unfitted SVM pipeline: scale, PCA to 200, resample, SVC, Platt's sigmoid.
+
+    Parameters
+    ----------
+    seed : int
+    balance : str
+        A key of ``models.balance.BALANCES``.
+    n_jobs : int or None
+        Unused: libsvm has one thread.
+
+    Returns
+    -------
+    imblearn.pipeline.Pipeline
+        ``fit(X, y, classify__groups=patients)``; resampling is inside ``classify``, so the rows
+        that the sigmoid is fitted on are never synthetic.
+
+    References
+    ----------
+    Cortes C, Vapnik V. Support-vector networks. Machine Learning 1995;20:273-297.
+    doi:10.1007/BF00994018
+    """
+    machine = Pipeline(
+        [
+            ("balance", Balancer(balance, seed)),
+            (
+                "svc",
+                SVC(
+                    kernel="rbf",
+                    cache_size=1000,
+                    class_weight=class_weight(balance),
+                    **HYPERPARAMETERS,
+                ),
+            ),
+        ]
+    )
+    return Pipeline(
+        [
+            ("scale", StandardScaler()),
+            ("reduce", BoundedPca(200, seed)),
+            ("classify", PlattScaled(machine, balanced=balance != "none", seed=seed)),
+        ]
+    )

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.balance import RESAMPLERS, Balancer
+
+
+def rows(negatives: int, positives: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    y = np.r_[np.zeros(negatives, int), np.ones(positives, int)]
+    return rng.normal(size=(len(y), 3)) + 0.5 * y[:, None], y
+
+
+@pytest.mark.parametrize("method", RESAMPLERS)
+def test_minority_grows_to_about_the_majority(method: str) -> None:
+    X, y = rows(15, 40)
+    balancer = Balancer(method)
+    X_new, y_new = balancer.fit_resample(X, y)
+    assert balancer.counts_before_ == {0: 15, 1: 40}
+    assert 30 <= balancer.counts_after_[0] <= 45
+    np.testing.assert_array_equal(X_new[:55], X)
+    np.testing.assert_array_equal(y_new[:55], y)
+
+
+def test_smote_stays_between_neighbours() -> None:
+    X, y = rows(2, 6)
+    balancer = Balancer("smote")
+    X_new, _ = balancer.fit_resample(X, y)
+    assert balancer.k_neighbors_ == 1
+    line, start = X[1] - X[0], X[0]
+    for row in X_new[8:]:
+        t = (row - start) @ line / (line @ line)
+        assert 0 <= t <= 1
+        np.testing.assert_allclose(start + t * line, row)
+
+
+def test_fewer_neighbours_where_the_minority_is_small() -> None:
+    balancer = Balancer("smote")
+    balancer.fit_resample(*rows(4, 20))
+    assert balancer.k_neighbors_ == 3
+
+
+def test_one_minority_row_is_an_error_that_names_the_remedy() -> None:
+    with pytest.raises(ValueError, match=r"\{0: 1, 1: 20\}.*--balance class_weight"):
+        Balancer("smote").fit_resample(*rows(1, 20))
+
+
+@pytest.mark.parametrize("method", ["none", "class_weight"])
+def test_rows_are_left_alone(method: str) -> None:
+    X, y = rows(4, 20)
+    X_new, y_new = Balancer(method).fit_resample(X, y)
+    assert X_new is X
+    assert y_new is y
+
+
+def test_adasyn_without_hard_rows_says_so() -> None:
+    X, y = rows(10, 20)
+    with pytest.raises(ValueError, match="adasyn could make no rows"):
+        Balancer("adasyn").fit_resample(X + 100 * y[:, None], y)
