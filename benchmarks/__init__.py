@@ -1,0 +1,1 @@
+"""The protocol: data sets, splits, cells, metrics and the report."""

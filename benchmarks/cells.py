@@ -1,0 +1,233 @@
+"""A cell: one feature set × classifier × seed, or the CNN × seed, fitted and scored."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.utils.validation import has_fit_parameter
+from threadpoolctl import threadpool_limits
+
+from benchmarks.config import RunConfig
+from features import FEATURE_SETS
+from features.backbone import MissingExtra, WeightsUnavailable
+from models import IMAGE_MODELS, MODELS
+from models.balance import resampling_record
+
+PIXELS = "pixels"
+TUNING_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the benchmark.
+
+    Attributes
+    ----------
+    features : str
+        Key of ``FEATURE_SETS``, or ``pixels`` for a model on images.
+    model : str
+        Key of ``MODELS``.
+    balance : str
+    seed : int
+    """
+
+    features: str
+    model: str
+    balance: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """``features/model/seedN``."""
+        return f"{self.features}/{self.model}/seed{self.seed}"
+
+    @property
+    def random_state(self) -> int:
+        """Seed of everything random in the cell; no other cell's presence changes it."""
+        key = crc32(f"{self.features}/{self.model}".encode())
+        return int(np.random.SeedSequence([self.seed, key]).generate_state(1)[0] >> 1)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Feature families whose columns it uses."""
+        return () if self.features == PIXELS else FEATURE_SETS[self.features]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labels, patients and positions of the images of each split."""
+
+    label: NDArray[np.integer]
+    group: NDArray[np.object_]
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+@dataclass
+class Outcome:
+    """What became of a cell: scores by split, or a reason.
+
+    Attributes
+    ----------
+    scores : dict of ndarray of shape (n,), float64
+        Probability of pneumonia, for validation and test.
+    status : str
+        ``ok``, ``failed`` or ``not_run``.
+    """
+
+    cell: Cell
+    status: str = "ok"
+    reason: str = ""
+    scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    fit_seconds: float | None = None
+    predict_seconds: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    training: list[dict[str, Any]] = field(default_factory=list)
+
+
+def plan(config: RunConfig) -> list[Cell]:
+    """List all cells of a run in the order of its tables."""
+    on_features = [name for name in config.models if name not in IMAGE_MODELS]
+    on_images = [name for name in config.models if name in IMAGE_MODELS]
+    sampling = "none" if config.balance == "none" else "weighted_sampling"
+    return [
+        *(Cell(features, model, config.balance, seed) for features in config.features
+          for model in on_features for seed in config.seeds),
+        *(Cell(PIXELS, model, sampling, seed) for model in on_images for seed in config.seeds),
+    ]  # fmt: skip
+
+
+def fit_on_features(
+    cell: Cell, matrices: Mapping[str, NDArray[np.float32]], rows: Rows, tune: bool
+) -> Outcome:
+    """Fit and score one cell on one thread, so that its numbers don't depend on the machine's load.
+
+    Parameters
+    ----------
+    cell : Cell
+    matrices : dict of ndarray of shape (n, d), float32
+        By family.
+    rows : Rows
+    tune : bool
+        Search the model's ``GRID`` on training rows, grouped by patient.
+
+    Returns
+    -------
+    Outcome
+        With status ``failed`` and the reason if anything went wrong.
+    """
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            outcome = _fit_on_features(cell, matrices, rows, tune)
+        except Exception as error:  # a cell's failure is a row of the table, not the run's end
+            outcome = failure(cell, error)
+    return _with_warnings(outcome, caught)
+
+
+def fit_on_images(cell: Cell, images: NDArray[np.uint8], rows: Rows, config: RunConfig) -> Outcome:
+    """Fit and score an end-to-end cell.
+
+    Parameters
+    ----------
+    cell : Cell
+    images : ndarray of shape (n, size, size), uint8
+    rows : Rows
+    config : RunConfig
+        ``backbone``, ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            outcome = _fit_on_images(cell, images, rows, config)
+        except Exception as error:  # as above
+            outcome = failure(cell, error)
+    return _with_warnings(outcome, caught)
+
+
+def failure(cell: Cell, error: BaseException) -> Outcome:
+    """Outcome of a cell that could not be run."""
+    if isinstance(error, (WeightsUnavailable, MissingExtra)):
+        return Outcome(cell, "not_run", str(error))
+    return Outcome(cell, "failed", f"{type(error).__name__}: {error}")
+
+
+def _fit_on_features(
+    cell: Cell, matrices: Mapping[str, NDArray[np.float32]], rows: Rows, tune: bool
+) -> Outcome:
+    outcome = Outcome(cell)
+    model = MODELS[cell.model]
+    start = time.perf_counter()
+    pipeline = model.build(cell.random_state, cell.balance, 1)
+    y, groups = rows.label[rows.train], rows.group[rows.train]
+    X = _columns(cell, matrices, rows.train)
+    fit_params = {"classify__groups": groups} if _wants_groups(pipeline) else {}
+    if tune:
+        folds = StratifiedGroupKFold(TUNING_FOLDS, shuffle=True, random_state=cell.random_state)
+        search = GridSearchCV(pipeline, model.GRID, scoring="average_precision", cv=folds)
+        search.fit(X, y, groups=groups, **fit_params)
+        pipeline = search.best_estimator_
+        outcome.details["tuned"] = {k.split("__")[-1]: v for k, v in search.best_params_.items()}
+    else:
+        pipeline.fit(X, y, **fit_params)
+    outcome.fit_seconds = time.perf_counter() - start
+    outcome.details["resampling"] = resampling_record(pipeline)
+    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows)
+
+
+def _fit_on_images(cell: Cell, images: NDArray[np.uint8], rows: Rows, config: RunConfig) -> Outcome:
+    outcome = Outcome(cell)
+    start = time.perf_counter()
+    network = MODELS[cell.model].build(
+        cell.random_state,
+        cell.balance,
+        backbone=config.backbone,
+        weights=config.weights,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        progress=not config.quiet,
+    )
+    validation = (images[rows.validation], rows.label[rows.validation])
+    network.fit(images[rows.train], rows.label[rows.train], validation=validation)
+    outcome.fit_seconds = time.perf_counter() - start
+    outcome.training = network.history_
+    outcome.details = network.record()
+    return _score(outcome, network, lambda part: images[part], rows)
+
+
+def _score(outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows) -> Outcome:
+    start = time.perf_counter()
+    for split, part in (("validation", rows.validation), ("test", rows.test)):
+        score = np.asarray(model.predict_proba(select(part))[:, 1], dtype=np.float64)
+        if not (np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1):
+            raise ValueError(f"{outcome.cell.name} gave {split} scores that are no probabilities")
+        outcome.scores[split] = score
+    outcome.predict_seconds = time.perf_counter() - start
+    return outcome
+
+
+def _columns(
+    cell: Cell, matrices: Mapping[str, NDArray[np.float32]], part: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    return np.concatenate([matrices[family][part] for family in cell.families], axis=1)
+
+
+def _wants_groups(pipeline: Any) -> bool:
+    return bool(has_fit_parameter(pipeline.named_steps["classify"], "groups"))
+
+
+def _with_warnings(outcome: Outcome, caught: list[warnings.WarningMessage]) -> Outcome:
+    messages = sorted({f"{w.category.__name__}: {w.message}" for w in caught})
+    if messages:
+        outcome.details["warnings"] = messages
+    return outcome

@@ -1,0 +1,187 @@
+"""RunConfig: everything that can change a number of a run, validated once and frozen."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from features import DEFAULT_FEATURE_SETS, FEATURE_SETS
+from models import MODELS
+from models.balance import BALANCES
+
+
+class ConfigError(ValueError):
+    """A key or value can't be used; the message names it, the choices and the remedy."""
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class RunConfig(BaseModel):
+    """Settings of one run; field names are the command line's, with ``_`` for ``-``.
+
+    Attributes
+    ----------
+    data : str
+        ``phantoms``, ``pneumoniamnist``, a folder, or an ``.npz`` file.
+    out : Path or None
+        Run folder; ``runs/<data>-<time>`` if None.
+    features, models : tuple of str
+        Keys of ``FEATURE_SETS`` and ``MODELS``.
+    backbone : str
+        timm network for embeddings and the CNN.
+    weights : Path or None
+        File of its ImageNet weights; timm's hub cache or download if None.
+    image_size : int or None
+        Side in pixels; None: 128 for phantoms, 224 otherwise.
+    crop : float
+        Central fraction of each side that is kept.
+    contrast : bool
+        Whether each image's 1st to 99th percentile is stretched to the full range.
+    balance : str
+        Key of ``BALANCES``.
+    seeds : tuple of int
+    jobs : int
+        Processes; never changes a number.
+    limit : int or None
+        About so many images, for a quick look.
+    max_unreadable : float
+        Largest fraction of images that may be left out.
+    tune : bool
+        Search hyperparameters on training rows.
+    epochs : int or None
+        Of the CNN; None: by how it starts.
+    batch_size : int
+        Of the CNN.
+    quiet : bool
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = "phantoms"
+    out: Path | None = None
+    features: tuple[str, ...] = DEFAULT_FEATURE_SETS
+    models: tuple[str, ...] = tuple(MODELS)
+    backbone: str = "mobilenetv2_100"
+    weights: Path | None = None
+    image_size: int | None = Field(default=None, ge=32, le=2048)
+    crop: float = Field(default=1.0, ge=0.5, le=1.0)
+    contrast: bool = True
+    balance: str = "smote"
+    seeds: tuple[int, ...] = (0,)
+    jobs: int = Field(default_factory=_cores, ge=1)
+    limit: int | None = Field(default=None, ge=20)
+    max_unreadable: float = Field(default=0.01, ge=0.0, le=1.0)
+    tune: bool = False
+    epochs: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=32, ge=2)
+    quiet: bool = False
+
+    @field_validator("features", "models", "seeds", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return (value,) if isinstance(value, int) else value
+
+    @field_validator("features", "models", "seeds")
+    @classmethod
+    def _one_of_each(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("expected at least one entry, none twice")
+        return value
+
+    @field_validator("features")
+    @classmethod
+    def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_choice(name, list(FEATURE_SETS)) for name in value)
+
+    @field_validator("models")
+    @classmethod
+    def _known_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_choice(name, list(MODELS)) for name in value)
+
+    @field_validator("balance")
+    @classmethod
+    def _known_balance(cls, value: str) -> str:
+        return _choice(value, list(BALANCES))
+
+    @field_validator("seeds")
+    @classmethod
+    def _natural_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if min(value) < 0 or max(value) >= 2**32:
+            raise ValueError("expected seeds from 0 to 4294967295")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_exist(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("expected an existing .safetensors or checkpoint file")
+        return value
+
+    @property
+    def size(self) -> int:
+        """Side of the prepared images in pixels."""
+        return self.image_size or (128 if self.data == "phantoms" else 224)
+
+
+def load_config(options: dict[str, Any], file: Path | None = None) -> RunConfig:
+    """Merge a TOML file and the command line's options, which win, into a RunConfig.
+
+    Parameters
+    ----------
+    options : dict
+        Only what was given on the command line; keys with ``_`` or ``-``.
+    file : Path or None
+        TOML with the same names at top level.
+
+    Raises
+    ------
+    ConfigError
+        Naming each key that is unknown or has an impossible value, and the choices.
+    """
+    merged = {**(_read_toml(file) if file else {}), **_underscored(options)}
+    unknown = sorted(set(merged) - set(RunConfig.model_fields))
+    if unknown:
+        keys = [name.replace("_", "-") for name in RunConfig.model_fields]
+        hints = [f"{key.replace('_', '-')}{_hint(key.replace('_', '-'), keys)}" for key in unknown]
+        raise ConfigError(f"{file}: unknown key {', '.join(hints)}. Keys: {', '.join(keys)}.")
+    try:
+        return RunConfig(**merged)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(item) for item in error.errors())) from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return _underscored(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: expected a TOML file of settings, got: {error}") from error
+
+
+def _underscored(options: dict[str, Any]) -> dict[str, Any]:
+    return {key.replace("-", "_"): value for key, value in options.items()}
+
+
+def _choice(name: str, choices: list[str]) -> str:
+    if name not in choices:
+        raise ValueError(f"unknown {name!r}{_hint(name, choices)}; choices: {', '.join(choices)}")
+    return name
+
+
+def _hint(name: str, choices: list[str]) -> str:
+    close = difflib.get_close_matches(name, choices, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _explain(item: Any) -> str:
+    key = str(item["loc"][0]).replace("_", "-") if item["loc"] else "settings"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"--{key}: got {item['input']!s}: {message}"

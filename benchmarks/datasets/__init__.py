@@ -1,0 +1,63 @@
+"""Data sets: one a file, each with ``load(config, size) -> Dataset``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from benchmarks import splits
+from benchmarks.config import RunConfig
+from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist
+from benchmarks.datasets.base import DataError, Dataset, take
+
+DATASETS: dict[str, ModuleType] = {
+    "phantoms": phantoms,
+    "folder": folder,
+    "npz": npz,
+    "pneumoniamnist": pneumoniamnist,
+}
+BY_NAME = ("phantoms", "pneumoniamnist")
+
+
+def load(config: RunConfig, size: int) -> Dataset:
+    """Load what ``config.data`` names: a known name, a folder, or an ``.npz`` file.
+
+    Parameters
+    ----------
+    config : RunConfig
+    size : int
+        Side of the images in pixels.
+
+    Raises
+    ------
+    DataError
+        If it is none of these, or can't be used.
+    """
+    name = kind(config.data)
+    dataset: Dataset = DATASETS[name].load(config, size)
+    if config.limit and name != "folder":  # a folder is limited before its files are decoded
+        kept = splits.limit(dataset.manifest, config.limit, config.seeds[0])
+        return take(dataset, kept)
+    return dataset
+
+
+def kind(data: str) -> str:
+    """Key of ``DATASETS`` for a ``--data`` value.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set, folder or file.
+    """
+    if data in BY_NAME:
+        return data
+    path = Path(data)
+    if path.is_dir():
+        return "folder"
+    if path.is_file() and path.suffix == ".npz":
+        return "npz"
+    found = "a file of another kind" if path.exists() else "nothing"
+    raise DataError(
+        f"--data {data}: found {found} there, but expected one of {', '.join(BY_NAME)}, a folder "
+        "with {train,test}/{NORMAL,PNEUMONIA}, or a MedMNIST .npz file."
+    )

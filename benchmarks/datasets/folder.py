@@ -1,0 +1,194 @@
+"""Folder of images: {train[,val],test}/{NORMAL,PNEUMONIA}/*, as Kaggle and Mendeley have it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from benchmarks import splits
+from benchmarks.config import RunConfig
+from benchmarks.datasets.base import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.progress import track
+from features.images import GreyImage, ImageError, list_images, read_image
+from features.preprocess import resize
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+LICENCE = "CC BY 4.0"
+CITATION = (
+    "Kermany D, Zhang K, Goldbaum M. Labeled Optical Coherence Tomography (OCT) and Chest X-Ray "
+    "Images for Classification. Mendeley Data, V2, 2018. doi:10.17632/rscbjbr9sj.2; Kermany DS et "
+    "al. Identifying Medical Diagnoses and Treatable Diseases by Image-Based Deep Learning. Cell "
+    "2018;172:1122-1131. doi:10.1016/j.cell.2018.02.010"
+)
+
+# Kaggle's names; bacteria and virus are numbered apart, so a number alone is no patient.
+_PERSON = re.compile(r"person(\d+)_(bacteria|virus)_\d+", re.IGNORECASE)
+_NORMAL = re.compile(r"(NORMAL2-)?IM-(\d+)-\d+", re.IGNORECASE)
+# Mendeley's names: (disease)-(patient)-(image of this patient).
+_DISEASE = re.compile(r"(BACTERIA|VIRUS|NORMAL)-(\d+)-\d+", re.IGNORECASE)
+
+
+def patient_key(name: str) -> tuple[str, str] | None:
+    """Read patient and subtype from a file name of the Kermany data set.
+
+    Parameters
+    ----------
+    name : str
+        File name, without folders.
+
+    Returns
+    -------
+    (str, str) or None
+        Patient (series and number) and subtype (bacteria, virus or empty); None for other names.
+
+    Examples
+    --------
+    >>> patient_key("person12_virus_9.jpeg")
+    ('virus/12', 'virus')
+    >>> patient_key("NORMAL2-IM-0381-0001.jpeg")
+    ('NORMAL2/0381', '')
+    >>> patient_key("scan.png") is None
+    True
+    """
+    if match := _PERSON.match(name):
+        subtype = match[2].lower()
+        return f"{subtype}/{int(match[1])}", subtype
+    if match := _NORMAL.match(name):
+        return f"{'NORMAL2' if match[1] else 'IM'}/{match[2]}", ""
+    if match := _DISEASE.match(name):
+        series = match[1].lower()
+        return f"{series}/{match[2]}", "" if series == "normal" else series
+    return None
+
+
+def load(config: RunConfig, size: int) -> Dataset:
+    """Read a folder.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``data`` is the folder; ``limit``, ``max_unreadable``, ``jobs`` and ``quiet`` apply.
+    size : int
+        Side to which images are resized, in pixels.
+
+    Raises
+    ------
+    DataError
+        If a split or class is missing, a folder is unexpected, or too many files are unreadable.
+    """
+    root = Path(config.data)
+    try:
+        manifest, ignored = _scan(root)
+    except (OSError, ImageError) as error:
+        raise DataError(f"{root}: expected a folder that can be listed, got: {error}") from error
+    if config.limit:
+        kept = splits.limit(manifest, config.limit, config.seeds[0])
+        manifest = manifest.iloc[kept].reset_index(drop=True)
+    named = manifest.pop("named")
+    images, manifest, left_out = _read(root, manifest, size, config)
+    notes = []
+    if not named.all():
+        notes.append(
+            f"{(~named).sum()} of {len(named)} file names tell no patient: each of these images "
+            "counts as its own patient, so splits may leak and intervals may be too narrow."
+        )
+    several = int((manifest["frames"] > 1).sum())
+    if several:
+        notes.append(f"{several} files hold several frames; the first of each was read.")
+    known = bool(named.mean() > 0.5)
+    return Dataset(
+        name=root.resolve().name,
+        images=images,
+        manifest=manifest,
+        licence=LICENCE if known else "not known to the program; ask the data's owner",
+        citation=CITATION if known else "not known to the program; cite the data's source",
+        notes=tuple(notes),
+        patients_known=bool(named.all()),
+        ignored_files=ignored,
+        left_out=left_out,
+    )
+
+
+def _scan(root: Path) -> tuple[pd.DataFrame, int]:
+    """List the files; decode nothing."""
+    _expect_folders(root, ("train", "test"), optional=("val",))
+    rows = []
+    ignored = 0
+    for folder, split in SPLITS.items():
+        if not (root / folder).is_dir():
+            continue
+        _expect_folders(root / folder, CLASSES)
+        for label, name in enumerate(CLASSES):
+            files, hidden = list_images(root / folder / name)
+            ignored += hidden
+            for file in files:
+                image = file.relative_to(root).as_posix()
+                key = patient_key(file.name)
+                group, subtype = key or (image, "")
+                rows.append((image, label, name, subtype, group, split, key is not None))
+    columns = ["image", "label", "class", "subtype", "group", "split", "named"]
+    manifest = pd.DataFrame(rows, columns=columns).sort_values("image", ignore_index=True)
+    if manifest.empty:
+        raise DataError(f"{root}: expected images in train and test, found no file.")
+    return manifest, ignored
+
+
+def _expect_folders(parent: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+    found = sorted(p.name for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
+    wrong = [name for name in found if name not in (*names, *optional, "__MACOSX")]
+    missing = [name for name in names if name not in found]
+    if missing or wrong:
+        listed = ", ".join(found) or "none"
+        raise DataError(
+            f"{parent}: found the folders {listed}, but expected {' and '.join(names)}"
+            f"{f' (and optionally {optional[0]})' if optional else ''}. Give the folder with "
+            "{train,test}/{NORMAL,PNEUMONIA} as --data."
+        )
+
+
+def _read(
+    root: Path, manifest: pd.DataFrame, size: int, config: RunConfig
+) -> tuple[NDArray[np.uint8], pd.DataFrame, pd.DataFrame]:
+    """Decode every file once, in processes; leave out what can't be read."""
+    read = Parallel(n_jobs=config.jobs, return_as="generator")(
+        delayed(_read_one)(root, image, size) for image in manifest["image"]
+    )
+    kept: list[tuple[int, str, int, int, int]] = []
+    failed: list[tuple[str, str]] = []
+    pixels = np.empty((len(manifest), size, size), dtype=np.uint8)
+    for row, result in enumerate(track(read, "read images", len(manifest), config.quiet)):
+        if isinstance(result, ImageError):
+            failed.append((manifest["image"][row], str(result)))
+            continue
+        pixels[len(kept)] = result.pixels
+        kept.append((row, result.sha256, result.width, result.height, result.frames))
+    left_out = pd.DataFrame(failed, columns=["image", "reason"])
+    _check_left_out(left_out, len(manifest), config.max_unreadable)
+    rows = pd.DataFrame(kept, columns=["row", "sha256", "width", "height", "frames"])
+    table = manifest.iloc[rows.pop("row")].reset_index(drop=True).join(rows)
+    return pixels[: len(table)], table[MANIFEST_COLUMNS], left_out
+
+
+def _read_one(root: Path, image: str, size: int) -> GreyImage | ImageError:
+    try:
+        read = read_image(root / image, root=root)
+    except ImageError as error:
+        return error
+    return GreyImage(
+        pixels=resize(read.pixels, size), width=read.width, height=read.height,
+        frames=read.frames, sha256=read.sha256,
+    )  # fmt: skip
+
+
+def _check_left_out(left_out: pd.DataFrame, n: int, bound: float) -> None:
+    if len(left_out) > bound * n:
+        first = "\n  ".join(left_out["reason"].head(5))
+        raise DataError(
+            f"{len(left_out)} of {n} images are unreadable, more than the {bound:.1%} allowed. "
+            f"Mend or remove them, or raise --max-unreadable. The first:\n  {first}"
+        )

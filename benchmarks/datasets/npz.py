@@ -1,0 +1,109 @@
+"""MedMNIST file: train_images, train_labels, val_…, test_… in one .npz, any size."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.config import RunConfig
+from benchmarks.datasets.base import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from features.preprocess import resize
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+LICENCE = "CC BY 4.0 if this is MedMNIST's file; else ask the data's owner"
+CITATION = (
+    "Yang J et al. MedMNIST v2: a large-scale lightweight benchmark for 2D and 3D biomedical image "
+    "classification. Scientific Data 2023;10:41. doi:10.1038/s41597-022-01721-8; Kermany DS et al. "
+    "Cell 2018;172:1122-1131. doi:10.1016/j.cell.2018.02.010"
+)
+
+
+def load(config: RunConfig, size: int) -> Dataset:
+    """Read an ``.npz`` file of images and labels (0 = NORMAL, 1 = PNEUMONIA).
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``data`` is the file.
+    size : int
+        Side to which images are resized, in pixels; smaller ones are enlarged.
+
+    Raises
+    ------
+    DataError
+        If the file or one of its arrays is missing, corrupt, or of another form.
+    """
+    return read_npz(Path(config.data), size)
+
+
+def read_npz(path: Path, size: int) -> Dataset:
+    """Read one file; see :func:`load`. Arrays of objects (pickles) are refused."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            present = [name for name in SPLITS if f"{name}_images" in arrays.files]
+            parts = [_read_split(path, arrays, name, size) for name in present]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: expected a readable .npz file, got: {error}") from error
+    if "train" not in present or "test" not in present:
+        raise DataError(
+            f"{path}: found the image arrays {', '.join(present) or 'none'}, but expected "
+            "train_images and test_images with their labels."
+        )
+    manifest = pd.concat([table for _, table in parts], ignore_index=True)
+    images = np.concatenate([pixels for pixels, _ in parts])
+    order = manifest["image"].argsort(kind="stable")
+    return Dataset(
+        name=path.stem,
+        images=images[order],
+        manifest=manifest.iloc[order].reset_index(drop=True)[MANIFEST_COLUMNS],
+        licence=LICENCE,
+        citation=CITATION,
+        notes=(
+            "The file tells no patients: each image counts as its own, so validation may share "
+            "patients with train and intervals may be too narrow.",
+        ),
+        patients_known=False,
+    )
+
+
+def _read_split(
+    path: Path, arrays: np.lib.npyio.NpzFile, name: str, size: int
+) -> tuple[NDArray[np.uint8], pd.DataFrame]:
+    images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"].reshape(-1)
+    shape = f"{images.shape} {images.dtype}"
+    grey, colour = images.ndim == 3, images.ndim == 4 and images.shape[-1] == 3
+    if images.dtype != np.uint8 or not (grey or colour) or min(images.shape[1:3]) < 16:
+        raise DataError(
+            f"{path}: {name}_images is {shape}, but expected (n, height, width) or "
+            "(n, height, width, 3) uint8 of at least 16 × 16 pixels."
+        )
+    if len(labels) != len(images) or not np.isin(labels, [0, 1]).all():
+        raise DataError(
+            f"{path}: {name}_labels holds {len(labels)} labels {np.unique(labels)[:8].tolist()} "
+            f"for {len(images)} images, but expected a 0 (NORMAL) or 1 (PNEUMONIA) for each."
+        )
+    flat = [cv2.cvtColor(i, cv2.COLOR_RGB2GRAY) for i in images] if colour else list(images)
+    pixels = np.stack([resize(np.asarray(image, dtype=np.uint8), size) for image in flat])
+    labels = labels.astype(int)
+    table = pd.DataFrame(
+        {
+            "image": [f"{name}/{i:05d}" for i in range(len(images))],
+            "label": labels,
+            "class": np.asarray(CLASSES, dtype=object)[labels],
+            "subtype": "",
+            "split": SPLITS[name],
+            "sha256": [hashlib.sha256(image.tobytes()).hexdigest() for image in images],
+            "width": images.shape[2],
+            "height": images.shape[1],
+            "frames": 1,
+        }
+    )
+    return pixels, table.assign(group=table["image"])

@@ -1,0 +1,63 @@
+"""The report of a run, rendered from its tables alone: HTML, Markdown and LaTeX.
+
+A section is one file with ``render(results) -> Section`` and one line in ``SECTIONS``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.report import (
+    all_metrics,
+    confusion,
+    curves,
+    data,
+    gap,
+    limits,
+    methods,
+    mistakes,
+    settings,
+    sources,
+    subtypes,
+    summary,
+    training,
+)
+from benchmarks.report.writers import write_report
+from benchmarks.results import read_results
+
+SECTIONS = {
+    "summary": summary.render,
+    "curves": curves.render,
+    "confusion": confusion.render,
+    "subtypes": subtypes.render,
+    "gap": gap.render,
+    "metrics": all_metrics.render,
+    "training": training.render,
+    "data": data.render,
+    "mistakes": mistakes.render,
+    "settings": settings.render,
+    "sources": sources.render,
+    "methods": methods.render,
+    "limits": limits.render,
+}
+
+
+def render_report(folder: Path) -> None:
+    """Write ``report.html``, ``report.md``, ``tables.tex`` and ``figures/`` into a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder written by a run. Nothing else is read: neither data nor models.
+
+    Raises
+    ------
+    RunError
+        If the folder or one of its tables is missing or unreadable.
+
+    Notes
+    -----
+    Rendering the same folder again gives the same bytes.
+    """
+    results = read_results(folder)
+    write_report(results, {key: render(results) for key, render in SECTIONS.items()})

@@ -1,0 +1,133 @@
+"""The main table and its figure: every method at both operating points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.report.base import Cell, Figure, Group, Table
+from benchmarks.report.cells import POINT_TITLES, Row, feature_sets
+from benchmarks.report.plots import CNN_LOOK, draw, frame, looks, name_rows
+from benchmarks.report.tables import (
+    breaks,
+    estimate_cells,
+    interval,
+    number,
+    point_groups,
+    table_rows,
+)
+from benchmarks.results import OPERATING_POINTS, Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
+
+_SHOWN = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Specificity"))
+_READING = (
+    "Each value with its 95 % interval (bootstrap over patients). Bold: the largest of its "
+    "column, which describes the test and chooses nothing; with a threshold fixed on "
+    "validation, a method can be first in recall by being poor in precision."
+)
+_SEEDS = "Mean over seeds ± standard deviation over seeds; interval: mean of the seeds' bounds."
+
+
+def main_table(table: Sequence[Row]) -> Table:
+    """Tabulate every method at both operating points, for a page that can be wide."""
+    columns = [
+        estimate_cells(table, "test", point, metric)
+        for point in OPERATING_POINTS
+        for metric, _ in _SHOWN
+    ]
+    columns += [estimate_cells(table, "test", "0.5", m) for m in ("auc", "average_precision")]
+    titles = tuple(title for _, title in _SHOWN)
+    several = any(row.finished > 1 for row in table)
+    return Table(
+        name="main",
+        caption=(
+            "Precision, recall and specificity on the test images at two operating points: "
+            "threshold 0.5, and the largest threshold with recall ≥ 0.95 on validation (recall95)."
+        ),
+        header=("Features", "Classifier", *titles, *titles, "AUC", "Average precision"),
+        groups=point_groups(2, len(_SHOWN), [Group("All thresholds", 2)]),
+        rows=table_rows(table, columns),
+        labels=2,
+        breaks=breaks(table),
+        note=f"{_READING} {_SEEDS}" if several else _READING,
+    )
+
+
+def latex_table(table: Sequence[Row], point: str, data: str) -> Table:
+    """Tabulate every method at one operating point, for a column of a paper."""
+    shown = (*_SHOWN, ("auc", "AUC"))
+    columns = [estimate_cells(table, "test", point, metric) for metric, _ in shown]
+    return Table(
+        name=f"main-{point.replace('.', '')}",
+        caption=(
+            f"Test split of {data}, {POINT_TITLES[point]}: value and 95 % interval "
+            "(bootstrap over patients); best of each column in bold."
+        ),
+        header=("Features", "Classifier", *(title for _, title in shown)),
+        rows=table_rows(table, columns),
+        labels=2,
+        breaks=breaks(table),
+        formats=("latex",),
+    )
+
+
+def every_seed(results: Results) -> Table:
+    """Tabulate every cell by itself."""
+    scores = results.scores[
+        (results.scores["split"] == "test") & (results.scores["status"] == "ok")
+    ]
+    lines = []
+    for cell, table in scores.groupby("cell", sort=False):
+        values = [Cell(str(cell))]
+        for point in OPERATING_POINTS:
+            one = table[table["operating_point"] == point].iloc[0].to_dict()
+            for metric, _ in _SHOWN:
+                bounds = interval(one[f"{metric}_lo"], one[f"{metric}_hi"])
+                values.append(Cell(number(one[metric]), detail=bounds))
+        lines.append((*values, Cell(number(float(table["auc"].iloc[0])))))
+    titles = tuple(title for _, title in _SHOWN)
+    return Table(
+        name="seeds",
+        caption="Every cell, seed by seed, on the test images.",
+        header=("Cell", *titles, *titles, "AUC"),
+        groups=point_groups(1, len(_SHOWN), [Group("", 1)]),
+        rows=tuple(lines),
+    )
+
+
+def overview(table: Sequence[Row], synthetic: bool) -> Figure:
+    """Draw value and interval of every method at the threshold chosen on validation."""
+    look = looks(feature_sets(table))
+    shown = (*_SHOWN, ("auc", "AUC"))
+
+    def paint(figure: MplFigure) -> None:
+        axes = figure.subplots(1, len(shown), sharey=True)
+        for panel, (metric, title) in zip(axes, shown, strict=True):
+            lows = []
+            for k, row in enumerate(table):
+                one = row.estimate("test", "recall95", metric)
+                style = CNN_LOOK if row.is_cnn else look[row.features]
+                lows.append(one.value if math.isnan(one.low) else one.low)
+                if not math.isnan(one.low):
+                    panel.plot([one.low, one.high], [k, k], color=style.colour, linewidth=1.3)
+                size = 9 if style.marker == "*" else 5
+                panel.plot([one.value], [k], style.marker, color=style.colour, markersize=size)
+            low = min((value for value in lows if not math.isnan(value)), default=0.0)
+            panel.set_xlim(max(-0.02, math.floor(low * 10) / 10 - 0.01), 1.01)
+            panel.locator_params(axis="x", nbins=4)
+            frame(panel, title=title, grid="x")
+        name_rows(axes, [row.label for row in table], breaks(table))
+
+    alt = "Precision, recall, specificity and AUC of every method with 95 % intervals, on test."
+    return Figure(
+        name="overview",
+        caption=(
+            "Test images, threshold chosen on validation for a recall of 0.95. Lines are 95 % "
+            "intervals; the scales differ between panels."
+        ),
+        alt=alt,
+        svg=draw("overview", (9.2, 1.0 + 0.215 * len(table)), paint, alt, synthetic),
+    )

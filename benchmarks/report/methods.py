@@ -1,0 +1,159 @@
+"""A paragraph of methods ready for a paper, filled in from the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.report.base import Section, paragraph
+from benchmarks.report.cells import (
+    data_name,
+    feature_sets,
+    is_synthetic,
+    network_start,
+    rows,
+    validation_carved,
+)
+from benchmarks.report.settings import plain
+from benchmarks.report.tables import thousands
+from benchmarks.results import Results
+
+_FAMILIES = {
+    "hog": "histograms of oriented gradients (Dalal and Triggs, 2005)",
+    "lbp": "uniform local binary patterns (Ojala et al., 2002)",
+    "texture": "texture statistics (grey-level co-occurrence after Haralick et al., 1973; Gabor "
+    "filter energies; intensity moments)",
+    "glcm": "grey-level co-occurrence statistics (Haralick et al., 1973)",
+    "gabor": "Gabor filter energies",
+    "intensity": "intensity statistics",
+    "handcrafted": "all handcrafted features together",
+    "embedding": "pooled penultimate activations of a frozen {backbone} with pretrained weights",
+    "embedding_random": "the activations of a {backbone} with random weights, as a control",
+    "hybrid": "handcrafted features and embedding together",
+}
+_MODELS = {
+    "svm": "a support vector machine with a radial kernel (Cortes and Vapnik, 1995), its scores "
+    "turned into probabilities by Platt's sigmoid",
+    "forest": "a random forest (Breiman, 2001)",
+    "xgboost": "gradient-boosted trees (XGBoost; Chen and Guestrin, 2016)",
+    "logistic": "logistic regression",
+}
+_BALANCES = {
+    "smote": "SMOTE (Chawla et al., 2002), applied to training rows only",
+    "borderline": "borderline SMOTE, applied to training rows only",
+    "svmsmote": "SVM-SMOTE, applied to training rows only",
+    "adasyn": "ADASYN, applied to training rows only",
+    "class_weight": "class weights",
+    "none": "no balancing",
+}
+
+
+def render(results: Results) -> Section:
+    """Write the paragraph."""
+    text = " ".join(
+        [
+            _data(results),
+            _features(results),
+            _classifiers(results),
+            *_network(results),
+            _scoring(results),
+        ]
+    )
+    return Section("Methods, ready for a paper", (paragraph(text),))
+
+
+def _config(results: Results) -> dict[str, Any]:
+    config = results.run.get("config", {})
+    return config if isinstance(config, dict) else {}
+
+
+def _data(results: Results) -> str:
+    table, config = results.manifest, _config(results)
+    known = results.run.get("data", {}).get("groups_known", True)
+    sizes = ", ".join(
+        f"{thousands((table['split'] == split).sum())} {split}"
+        for split in ("train", "validation", "test")
+    )
+    kind = "synthetic phantom images" if is_synthetic(results) else "chest radiographs"
+    who = f"of {thousands(table['group'].nunique())} patients " if known else ""
+    how = "No patient is in two splits" if known else "Patients are unknown, so files were split"
+    size = config.get("image_size")
+    steps = []
+    crop = config.get("crop")
+    if isinstance(crop, float) and crop < 1:
+        steps.append(f"cropped to the central {100 * crop:.0f} % of each side")
+    if size:
+        steps.append(f"resized to {size} × {size} pixels")
+    if config.get("contrast"):
+        steps.append("stretched in grey value from their 1st to their 99th percentile")
+    prepared = f" Images were read as 8-bit grey, {', '.join(steps)}." if steps else ""
+    validation = (
+        f"; validation images were drawn from the training split by "
+        f"{'patient' if known else 'file'}, stratified by class"
+        if validation_carved(results)
+        else ""
+    )
+    return (
+        f"We used {thousands(len(table))} {kind} {who}({data_name(results)}; {sizes}). "
+        f"{how}{validation}.{prepared}"
+    )
+
+
+def _listed(words: list[str]) -> str:
+    if len(words) < 3 and not any("," in word for word in words):
+        return " and ".join(words)
+    return f"{'; '.join(words[:-1])}; and {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _features(results: Results) -> str:
+    sets = feature_sets([row for row in rows(results) if row.ok])
+    backbone = plain(_config(results).get("backbone")).replace("–", "network")
+    words = [_FAMILIES.get(name, name).format(backbone=backbone) for name in sets]
+    if not words:
+        return "No fixed features were used."
+    return f"Images were described by {_listed(words)}."
+
+
+def _classifiers(results: Results) -> str:
+    models = list(dict.fromkeys(row.model for row in rows(results) if not row.is_cnn))
+    if not models:
+        return ""
+    words = _listed([_MODELS.get(name, name) for name in models])
+    balance = str(_config(results).get("balance", ""))
+    method = _BALANCES.get(balance, balance or "the configured method")
+    chosen = (
+        "chosen by a search on training data, grouped by patient"
+        if _config(results).get("tune")
+        else "fixed beforehand"
+    )
+    return (
+        f"Each feature set was classified by {words}; hyperparameters were {chosen}. "
+        f"Class imbalance was met with {method}."
+    )
+
+
+def _network(results: Results) -> list[str]:
+    network = next((row for row in rows(results) if row.is_cnn and row.ok), None)
+    if network is None:
+        return []
+    config = _config(results)
+    cell = network.cells()[0]
+    start = network_start(results, cell)[0]
+    details = results.run.get("cells", {}).get(cell) or {}
+    longest = config.get("epochs") or details.get("epochs")
+    epochs = f" for at most {longest} epochs" if longest else ""
+    return [
+        f"For comparison a convolutional network ({plain(config.get('backbone'))}) was trained end "
+        f"to end{f' {start}' * bool(start)} on the same images{epochs} with AdamW, a one-cycle "
+        "learning-rate schedule, class-balanced sampling, and random flips, crops, brightness and "
+        "contrast; the epoch with the best average precision on validation was kept."
+    ]
+
+
+def _scoring(results: Results) -> str:
+    draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", 2000))
+    return (
+        "Methods were scored on the test split at a probability threshold of 0.5 and at the "
+        "largest threshold with a recall of at least 0.95 on validation. Intervals are 95 % "
+        f"percentile intervals from a bootstrap over patients with {draws} draws. Nothing was "
+        "chosen by its test score."
+    )

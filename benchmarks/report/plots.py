@@ -1,0 +1,174 @@
+"""Matplotlib figures as deterministic SVG, in colours that survive print and colour blindness."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from xml.sax.saxutils import quoteattr
+
+from benchmarks.report.escaping import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette without its yellow, which paper swallows.
+BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
+PURPLE, ORANGE, SKY, GREY = "#CC79A7", "#E69F00", "#56B4E9", "#777777"
+INK, RULE = "#1d232a", "#d5d9de"
+NORMAL_COLOUR, PNEUMONIA_COLOUR = BLUE, VERMILION
+SYNTHETIC = "SYNTHETIC DATA (phantoms)"
+
+Dash = Literal["-"] | tuple[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn: colour, dash pattern and marker all differ."""
+
+    colour: str
+    dash: Dash
+    marker: str
+
+
+_LOOKS = (
+    Look(BLUE, "-", "o"),
+    Look(VERMILION, (0, (6, 1.6)), "s"),
+    Look(GREEN, (0, (4, 1.4, 1, 1.4)), "^"),
+    Look(PURPLE, (0, (2.2, 1.2)), "D"),
+    Look(ORANGE, (0, (8, 1.4, 2, 1.4)), "v"),
+    Look(SKY, (0, (5, 1.2, 1, 1.2, 1, 1.2)), "P"),
+    Look(GREY, (0, (1, 1)), "X"),
+)
+CNN_LOOK = Look(BLACK, (0, (3, 1, 1, 1, 1, 1)), "*")
+
+_STYLE: Any = {
+    "svg.fonttype": "path", "svg.hashsalt": "report", "font.family": ["DejaVu Sans"],
+    "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.edgecolor": "#8a929b",
+    "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlelocation": "left", "axes.titleweight": "bold", "axes.grid": False,
+    "grid.color": "#e6e9ec", "grid.linewidth": 0.7, "lines.linewidth": 1.6, "lines.markersize": 5,
+    "legend.frameon": False, "figure.facecolor": "white", "axes.axisbelow": True,
+    "axes.unicode_minus": True, "text.parse_math": False, "figure.dpi": 72, "savefig.dpi": 144,
+}  # fmt: skip
+
+
+def looks(names: Sequence[str]) -> dict[str, Look]:
+    """Give each name its look; the order decides, so every figure of a report agrees.
+
+    Examples
+    --------
+    >>> looks(["hog", "lbp"])["lbp"].marker
+    's'
+    """
+    return {name: _LOOKS[k % len(_LOOKS)] for k, name in enumerate(names)}
+
+
+def draw(
+    name: str,
+    size: tuple[float, float],
+    paint: Callable[[Figure], None],
+    alt: str,
+    synthetic: bool,
+) -> str:
+    """Paint a figure and return it as one SVG element with the same bytes every time.
+
+    Parameters
+    ----------
+    name : str
+        Prefix of every id in the SVG, so that several fit into one page.
+    size : (float, float)
+        Width and height in inches.
+    paint : callable
+        Draws on the figure that it is given.
+    alt : str
+        What the figure shows, for a reader who can't see it.
+    synthetic : bool
+        Whether to write SYNTHETIC DATA into the drawing.
+
+    Returns
+    -------
+    str
+        ``<svg ...>...</svg>``, text drawn as paths: it needs no font to be shown.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    height = size[1] + (0.3 if synthetic else 0)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(size[0], height), layout=ConstrainedLayoutEngine(w_pad=0.07))
+        if synthetic:
+            figure.suptitle(SYNTHETIC, x=0.995, ha="right", color="#a3123a", weight="bold",
+                            fontsize=10)  # fmt: skip
+            alt = f"{SYNTHETIC}: {alt}"
+        paint(figure)
+        buffer = io.StringIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    return _embeddable(buffer.getvalue(), name, alt, size[0])
+
+
+def frame(
+    axes: Axes,
+    title: str = "",
+    x: str = "",
+    y: str = "",
+    grid: str = "both",
+) -> None:
+    """Label a panel and give it a quiet grid (``both``, ``x``, ``y`` or empty)."""
+    axes.set_title("\n".join(printable(line) for line in title.split("\n")))
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if grid == "both":
+        axes.grid(visible=True)
+    elif grid in {"x", "y"}:
+        axes.grid(visible=True, axis="x" if grid == "x" else "y")
+
+
+def legend(figure: Figure, keys: dict[str, Look], marks: bool = False) -> None:
+    """Put one key for all panels below them: colour and dash, or colour and marker."""
+    from matplotlib.lines import Line2D
+
+    lines = [
+        Line2D([], [], color=look.colour, linestyle="none" if marks else look.dash,
+               marker=look.marker if marks else None)
+        for look in keys.values()
+    ]  # fmt: skip
+    figure.legend(lines, [printable(name) for name in keys], loc="outside lower center",
+                  ncols=min(6, len(lines)), handlelength=1.5 if marks else 4)  # fmt: skip
+
+
+def panels(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]:
+    """Lay ``count`` panels out in rows of ``columns``; places left over stay empty."""
+    rows = -(-count // columns)
+    grid = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    for axes in grid[max(0, count - columns) : count]:
+        axes.tick_params(labelbottom=True)
+    return list(grid[:count])
+
+
+def name_rows(places: Sequence[Axes], labels: Sequence[str], cuts: Sequence[int]) -> None:
+    """Name the rows of panels that share them, the first on top, with rules above ``cuts``."""
+    places[0].set_yticks(range(len(labels)), [printable(name) for name in labels])
+    places[0].set_ylim(len(labels) - 0.4, -0.6)
+    for place in places:
+        for k in cuts:
+            place.axhline(k - 0.5, color="#c3c9d0", linewidth=0.7)
+
+
+def _embeddable(svg: str, name: str, alt: str, inches: float) -> str:
+    svg = svg[svg.index("<svg") :].strip()
+    svg = re.sub(r'(\sid=")', rf"\g<1>{name}-", svg)
+    svg = re.sub(r'((?:xlink:)?href="#|url\(#)', rf"\g<1>{name}-", svg)
+    # The page's column is 60 rem for the widest figures, 9.2 inches; letters have one size in all.
+    width = f"--width: {60 * inches / 9.2:.1f}rem"
+    label = f'<svg role="img" style="{width}" aria-label={quoteattr(printable(alt))} '
+    return label + svg[len("<svg ") :]

@@ -1,0 +1,102 @@
+"""Sections to files: HTML, Markdown, LaTeX and one SVG a figure, all through Jinja templates."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchmarks.report import escaping
+from benchmarks.report.base import Figure, Section, Table
+from benchmarks.report.cells import CNN_FEATURES, data_name, is_synthetic
+from benchmarks.report.tables import moment
+from benchmarks.results import Results, write_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+FIGURES = "figures"
+OUTPUTS = {"report.html": "html", "report.md": "markdown", "tables.tex": "latex"}
+
+
+def write_report(results: Results, sections: Mapping[str, Section]) -> None:
+    """Write every output of a report into the run folder, each in one step.
+
+    Parameters
+    ----------
+    results : Results
+    sections : mapping of str to Section
+        In the order of the report; the keys become anchors.
+    """
+    synthetic = is_synthetic(results)
+    network = " and a CNN" if (results.scores["features"] == CNN_FEATURES).any() else ""
+    started = str(results.run.get("times", {}).get("started", ""))
+    values = {
+        "title": f"Classical features{network} on {data_name(results)}",
+        "started": moment(started),
+        "data": data_name(results),
+        "run": results.run,
+        "synthetic": synthetic,
+        "sections": dict(sections),
+        "numbers": _numbers(sections),
+    }
+    (results.folder / FIGURES).mkdir(exist_ok=True)
+    for section in sections.values():
+        for block in section.blocks:
+            if isinstance(block, Figure):
+                write_text(results.folder / FIGURES / f"{block.name}.svg", _standalone(block.svg))
+    for output, kind in OUTPUTS.items():
+        text = _environment(kind).get_template(f"{output}.jinja").render(values)
+        write_text(results.folder / output, text)
+
+
+def _numbers(sections: Mapping[str, Section]) -> dict[str, int]:
+    blocks = [block for section in sections.values() for block in section.blocks]
+    figures = [f"figure-{block.name}" for block in blocks if isinstance(block, Figure)]
+    tables = [
+        f"table-{block.name}"
+        for block in blocks
+        if isinstance(block, Table) and block.caption and "html" in block.formats
+    ]
+    return {name: k for names in (figures, tables) for k, name in enumerate(names, start=1)}
+
+
+def _standalone(svg: str) -> str:
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}\n'
+
+
+def _environment(kind: str) -> Environment:
+    common: dict[str, Any] = {
+        "loader": FileSystemLoader(TEMPLATES),
+        "undefined": StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "keep_trailing_newline": True,
+    }
+    if kind == "html":
+        environment = Environment(autoescape=True, finalize=_printable_html, **common)
+        environment.filters["safe_svg"] = Markup
+        environment.filters["data_uri"] = _data_uri
+        return environment
+    escape: Callable[[object], escaping.Raw] = getattr(escaping, kind)
+    if kind == "latex":
+        # Braces and percent signs mean something in LaTeX, so its templates use other marks.
+        common |= {
+            "block_start_string": "<%", "block_end_string": "%>",
+            "variable_start_string": "<<", "variable_end_string": ">>",
+            "comment_start_string": "<#", "comment_end_string": "#>",
+        }  # fmt: skip
+    # finalize escapes whatever a template prints, as autoescape does for HTML.
+    environment = Environment(autoescape=False, finalize=escape, **common)
+    environment.filters["as_is"] = escaping.Raw
+    return environment
+
+
+def _printable_html(value: object) -> object:
+    return value if isinstance(value, Markup) else escaping.printable(value)
+
+
+def _data_uri(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")

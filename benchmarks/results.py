@@ -1,0 +1,131 @@
+"""Read and write a run folder: the only place that knows its file names and columns."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+METRICS = [
+    "precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy", "mcc",
+    "auc", "average_precision", "brier",
+]  # fmt: skip
+RECALLS = ["recall_bacteria", "recall_virus"]
+COUNTS = ["tp", "fp", "tn", "fn"]
+OPERATING_POINTS = ["0.5", "recall95"]
+PREDICTION_COLUMNS = [
+    "cell", "features", "model", "seed", "split", "image", "group", "subtype", "label", "score",
+]  # fmt: skip
+SCORE_COLUMNS = [
+    "cell", "features", "model", "balance", "seed", "split", "operating_point", "threshold",
+    "n", "n_positive",
+    *[name + end for name in METRICS + RECALLS for end in ("", "_lo", "_hi")],
+    *COUNTS, "fit_seconds", "predict_seconds", "status", "reason",
+]  # fmt: skip
+TRAINING_COLUMNS = [
+    "cell", "epoch", "train_loss", "validation_loss", "validation_average_precision",
+    "learning_rate", "seconds", "best",
+]  # fmt: skip
+TABLES = ("manifest", "features", "predictions", "scores", "training", "intensity")
+IMAGES = "images"
+
+
+class RunError(ValueError):
+    """A folder is no run folder, or an incomplete one; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    folder : Path
+    run : dict
+        ``run.json``: configuration, fingerprint, versions, machine, times, warnings.
+    manifest, features, predictions, scores : DataFrame
+        One row an image; a family; an image × cell; a cell × split × operating point.
+    training : DataFrame
+        One row an epoch of each CNN cell; empty if none ran.
+    intensity : DataFrame
+        Histogram of pixel values by split and class: split, class, value, fraction.
+    """
+
+    folder: Path
+    run: dict[str, Any]
+    manifest: pd.DataFrame
+    features: pd.DataFrame
+    predictions: pd.DataFrame
+    scores: pd.DataFrame
+    training: pd.DataFrame
+    intensity: pd.DataFrame
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step: a reader sees the old file or the new one, never half."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
+    """Write ``<name>.csv`` in one step; floats keep every digit."""
+    write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
+def write_run(folder: Path, run: dict[str, Any]) -> None:
+    """Write ``run.json`` in one step."""
+    text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(folder / "run.json", text + "\n")
+
+
+def read_results(folder: Path) -> Results:
+    """Read a run folder.
+
+    Raises
+    ------
+    RunError
+        If the folder or one of its tables is missing or unreadable.
+    """
+    tables = read_tables(folder, TABLES)
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / 'run.json'}: expected a run's record, got {error}") from error
+    return Results(folder=folder, run=run, **tables)
+
+
+def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """Read some tables of a run folder; see :func:`read_results`."""
+    return {name: _read_table(folder, name) for name in names}
+
+
+def _read_table(folder: Path, name: str) -> pd.DataFrame:
+    path = folder / f"{name}.csv"
+    text = ["cell", "features", "model", "balance", "split", "operating_point", "image", "group",
+            "subtype", "class", "sha256", "status", "reason", "family"]  # fmt: skip
+    try:
+        table = pd.read_csv(
+            path, dtype=dict.fromkeys(text, str), na_values=[""], keep_default_na=False
+        )
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path}: expected a table written by run_benchmark.py, got {error}. "
+            "Give the folder that a run named as its --out."
+        ) from error
+    present = [column for column in text if column in table.columns]
+    table[present] = table[present].fillna("")
+    return table

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydantic
+import pytest
+
+from benchmarks.config import ConfigError, RunConfig, load_config
+
+
+def test_command_line_wins_over_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('image-size = 96\nfeatures = ["hog", "lbp"]\nmax_unreadable = 0.5\n')
+    config = load_config({"image_size": "64", "seeds": "0,2"}, file)
+    assert config.size == 64
+    assert config.features == ("hog", "lbp")
+    assert config.max_unreadable == 0.5
+    assert config.seeds == (0, 2)
+
+
+def test_default_size_depends_on_the_data() -> None:
+    assert RunConfig().size == 128
+    assert RunConfig(data="chest").size == 224
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"features": "hog,lpb"},
+            r"--features: got .*unknown 'lpb' \(did you mean lbp\?\).*texture",
+        ),
+        ({"models": "svn"}, r"unknown 'svn' \(did you mean svm\?\); choices: svm, forest, xgboost"),
+        ({"balance": "smot"}, "choices: smote, borderline, svmsmote, adasyn, class_weight, none"),
+        ({"seeds": "0,x"}, "--seeds: got x: .*integer"),
+        ({"seeds": "1,1"}, "none twice"),
+        ({"seeds": "-1"}, "from 0 to"),
+        ({"features": ""}, "at least one"),
+        ({"image_size": "8"}, "--image-size: got 8: .*greater than or equal to 32"),
+        ({"crop": "1.5"}, "--crop: got 1.5: .*less than or equal to 1"),
+        ({"limit": "3"}, "--limit"),
+        ({"weights": "/no/such"}, "--weights: got /no/such: expected an existing"),
+    ],
+)
+def test_impossible_values_are_refused_with_choices(options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(options)
+
+
+def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("imagesize = 96\n")
+    with pytest.raises(
+        ConfigError, match=r"run.toml: unknown key imagesize \(did you mean image-s"
+    ):
+        load_config({}, file)
+
+
+@pytest.mark.parametrize("text", ["features = [", None])
+def test_unreadable_file_is_named(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "run.toml"
+    if text:
+        file.write_text(text)
+    with pytest.raises(ConfigError, match="run.toml: expected a TOML file"):
+        load_config({}, file)
+
+
+def test_config_is_frozen() -> None:
+    with pytest.raises(pydantic.ValidationError):
+        RunConfig().seeds = (1,)  # type: ignore[misc]

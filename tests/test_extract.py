@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import extract as module
+from benchmarks.config import RunConfig
+from benchmarks.extract import extract, prepare, reading_size
+from features.backbone import WeightsUnavailable
+from tests.helpers import textured
+
+
+def test_crop_leaves_the_size_asked_without_enlarging() -> None:
+    config = RunConfig(image_size=64, crop=0.8, contrast=False)
+    assert reading_size(config) == 80
+    images = textured(2, 80)[0]
+    np.testing.assert_array_equal(prepare(images, config), images[:, 8:72, 8:72])
+
+
+def test_contrast_is_stretched_after_cropping() -> None:
+    images = np.full((1, 80, 80), 255, np.uint8)
+    images[:, 8:72, 8:72] = textured(1, 64)[0] // 4 + 20
+    prepared = prepare(images, RunConfig(image_size=64, crop=0.8))
+    assert prepared.min() == 0
+    assert prepared.max() == 255
+    assert 100 < prepared.mean() < 155
+
+
+def test_only_the_families_needed_are_computed() -> None:
+    config = RunConfig(features="texture", image_size=64, jobs=1, quiet=True)
+    result = extract(textured(3)[0], config)
+    assert list(result.matrices) == ["glcm", "gabor", "intensity"]
+    table = result.table.set_index("family")
+    assert table.loc["intensity", "dimension"] == 170
+    assert (table["milliseconds_per_image"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(WeightsUnavailable("None here.", "Give some."), "not_run"), (ValueError("odd"), "failed")],
+)
+def test_a_family_that_cannot_be_computed_is_a_row(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: str
+) -> None:
+    def broken(**_: object) -> None:
+        raise error
+
+    monkeypatch.setitem(module.FEATURES, "hog", broken)
+    config = RunConfig(features="hog,intensity", image_size=64, jobs=1, quiet=True)
+    result = extract(textured(3)[0], config)
+    assert list(result.matrices) == ["intensity"]
+    assert result.reasons["hog"][0] == status
+    assert str(error) in result.reasons["hog"][1]
+    assert result.table.set_index("family").loc["hog", "status"] == status
