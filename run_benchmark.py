@@ -59,7 +59,7 @@ def main(context: click.Context, file: Path | None, **options: Any) -> None:
             raise click.UsageError(f"Options go with a run, not with {context.invoked_subcommand}.")
         return
     from benchmarks.config import ConfigError, load_config
-    from benchmarks.datasets.base import DataError
+    from benchmarks.dataset import DataError
     from benchmarks.runner import run_benchmark
 
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.datasets.base import CLASSES, DataError, Dataset
+from benchmarks.dataset import CLASSES, DataError, Dataset
 from benchmarks.results import IMAGES, write_table
 
 DIFFERENCE_SCALE = 50.0

@@ -24,7 +24,9 @@ GIB = 2**30
 def fingerprint(manifest: pd.DataFrame) -> str:
     """sha256 over content hash, label, patient and split of every image, in manifest order."""
     columns = manifest[["image", "sha256", "label", "group", "split"]]
-    return hashlib.sha256(columns.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
+    return hashlib.sha256(
+        columns.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
+    ).hexdigest()
 
 
 def versions() -> dict[str, str]:

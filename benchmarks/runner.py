@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 from benchmarks import datasets, exploration, provenance, results, splits
 from benchmarks.cells import Cell, Outcome, Rows, failure, fit_on_features, fit_on_images, plan
 from benchmarks.config import ConfigError, RunConfig
-from benchmarks.datasets.base import Dataset
+from benchmarks.dataset import Dataset
 from benchmarks.extract import Extracted, extract, prepare, reading_size
 from benchmarks.metrics import CONFIDENCE, DRAWS, PatientBootstrap, evaluate, threshold_at_recall
 from benchmarks.progress import say, track
@@ -125,12 +125,15 @@ def _run_cells(run: Run, images: Any, extracted: Extracted, manifest: pd.DataFra
             ready.append(cell)
     tables = _Tables(run, cells, manifest, rows, bootstraps)
     tables.write()
-    with run.stage("classifiers"):
-        for outcome in _fit_all(ready, extracted, rows, run.config):
-            tables.add(outcome)
-    with run.stage("cnn"):
-        for cell in (cell for cell in cells if cell.model in IMAGE_MODELS):
-            tables.add(fit_on_images(cell, images, rows, run.config))
+    if ready:
+        with run.stage("classifiers"):
+            for outcome in _fit_all(ready, extracted, rows, run.config):
+                tables.add(outcome)
+    on_images = [cell for cell in cells if cell.model in IMAGE_MODELS]
+    if on_images:
+        with run.stage("cnn"):
+            for cell in on_images:
+                tables.add(fit_on_images(cell, images, rows, run.config))
 
 
 def _rows(manifest: pd.DataFrame) -> Rows:

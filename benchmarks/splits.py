@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.datasets.base import CLASSES, DataError
+from benchmarks.dataset import CLASSES, DataError
 
 VALIDATION_FRACTION = 0.15
 MIN_VALIDATION_PER_CLASS = 30

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GreyImages = NDArray[np.uint8]
 _Pair = tuple["torch.Tensor", "torch.Tensor"]  # images and labels
 
-FINE_TUNING = {"epochs": 6, "learning_rate": 1e-3}
+FINE_TUNING = {"epochs": 6, "learning_rate": 3e-4}
 FROM_SCRATCH = {"epochs": 16, "learning_rate": 3e-3}
 AUGMENTATION = {"flip": 0.5, "smallest_crop": 0.8, "brightness": 0.1, "contrast": 0.2}
 HYPERPARAMETERS: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import datasets, splits
 from benchmarks.config import RunConfig
-from benchmarks.datasets.base import CLASSES, MANIFEST_COLUMNS, DataError, Dataset, take
+from benchmarks.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset, take
 from tests.test_npz import arrays
 
 LOCAL = [name for name in datasets.DATASETS if name != "pneumoniamnist"]  # that one: its own test

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmarks.datasets.base import DataError, Dataset
+from benchmarks.dataset import DataError, Dataset
 from benchmarks.exploration import (
     explore,
     hardest,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import datasets
+from benchmarks import datasets, provenance, results
 from benchmarks.config import RunConfig
-from benchmarks.datasets.base import DataError
+from benchmarks.dataset import DataError
 from benchmarks.datasets.folder import patient_key
 
 
@@ -80,6 +81,17 @@ def test_other_names_count_as_own_patients(radiograph_folder: Path) -> None:
     assert dataset.manifest["group"].nunique() == 70
     assert "counts as its own patient" in dataset.notes[0]
     assert "not known" in dataset.licence
+
+
+def test_names_in_another_encoding_are_kept(radiograph_folder: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"IM-7777-0001_\xe9.jpeg")  # Latin-1
+    known = next((radiograph_folder / "test" / "NORMAL").iterdir())
+    (known.parent / name).write_bytes(known.read_bytes())
+    table = load(radiograph_folder).manifest
+    assert "IM/7777" in set(table["group"])
+    results.write_table(tmp_path, "manifest", table)
+    assert len(provenance.fingerprint(table)) == 64
+    assert r"IM-7777-0001_\udce9.jpeg" in (tmp_path / "manifest.csv").read_text()
 
 
 def test_limit_decodes_only_what_it_keeps(radiograph_folder: Path) -> None:

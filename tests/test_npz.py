@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import datasets
 from benchmarks.config import RunConfig
-from benchmarks.datasets.base import DataError
+from benchmarks.dataset import DataError
 
 
 def arrays(size: int = 28) -> dict[str, np.ndarray]:

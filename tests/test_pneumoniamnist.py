@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks import datasets
 from benchmarks.config import RunConfig
+from benchmarks.dataset import DataError
 from benchmarks.datasets import pneumoniamnist
-from benchmarks.datasets.base import DataError
 from tests.test_npz import arrays
 
 

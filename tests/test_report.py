@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from benchmarks.datasets.base import Dataset
+from benchmarks.dataset import Dataset
 from benchmarks.exploration import explore, hardest, save_thumbnails
 from benchmarks.report import SECTIONS, escaping, gap, render_report, tables
 from benchmarks.report.cells import leaders, rows

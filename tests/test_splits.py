@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import splits
-from benchmarks.datasets.base import DataError
+from benchmarks.dataset import DataError
 
 
 def manifest(

@@ -7,8 +7,8 @@ from types import ModuleType
 
 from benchmarks import splits
 from benchmarks.config import RunConfig
+from benchmarks.dataset import DataError, Dataset, take
 from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist
-from benchmarks.datasets.base import DataError, Dataset, take
 
 DATASETS: dict[str, ModuleType] = {
     "phantoms": phantoms,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks import splits
 from benchmarks.config import RunConfig
-from benchmarks.datasets.base import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
 from benchmarks.progress import track
 from features.images import GreyImage, ImageError, list_images, read_image
 from features.preprocess import resize

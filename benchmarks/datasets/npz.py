@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.base import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
 from features.preprocess import resize
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}

@@ -76,7 +76,7 @@ def rise(value: Map, width: float) -> Map:
 
     Examples
     --------
-    >>> rise(np.float32([-1, 0, 1]), 2.0).tolist()
+    >>> rise(np.array([-1.0, 0.0, 1.0]), 2.0).tolist()
     [0.0, 0.5, 1.0]
     """
     t = np.clip(value / np.float32(width) + np.float32(0.5), 0, 1)
@@ -93,7 +93,8 @@ def bump(x: Map, y: Map, centre: tuple[float, float], radii: tuple[float, float]
 
     Examples
     --------
-    >>> bump(np.float32([0.0, 0.8, 2.0]), np.float32(0), (0.0, 0.0), (1.0, 1.0)).round(1).tolist()
+    >>> x = np.array([0.0, 0.8, 2.0])
+    >>> bump(x, np.zeros(3), (0.0, 0.0), (1.0, 1.0)).round(1).tolist()
     [1.0, 0.6, 0.0]
     """
     r2 = np.square((x - centre[0]) / radii[0]) + np.square((y - centre[1]) / radii[1])

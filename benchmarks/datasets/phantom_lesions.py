@@ -84,7 +84,7 @@ def draw_consolidation(anatomy: Anatomy, severity: float, rng: np.random.Generat
     along = dx * np.cos(tilt) + dy * np.sin(tilt)
     across = dy * np.cos(tilt) - dx * np.sin(tilt)
     distance = np.hypot(along * stretch, across / stretch) / radius
-    extent = rise(1 - distance + 0.16 * grain(rng, 0.10), 0.7)
+    extent = rise(1 - distance + 0.16 * grain(rng, 0.10), 0.7) * (side * x > 0)
     fissure, below = rng.random() < 0.5, draw_side(rng)
     if fissure:
         extent = extent * rise(below * (dy + 0.15 * dx) + 0.5 * radius, 0.04)

@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.base import MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.dataset import MANIFEST_COLUMNS, DataError, Dataset
 from benchmarks.datasets.phantom_anatomy import Anatomy, build_chest, draw_anatomy
 from benchmarks.datasets.phantom_canvas import FRAME, grain, resample
 from benchmarks.datasets.phantom_exposure import draw_borders, draw_pose, expose, place

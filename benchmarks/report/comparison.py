@@ -26,7 +26,10 @@ _SHOWN = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Spe
 _READING = (
     "Each value with its 95 % interval (bootstrap over patients). Bold: the largest of its "
     "column, which describes the test and chooses nothing; with a threshold fixed on "
-    "validation, a method can be first in recall by being poor in precision."
+    "validation, a method can be first in recall by being poor in precision. A value of exactly "
+    "0 or 1 stays the same however patients are drawn again: take its interval to reach 3/n "
+    "inwards, n being the patients of that class (rule of three, "
+    "doi:10.1001/jama.1983.03330370053031)."
 )
 _SEEDS = "Mean over seeds ± standard deviation over seeds; interval: mean of the seeds' bounds."
 

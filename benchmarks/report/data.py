@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.datasets.base import CLASSES
+from benchmarks.dataset import CLASSES
 from benchmarks.report.base import (
     Block,
     Bullets,
