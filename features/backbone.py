@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from features.weights import (
+    WeightsError,
+    WeightsUnavailable,
+    pretrained_file,
+    read_state,
+    short_sha256,
+)
 
 if TYPE_CHECKING:
     import torch
 
-PROBE_SECONDS = 3.0
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-REMEDY = "Give a file with --weights FILE (timm's parameter names), or run once with a network."
-
 
 class MissingExtra(ImportError):  # noqa: N818 - it names what is missing
     """A package of the ``deep`` extra can't be imported; the message names the command."""
-
-
-class WeightsError(ValueError):
-    """A file of weights is missing, unreadable or of another network; the message says which."""
-
-
-class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state of the world, no fault
-    """Pretrained weights can't be had here.
-
-    Attributes
-    ----------
-    reason, remedy : str
-        One sentence each.
-    """
-
-    def __init__(self, reason: str, remedy: str = REMEDY) -> None:
-        super().__init__(reason, remedy)
-        self.reason, self.remedy = reason, remedy
-
-    def __str__(self) -> str:
-        return f"{self.reason} {self.remedy}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +81,26 @@ class Backbone:
         std = torch.tensor(self.std, device=grey.device).view(1, -1, 1, 1)
         return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
+    def infer(self, images: torch.Tensor, batch_size: int = 32) -> torch.Tensor:
+        """Run the network in evaluation mode, in float32.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, H, W), uint8
+            On the network's device.
+        batch_size : int
+
+        Returns
+        -------
+        Tensor of shape (n, outputs), float32
+        """
+        import torch
+
+        self.model.eval()
+        with torch.inference_mode():
+            inputs = (self.prepare(part.float() / 255) for part in images.split(batch_size))
+            return torch.cat([self.model(batch).float().cpu() for batch in inputs])
+
 
 def create_backbone(
     name: str,
@@ -157,9 +158,9 @@ def create_backbone(
             model = _create(name)
             source, note = _load_file(model, name, Path(weights))
         elif pretrained:
-            path, origin = _pretrained_file(name)
+            path, origin = pretrained_file(name)
             model, note = _create_from(name, path), ""
-            source = f"{origin} (sha256 {_sha256(path)})"
+            source = f"{origin} (sha256 {short_sha256(path)})"
         else:
             model, source, note = _create(name), f"random (seed {seed})", ""
         model.reset_classifier(num_classes)
@@ -239,7 +240,7 @@ def _input_limits(model: torch.nn.Module) -> tuple[tuple[int, int] | None, int]:
 
 
 def _load_file(model: torch.nn.Module, name: str, path: Path) -> tuple[str, str]:
-    state = _read_state(path)
+    state = read_state(path)
     heads = model.pretrained_cfg.get("classifier") or ()
     heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
     body = {key: value for key, value in state.items() if not key.startswith(heads)}
@@ -254,7 +255,7 @@ def _load_file(model: torch.nn.Module, name: str, path: Path) -> tuple[str, str]
     model.load_state_dict(body, strict=False)
     sizes = [len(state[key]) for key in state if key.startswith(heads) and key.endswith("bias")]
     note = f"the file's head of {sizes[0]} classes is not used" if sizes else ""
-    return f"file {path.name} (sha256 {_sha256(path)})", note
+    return f"file {path.name} (sha256 {short_sha256(path)})", note
 
 
 def _misfits(found: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> list[str]:
@@ -276,99 +277,3 @@ def _misfits(found: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> li
         "with NaN or infinity": [key for key in common if not found[key].isfinite().all()],
     }
     return [f"{len(keys)} {kind} (first: {keys[0]})" for kind, keys in kinds.items() if keys]
-
-
-def _read_state(path: Path) -> dict[str, torch.Tensor]:
-    import torch
-    from timm.models import load_state_dict
-
-    if not path.is_file():
-        raise WeightsError(f"{path}: expected a file of weights, but there is no such file.")
-    try:
-        state = load_state_dict(str(path), weights_only=True)
-        if not state or not all(torch.is_tensor(value) for value in state.values()):
-            raise TypeError("no table of named tensors inside")
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{path}: expected a .safetensors file or a torch checkpoint that holds tensors "
-            f"alone, but it can't be read as one: {first}"
-        ) from error
-    return state
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def _pretrained_file(name: str) -> tuple[Path, str]:
-    import timm
-
-    config = timm.get_pretrained_cfg(name)
-    if config is not None and config.hf_hub_id:
-        return _hub_file(config.hf_hub_id), f"timm hub {config.hf_hub_id}"
-    if config is not None and config.url:
-        return _url_file(config.url), f"timm {config.url}"
-    raise WeightsUnavailable(
-        f"timm publishes no pretrained weights of {name}.",
-        "Give a file with --weights FILE, or choose one of timm.list_pretrained().",
-    )
-
-
-def _hub_file(hub_id: str) -> Path:
-    from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
-
-    repo, _, revision = hub_id.partition("@")
-    which = {"revision": revision or None}
-    for filename in HUB_FILES:
-        cached = try_to_load_from_cache(repo, filename, **which)
-        if isinstance(cached, str):
-            return Path(cached)
-    _refuse_without_network(hf_hub_url(repo, HUB_FILES[0], **which), repo)
-    reasons = []
-    for filename in HUB_FILES:
-        try:
-            return Path(hf_hub_download(repo, filename, **which))
-        except Exception as error:  # the hub's client raises its own, httpx's and the system's
-            reasons.append(f"{filename}: {error}")
-    raise WeightsUnavailable(f"The download of {repo} failed ({'; '.join(reasons)}).")
-
-
-def _url_file(url: str) -> Path:
-    import torch
-
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    if path.is_file():
-        return path
-    _refuse_without_network(url, path.name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path))
-    except Exception as error:
-        raise WeightsUnavailable(f"The download of {url} failed ({error}).") from error
-    return path
-
-
-def _refuse_without_network(url: str, name: str) -> None:
-    # Name resolution knows no time limit, so the limit is kept by a thread that is left behind.
-    from huggingface_hub.utils import get_session
-
-    outcome = [f"no answer within {PROBE_SECONDS:g} s"]
-
-    def ask() -> None:
-        try:
-            status = get_session().head(url, timeout=PROBE_SECONDS).status_code
-            outcome[0] = f"status {status}" if status in (403, 407) or status >= 500 else ""
-        except Exception as error:
-            outcome[0] = str(error) or type(error).__name__
-
-    thread = Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    if outcome[0]:
-        host = "/".join(url.split("/")[:3])
-        raise WeightsUnavailable(
-            f"The weights of {name} are not in the local cache and {host} can't be reached "
-            f"({outcome[0]})."
-        )

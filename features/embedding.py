@@ -100,10 +100,7 @@ class FrozenEmbedding(ImageDescriptor):
         """Describe a batch: ``(n, H, W)`` uint8 to ``(n, d)`` float32, in one forward pass."""
         import torch
 
-        network = self._network()
-        with torch.inference_mode():
-            grey = torch.from_numpy(images.copy()).float() / 255
-            return network.model(network.prepare(grey)).float().numpy()
+        return np.asarray(self._network().infer(torch.from_numpy(images.copy()), len(images)))
 
     def feature_names(self, height: int, width: int) -> list[str]:
         """Names of the ``d`` columns; ``d`` is asked of the network."""

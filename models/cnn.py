@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from features.backbone import Backbone, WeightsUnavailable, create_backbone, require_deep
+from models.augmentation import AUGMENTATION, augment, draw_batches
+from models.batch_norm import start_as_identity, unfold_batch_norm
+from models.image_checks import check_images, check_labelled
+from models.torch_settings import deterministic, fast_precision
 
 if TYPE_CHECKING:
     import torch
@@ -25,13 +27,12 @@ _Pair = tuple["torch.Tensor", "torch.Tensor"]  # images and labels
 
 FINE_TUNING = {"epochs": 6, "learning_rate": 3e-4}
 FROM_SCRATCH = {"epochs": 16, "learning_rate": 3e-3}
-AUGMENTATION = {"flip": 0.5, "smallest_crop": 0.8, "brightness": 0.1, "contrast": 0.2}
 HYPERPARAMETERS: dict[str, Any] = {
     "optimiser": "AdamW, one-cycle schedule",
     "weight_decay": 0.01,
     "patience": 5,
     "fine_tuning": FINE_TUNING,
-    "from_scratch": FROM_SCRATCH,
+    "from_scratch": {**FROM_SCRATCH, "residual_blocks": "start as identity"},
     "augmentation": AUGMENTATION,
 }
 GRID: dict[str, list[Any]] = {}
@@ -156,8 +157,8 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
                 "Got no validation images, but expected fit(X, y, validation=(images, labels)): "
                 "early stopping needs images of patients that are not trained on."
             )
-        images, labels = _check(X, y, "training")
-        unseen, unseen_labels = _check(*validation, "validation")
+        images, labels = check_labelled(X, y, "training")
+        unseen, unseen_labels = check_labelled(*validation, "validation")
         self.classes_ = np.unique(labels)
         if not np.array_equal(self.classes_, np.unique(unseen_labels)):
             raise ValueError(
@@ -166,7 +167,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
             )
         self.device_ = "cuda" if torch.cuda.is_available() else "cpu"
         self.precision_ = fast_precision(self.device_)
-        with self._torch_settings():
+        with deterministic(self.device_, self.seed, self.n_jobs):
             network = self._start(images)
             self._train(network, self._pair(images, labels), self._pair(unseen, unseen_labels))
         return self
@@ -183,9 +184,9 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, 2), float64
         """
         check_is_fitted(self, "network_")
-        images = _check_images(X, "given")
-        with self._torch_settings():
-            logits = _logits(self.network_, self._to_device(images))
+        images = check_images(X, "given")
+        with deterministic(self.device_, self.seed, self.n_jobs):
+            logits = self.network_.infer(self._to_device(images))
         return logits.double().softmax(dim=1).numpy()
 
     def predict(self, X: GreyImages) -> NDArray[Any]:
@@ -212,6 +213,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         network.model.to(self.device_)
         if self.initialised_from_.startswith("random"):
             defaults = FROM_SCRATCH
+            start_as_identity(network.model)
         else:
             defaults = FINE_TUNING
             rows = np.linspace(0, len(images) - 1, min(len(images), STATISTICS_FROM)).astype(int)
@@ -295,25 +297,6 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         target = (labels == self.classes_[1]).astype(np.int64)
         return self._to_device(images), torch.from_numpy(target)
 
-    @contextmanager
-    def _torch_settings(self) -> Iterator[None]:
-        import torch
-
-        devices = range(torch.cuda.device_count()) if self.device_ == "cuda" else []
-        threads = torch.get_num_threads()
-        with (
-            torch.random.fork_rng(devices=devices),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-        ):
-            torch.default_generator.manual_seed(self.seed)  # dropout, where a network has it
-            if devices:
-                torch.cuda.manual_seed_all(self.seed)
-            torch.set_num_threads(self.n_jobs or threads)
-            try:
-                yield
-            finally:
-                torch.set_num_threads(threads)
-
 
 def build(
     seed: int, balance: str | bool, n_jobs: int | None = None, **options: Any
@@ -341,173 +324,13 @@ def build(
     )
 
 
-def augment(grey: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Flip, crop, brighten and change the contrast of each image at random.
-
-    Parameters
-    ----------
-    grey : Tensor of shape (n, H, W), float32 in [0, 1]
-    generator : torch.Generator
-        On the CPU.
-
-    Returns
-    -------
-    Tensor of shape (n, H, W), float32 in [0, 1]
-        Half of them mirrored; a rectangle with sides of 0.8 to 1 of the image's, anywhere inside,
-        enlarged to H × W; contrast about the image's mean × 0.8 to 1.2; brightness ± 0.1.
-    """
-    import torch
-    from torch.nn.functional import affine_grid, grid_sample
-
-    n = len(grey)
-    draws = torch.rand(7, n, generator=generator)
-    side = 1 - (1 - AUGMENTATION["smallest_crop"]) * draws[:2]
-    centre = (1 - side) * (2 * draws[2:4] - 1)
-    mirror = torch.where(draws[4] < AUGMENTATION["flip"], -1.0, 1.0)
-    theta = torch.zeros(n, 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1] = side[0] * mirror, side[1]
-    theta[:, 0, 2], theta[:, 1, 2] = centre[0], centre[1]
-    grid = affine_grid(theta.to(grey.device), [n, 1, *grey.shape[1:]], align_corners=False)
-    crops = grid_sample(grey.unsqueeze(1), grid, padding_mode="border", align_corners=False)
-    crops = crops.squeeze(1)
-    spread = torch.tensor([[AUGMENTATION["contrast"]], [AUGMENTATION["brightness"]]])
-    contrast, brightness = ((2 * draws[5:] - 1) * spread).to(grey.device).view(2, n, 1, 1)
-    mean = crops.mean(dim=(1, 2), keepdim=True)
-    return ((crops - mean) * (1 + contrast) + mean + brightness).clamp(0, 1)
-
-
-def draw_batches(
-    target: torch.Tensor, size: int, balance: bool, generator: torch.Generator
-) -> torch.Tensor:
-    """Rows of each batch of one epoch; all batches are full, so batch norm never meets one image.
-
-    Parameters
-    ----------
-    target : Tensor of shape (n,), int64
-        Class of each training image.
-    size : int
-        Images a batch; n if that is smaller.
-    balance : bool
-        Draw with replacement, each class equally often; else each image at most once.
-
-    Returns
-    -------
-    Tensor of shape (n // size, size), int64
-    """
-    import torch
-    from torch.utils.data import RandomSampler, WeightedRandomSampler
-
-    size = min(size, len(target))
-    count = len(target) // size * size
-    if balance:
-        weights = 1 / torch.bincount(target).double()[target]
-        sampler: Any = WeightedRandomSampler(weights, count, generator=generator)
-    else:
-        sampler = RandomSampler(target, num_samples=count, generator=generator)
-    return torch.tensor(list(sampler)).view(-1, size)
-
-
-def unfold_batch_norm(network: Backbone, grey: torch.Tensor) -> bool:
-    """Give back statistics to batch norms whose statistics were folded into their bias.
-
-    Weights that come from an inference format have mean 0 and variance 1 in every batch norm.
-    Training such a network would normalise activations that it never normalised, and undo what
-    it learned. Mean and variance are measured on images, and scale and bias set so that the
-    network computes what it did before. Weights with statistics of their own are left alone.
-
-    Parameters
-    ----------
-    network : Backbone
-    grey : Tensor of shape (n, H, W), uint8
-        Training images.
-
-    Returns
-    -------
-    bool
-        Whether there was anything to do.
-    """
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    norms = [m for m in network.model.modules() if isinstance(m, _BatchNorm)]
-    if not norms or any(m.running_mean.any() or (m.running_var != 1).any() for m in norms):
-        return False
-    moments: dict[Any, list[torch.Tensor]] = {norm: [] for norm in norms}
-
-    def measure(norm: Any, inputs: tuple[torch.Tensor, ...]) -> None:
-        values = inputs[0].double().transpose(0, 1).flatten(1)
-        moments[norm].append(torch.stack([values.mean(dim=1), values.square().mean(dim=1)]))
-
-    hooks = [norm.register_forward_pre_hook(measure) for norm in norms]
-    _logits(network, grey)
-    for hook in hooks:
-        hook.remove()
-    with torch.no_grad():
-        for norm in norms:
-            mean, square = torch.stack(moments[norm]).mean(dim=0)
-            variance = square - mean.square()
-            scale = norm.weight.double() / (1 + norm.eps) ** 0.5
-            norm.bias += (mean * scale).to(norm.bias)
-            norm.weight.copy_(scale * (variance + norm.eps).sqrt())
-            norm.running_mean.copy_(mean)
-            norm.running_var.copy_(variance)
-    return True
-
-
-def fast_precision(device: str) -> str:
-    """``bfloat16`` where the device computes in it, ``float32`` where it would only emulate it."""
-    import torch
-
-    if device == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        fast = any(getattr(torch.cpu, name, bool)() for name in names)
-    return "bfloat16" if fast else "float32"
-
-
-def _logits(network: Backbone, grey: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    network.model.eval()
-    with torch.inference_mode():
-        batches = (network.prepare(part.float() / 255) for part in grey.split(32))
-        return torch.cat([network.model(batch).float().cpu() for batch in batches])
-
-
 def _validate(network: Backbone, unseen: _Pair) -> dict[str, float]:
     from torch.nn.functional import cross_entropy
 
     grey, target = unseen
-    logits = _logits(network, grey)
+    logits = network.infer(grey)
     score = logits.double().softmax(dim=1)[:, 1].numpy()
     return {
         "validation_loss": cross_entropy(logits, target).item(),
         "validation_average_precision": float(average_precision_score(target.numpy(), score)),
     }
-
-
-def _check(X: GreyImages, y: ArrayLike, what: str) -> tuple[GreyImages, NDArray[Any]]:
-    images, labels = _check_images(X, what), np.asarray(y)
-    if labels.shape != (len(images),):
-        raise ValueError(
-            f"Got {what} labels of shape {labels.shape}, but expected ({len(images)},): one an "
-            "image."
-        )
-    classes = np.unique(labels).tolist()
-    if len(classes) != 2:
-        raise ValueError(
-            f"Got {what} labels of {len(classes)} classes {classes[:5]}, but expected two. Add "
-            "images of the missing class, or raise --limit."
-        )
-    return images, labels
-
-
-def _check_images(X: GreyImages, what: str) -> GreyImages:
-    images = np.asarray(X)
-    if images.ndim != 3 or images.dtype != np.uint8 or len(images) == 0:
-        raise ValueError(
-            f"Got {what} images of shape {images.shape} and dtype {images.dtype}, but expected "
-            "(n, height, width) uint8 with n >= 1."
-        )
-    return images

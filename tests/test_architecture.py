@@ -61,6 +61,6 @@ def test_modules_hold_one_idea() -> None:
         str(file.relative_to(ROOT)): lines
         for package in ALLOWED
         for file in (ROOT / package).rglob("*.py")
-        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 330
+        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 350
     }
     assert not long

@@ -19,8 +19,10 @@ from sklearn.base import clone
 from sklearn.metrics import average_precision_score
 
 from features.backbone import MissingExtra, WeightsError, WeightsUnavailable, create_backbone
-from models import cnn
-from models.cnn import CnnClassifier, augment, build, draw_batches, unfold_batch_norm
+from models import augmentation, cnn
+from models.augmentation import augment, draw_batches
+from models.batch_norm import start_as_identity, unfold_batch_norm
+from models.cnn import CnnClassifier, build
 
 SMALL = "test_resnet"
 Labelled = tuple[np.ndarray, np.ndarray]
@@ -154,7 +156,7 @@ def test_augmentation_stays_in_range_and_differs_by_image() -> None:
 def test_augmentation_by_hand(flip: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without crop and contrast only the mirror is left, and brightness as a constant."""
     still = {"flip": flip, "smallest_crop": 1.0, "brightness": 0.1, "contrast": 0.0}
-    monkeypatch.setattr(cnn, "AUGMENTATION", still)
+    monkeypatch.setattr(augmentation, "AUGMENTATION", still)
     grey = 0.3 + 0.4 * torch.rand(4, 9, 12, generator=torch.Generator().manual_seed(0))
     shift = augment(grey, torch.Generator().manual_seed(1)) - (grey.flip(2) if flip else grey)
     assert shift.std(dim=(1, 2)).max() < 1e-5
@@ -164,7 +166,7 @@ def test_augmentation_by_hand(flip: float, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_contrast_is_about_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     strong = {"flip": 0.0, "smallest_crop": 1.0, "brightness": 0.0, "contrast": 0.5}
-    monkeypatch.setattr(cnn, "AUGMENTATION", strong)
+    monkeypatch.setattr(augmentation, "AUGMENTATION", strong)
     grey = 0.4 + 0.2 * torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
     changed = augment(grey, torch.Generator().manual_seed(1))
     torch.testing.assert_close(changed.mean(dim=(1, 2)), grey.mean(dim=(1, 2)))
@@ -198,6 +200,18 @@ def test_unfolding_changes_statistics_and_no_output(train: Labelled) -> None:
     assert norm.running_var.min() > 0
     assert not torch.allclose(norm.running_var, torch.ones_like(norm.running_var))
     assert not unfold_batch_norm(built, grey)
+
+
+def test_residual_blocks_start_as_identity() -> None:
+    """MobileNetV2 has 17 blocks, ten of them with a skip connection."""
+    model = create_backbone("mobilenetv2_050", pretrained=False).model
+    assert start_as_identity(model) == 10
+    block = next(m for m in model.modules() if getattr(m, "has_skip", False))
+    channels = block.conv_pw.in_channels
+    values = torch.randn(1, channels, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(block(values), values)
+    assert start_as_identity(create_backbone(SMALL, pretrained=False).model) == 0
 
 
 def test_fine_tunes_from_a_file(train: Labelled, unseen: Labelled, tmp_path: Path) -> None:

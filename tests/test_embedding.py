@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save_file
 from sklearn.base import clone
 
-from features import backbone as module
+from features import weights as module
 from features.backbone import (
     MissingExtra,
     WeightsError,

@@ -1,0 +1,147 @@
+"""Weights of timm networks: a file, the hub's cache, or a download that fails fast."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+PROBE_SECONDS = 3.0
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+REMEDY = "Give a file with --weights FILE (timm's parameter names), or run once with a network."
+
+
+class WeightsError(ValueError):
+    """A file of weights is missing, unreadable or of another network; the message says which."""
+
+
+class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state of the world, no fault
+    """Pretrained weights can't be had here.
+
+    Attributes
+    ----------
+    reason, remedy : str
+        One sentence each.
+    """
+
+    def __init__(self, reason: str, remedy: str = REMEDY) -> None:
+        super().__init__(reason, remedy)
+        self.reason, self.remedy = reason, remedy
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.remedy}"
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a ``.safetensors`` file or torch checkpoint; no pickled code is run.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing or holds anything else.
+    """
+    import torch
+    from timm.models import load_state_dict
+
+    if not path.is_file():
+        raise WeightsError(f"{path}: expected a file of weights, but there is no such file.")
+    try:
+        state = load_state_dict(str(path), weights_only=True)
+        if not state or not all(torch.is_tensor(value) for value in state.values()):
+            raise TypeError("no table of named tensors inside")
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{path}: expected a .safetensors file or a torch checkpoint that holds tensors "
+            f"alone, but it can't be read as one: {first}"
+        ) from error
+    return state
+
+
+def short_sha256(path: Path) -> str:
+    """First 16 hexadecimal digits of a file's sha256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def pretrained_file(name: str) -> tuple[Path, str]:
+    """File of a network's pretrained weights, downloaded if it must be, and where it came from.
+
+    Raises
+    ------
+    WeightsUnavailable
+        If timm publishes none, or they are not in the cache and no network answers in time.
+    """
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    if config is not None and config.hf_hub_id:
+        return _hub_file(config.hf_hub_id), f"timm hub {config.hf_hub_id}"
+    if config is not None and config.url:
+        return _url_file(config.url), f"timm {config.url}"
+    raise WeightsUnavailable(
+        f"timm publishes no pretrained weights of {name}.",
+        "Give a file with --weights FILE, or choose one of timm.list_pretrained().",
+    )
+
+
+def _hub_file(hub_id: str) -> Path:
+    from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+    repo, _, revision = hub_id.partition("@")
+    which = {"revision": revision or None}
+    for filename in HUB_FILES:
+        cached = try_to_load_from_cache(repo, filename, **which)
+        if isinstance(cached, str):
+            return Path(cached)
+    _refuse_without_network(hf_hub_url(repo, HUB_FILES[0], **which), repo)
+    reasons = []
+    for filename in HUB_FILES:
+        try:
+            return Path(hf_hub_download(repo, filename, **which))
+        except Exception as error:  # the hub's client raises its own, httpx's and the system's
+            reasons.append(f"{filename}: {error}")
+    raise WeightsUnavailable(f"The download of {repo} failed ({'; '.join(reasons)}).")
+
+
+def _url_file(url: str) -> Path:
+    import torch
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.is_file():
+        return path
+    _refuse_without_network(url, path.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path))
+    except Exception as error:
+        raise WeightsUnavailable(f"The download of {url} failed ({error}).") from error
+    return path
+
+
+def _refuse_without_network(url: str, name: str) -> None:
+    # Name resolution knows no time limit, so the limit is kept by a thread that is left behind.
+    from huggingface_hub.utils import get_session
+
+    outcome = [f"no answer within {PROBE_SECONDS:g} s"]
+
+    def ask() -> None:
+        try:
+            status = get_session().head(url, timeout=PROBE_SECONDS).status_code
+            outcome[0] = f"status {status}" if status in (403, 407) or status >= 500 else ""
+        except Exception as error:
+            outcome[0] = str(error) or type(error).__name__
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    if outcome[0]:
+        host = "/".join(url.split("/")[:3])
+        raise WeightsUnavailable(
+            f"The weights of {name} are not in the local cache and {host} can't be reached "
+            f"({outcome[0]})."
+        )
