@@ -37,7 +37,8 @@ class Failure(click.ClickException):
 @click.option("--balance", help="smote, borderline, svmsmote, adasyn, class_weight or none "
               "[smote].")  # fmt: skip
 @click.option("--seeds", help="Comma-separated [0].")
-@click.option("--jobs", help="Processes; never changes a number [all cores].")
+@click.option("--jobs", help="Processes for features and classifiers; never changes a number "
+              "[all cores].")  # fmt: skip
 @click.option("--limit", help="About so many images: whole patients, classes and splits in "
               "proportion.")  # fmt: skip
 @click.option("--max-unreadable", help="Largest fraction of images that may be left out [0.01].")
@@ -67,6 +68,8 @@ def main(context: click.Context, file: Path | None, **options: Any) -> None:
         context.exit(run_benchmark(load_config(given, file), command))
     except (ConfigError, DataError) as error:
         raise Failure(str(error)) from error
+    except OSError as error:  # a full disk, say
+        raise Failure(f"{error}. What was finished is kept.") from error
 
 
 @main.command()

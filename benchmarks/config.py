@@ -64,19 +64,19 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: str = "phantoms"
+    data: str = Field(default="phantoms", min_length=1)
     out: Path | None = None
     features: tuple[str, ...] = DEFAULT_FEATURE_SETS
     models: tuple[str, ...] = tuple(MODELS)
-    backbone: str = "mobilenetv2_100"
+    backbone: str = Field(default="mobilenetv2_100", min_length=1)
     weights: Path | None = None
-    image_size: int | None = Field(default=None, ge=32, le=2048)
+    image_size: int | None = Field(default=None, ge=28, le=2048)
     crop: float = Field(default=1.0, ge=0.5, le=1.0)
     contrast: bool = True
     balance: str = "smote"
     seeds: tuple[int, ...] = (0,)
     jobs: int = Field(default_factory=_cores, ge=1)
-    limit: int | None = Field(default=None, ge=20)
+    limit: int | None = Field(default=None, ge=50)
     max_unreadable: float = Field(default=0.01, ge=0.0, le=1.0)
     tune: bool = False
     epochs: int | None = Field(default=None, ge=1)
@@ -89,6 +89,14 @@ class RunConfig(BaseModel):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return (value,) if isinstance(value, int) else value
+
+    @field_validator("image_size", "crop", "seeds", "jobs", "limit", "max_unreadable", "epochs",
+                     "batch_size", mode="before")  # fmt: skip
+    @classmethod
+    def _no_truth_values(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("expected a number")
+        return value
 
     @field_validator("features", "models", "seeds")
     @classmethod
@@ -167,7 +175,10 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _underscored(options: dict[str, Any]) -> dict[str, Any]:
-    return {key.replace("-", "_"): value for key, value in options.items()}
+    result = {key.replace("-", "_"): value for key, value in options.items()}
+    if len(result) < len(options):
+        raise ConfigError(f"A key is given with - and with _, expected once: {', '.join(options)}.")
+    return result
 
 
 def _choice(name: str, choices: list[str]) -> str:

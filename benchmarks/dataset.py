@@ -43,7 +43,7 @@ class Dataset:
     notes : tuple of str
         What a reader of the report must know about how the data was read.
     patients_known : bool
-        False where each image had to count as its own patient.
+        False if most file names tell no patient, so that images count as their own.
     ignored_files : int
         Hidden files passed over.
     left_out : DataFrame

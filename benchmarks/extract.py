@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
 from benchmarks.progress import say
-from features import FEATURE_SETS, FEATURES, ImageDescriptor
+from benchmarks.results import FEATURE_COLUMNS
+from features import FEATURES, ImageDescriptor
 from features.backbone import MissingExtra, WeightsUnavailable
 from features.preprocess import central_crop, stretch_contrast
 
@@ -30,12 +32,16 @@ class Extracted:
     reasons : dict of (status, reason)
         For each family without a matrix: ``not_run`` (weights or an extra are missing) or
         ``failed``.
+    settings : dict of dict
+        Parameters of each family's descriptor.
     table : DataFrame
-        ``features.csv``: family, dimension, milliseconds_per_image, weights, status, reason.
+        ``features.csv``: family, dimension, milliseconds_per_image (wall time over all
+        processes), weights, status, reason.
     """
 
     matrices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
@@ -63,14 +69,18 @@ def prepare(images: NDArray[np.uint8], config: RunConfig) -> NDArray[np.uint8]:
 def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
     """Unfitted descriptor of a family, as configured."""
     if family == "embedding":
-        return FEATURES[family](backbone=config.backbone, weights=config.weights)
+        return FEATURES[family](
+            backbone=config.backbone, weights=config.weights, n_jobs=config.jobs
+        )
     if family == "embedding_random":
-        return FEATURES[family](backbone=config.backbone, seed=RANDOM_WEIGHTS_SEED)
+        return FEATURES[family](
+            backbone=config.backbone, seed=RANDOM_WEIGHTS_SEED, n_jobs=config.jobs
+        )
     return FEATURES[family](n_jobs=config.jobs)
 
 
-def extract(images: NDArray[np.uint8], config: RunConfig) -> Extracted:
-    """Compute every family that the configured feature sets need.
+def extract(images: NDArray[np.uint8], config: RunConfig, families: Collection[str]) -> Extracted:
+    """Compute some families of features.
 
     A family that can't be computed is recorded with its reason and the others go on.
 
@@ -78,25 +88,30 @@ def extract(images: NDArray[np.uint8], config: RunConfig) -> Extracted:
     ----------
     images : ndarray of shape (n, size, size), uint8
         Prepared images.
+    config : RunConfig
+        ``backbone``, ``weights``, ``jobs`` and ``quiet`` apply.
+    families : collection of str
+        Keys of ``FEATURES``.
     """
-    needed = {family for name in config.features for family in FEATURE_SETS[name]}
     result = Extracted()
     rows = []
-    for family in (name for name in FEATURES if name in needed):
-        start = time.perf_counter()
+    for family in (name for name in FEATURES if name in families):
         source, status, reason = "", "ok", ""
         try:
-            descriptor = make_descriptor(family, config)
-            result.matrices[family] = descriptor.fit_transform(images)
+            descriptor = make_descriptor(family, config).fit(images)
+            start = time.perf_counter()
+            result.matrices[family] = descriptor.transform(images)
+            seconds = time.perf_counter() - start
+            result.settings[family] = _settings(descriptor)
             source = getattr(descriptor, "weights_source_", "")
         except (WeightsUnavailable, MissingExtra) as error:
             status, reason = "not_run", str(error)
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except Exception as error:  # the others go on; this one is a row with its reason
             status, reason = "failed", f"{type(error).__name__}: {error}"
         row: dict[str, Any] = {"family": family, "status": status, "reason": reason}
         if status == "ok":
             row["dimension"] = result.matrices[family].shape[1]
-            row["milliseconds_per_image"] = 1000 * (time.perf_counter() - start) / len(images)
+            row["milliseconds_per_image"] = 1000 * seconds / len(images)
             row["weights"] = source
             say("  {family}: {dimension} features, {milliseconds_per_image:.1f} ms an image"
                 .format(**row), config.quiet)  # fmt: skip
@@ -104,6 +119,13 @@ def extract(images: NDArray[np.uint8], config: RunConfig) -> Extracted:
             result.reasons[family] = (status, reason)
             say(f"  {family}: {status}: {reason}", config.quiet)
         rows.append(row)
-    columns = ["family", "dimension", "milliseconds_per_image", "weights", "status", "reason"]
-    result.table = pd.DataFrame(rows, columns=columns).astype({"dimension": "Int64"})
+    table = pd.DataFrame(rows, columns=FEATURE_COLUMNS)
+    result.table = table.astype({"dimension": "Int64"})
     return result
+
+
+def _settings(descriptor: ImageDescriptor) -> dict[str, Any]:
+    """Parameters that change a number, ready for JSON; the weights are told by their hash."""
+    aside = ("n_jobs", "batch_size", "weights")
+    values = {k: v for k, v in descriptor.get_params().items() if k not in aside}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.dataset import MANIFEST_COLUMNS
+
 METRICS = [
     "precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy", "mcc",
     "auc", "average_precision", "brier",
@@ -25,13 +27,20 @@ SCORE_COLUMNS = [
     "cell", "features", "model", "balance", "seed", "split", "operating_point", "threshold",
     "n", "n_positive",
     *[name + end for name in METRICS + RECALLS for end in ("", "_lo", "_hi")],
-    *COUNTS, "fit_seconds", "predict_seconds", "status", "reason",
+    "fit_seconds", "predict_seconds", "status", "reason", *COUNTS,
 ]  # fmt: skip
+FEATURE_COLUMNS = [
+    "family", "dimension", "milliseconds_per_image", "weights", "status", "reason",
+]  # fmt: skip
+INTENSITY_COLUMNS = ["split", "class", "value", "fraction"]
 TRAINING_COLUMNS = [
     "cell", "epoch", "train_loss", "validation_loss", "validation_average_precision",
     "learning_rate", "seconds", "best",
 ]  # fmt: skip
-TABLES = ("manifest", "features", "predictions", "scores", "training", "intensity")
+TABLES = {
+    "manifest": MANIFEST_COLUMNS, "features": FEATURE_COLUMNS, "predictions": PREDICTION_COLUMNS,
+    "scores": SCORE_COLUMNS, "training": TRAINING_COLUMNS, "intensity": INTENSITY_COLUMNS,
+}  # fmt: skip
 IMAGES = "images"
 
 
@@ -102,11 +111,13 @@ def read_results(folder: Path) -> Results:
     RunError
         If the folder or one of its tables is missing or unreadable.
     """
-    tables = read_tables(folder, TABLES)
+    tables = read_tables(folder, tuple(TABLES))
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / 'run.json'}: expected a run's record, got {error}") from error
+    if not isinstance(run, dict):
+        raise RunError(f"{folder / 'run.json'}: expected a run's record, got {type(run).__name__}.")
     return Results(folder=folder, run=run, **tables)
 
 
@@ -128,6 +139,10 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
             f"{path}: expected a table written by run_benchmark.py, got {error}. "
             "Give the folder that a run named as its --out."
         ) from error
+    missing = [column for column in TABLES[name] if column not in table.columns]
+    if missing:
+        raise RunError(f"{path}: expected the columns of this version, got none named "
+                       f"{', '.join(missing)}. Run the benchmark again.")  # fmt: skip
     present = [column for column in text if column in table.columns]
     table[present] = table[present].fillna("")
     return table

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,26 +22,26 @@ from benchmarks.cells import Cell, Outcome, Rows, failure, fit_on_features, fit_
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.dataset import Dataset
 from benchmarks.extract import Extracted, extract, prepare, reading_size
-from benchmarks.metrics import CONFIDENCE, DRAWS, PatientBootstrap, evaluate, threshold_at_recall
+from benchmarks.metrics import CONFIDENCE, DRAWS
+from benchmarks.outcome_tables import TARGET_RECALL, OutcomeTables
 from benchmarks.progress import say, track
 from benchmarks.report import render_report
+from features.backbone import MissingExtra, WeightsError, check_name, check_weights
 from models import IMAGE_MODELS, MODELS
 
-TARGET_RECALL = 0.95
-WRONG_SHOWN = 24
+WRONG_SHOWN = 12  # of each class
 ALL_DONE, SOME_FAILED = 0, 1
 
 
 @dataclass
 class Run:
-    """A run in progress: what is known so far, and the folder it is kept in."""
+    """A run in progress: its settings, the folder it is kept in, its times."""
 
     config: RunConfig
     folder: Path
     command: str
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     stages: dict[str, float] = field(default_factory=dict)
-    outcomes: dict[Cell, Outcome] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -67,73 +69,113 @@ def run_benchmark(config: RunConfig, command: str = "") -> int:
     Raises
     ------
     ConfigError
-        If the run folder holds a run already or can't be made.
+        If the run folder is in use or can't be written, or no network fits the settings.
     DataError
-        If the data can't be used; nothing has been computed then.
+        If the data can't be used; no feature has been computed then.
     """
+    cells = plan(config)
+    families = {family for cell in cells for family in cell.families}
+    if families & {"embedding", "embedding_random"} or set(config.models) & set(IMAGE_MODELS):
+        _check_network(config)
     run = Run(config, _make_folder(config), command)
-    with run.stage("data"):
-        dataset = datasets.load(config, reading_size(config))
-        split, notes = splits.assign(dataset.manifest, config.seeds[0])
-        manifest = dataset.manifest.assign(split=split)
-        run.folder.mkdir(parents=True, exist_ok=True)
-        results.write_table(run.folder, "manifest", manifest)
-    record = _record(run, dataset, manifest, notes)
-    results.write_run(run.folder, record)
-    with run.stage("exploration"):
-        exploration.explore(dataset, split, run.folder)
-    with run.stage("features"):
-        images = prepare(dataset.images, config)
-        extracted = extract(images, config)
-        results.write_table(run.folder, "features", extracted.table)
-    _run_cells(run, images, extracted, manifest)
-    with run.stage("report"):
-        tables = results.read_tables(run.folder, ("predictions", "scores"))
-        wrong = exploration.hardest(tables["predictions"], tables["scores"], WRONG_SHOWN)
-        exploration.save_thumbnails(dataset, wrong["image"].tolist(), run.folder)
-        results.write_run(run.folder, _finished(record, run))
-        render_report(run.folder)
-    failed = [o for o in run.outcomes.values() if o.status == "failed"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        try:
+            dataset, manifest, record = _load(run)
+        except BaseException:
+            with suppress(OSError):
+                run.folder.rmdir()
+            raise
+        with run.stage("exploration"):
+            exploration.explore(dataset, manifest["split"], run.folder)
+        with run.stage("features"):
+            images = prepare(dataset.images, config)
+            extracted = extract(images, config, families)
+            results.write_table(run.folder, "features", extracted.table)
+        tables = OutcomeTables(run.folder, cells, manifest, _rows(manifest))
+        _run_cells(run, images, extracted, tables)
+        _explain_errors(run, dataset)
+    record["features"] = extracted.settings
+    results.write_run(run.folder, _finished(record, run, tables, caught))
+    render_report(run.folder)
+    failed = [o for o in tables.outcomes.values() if o.status == "failed"]
     for outcome in failed:
-        say(f"{outcome.cell.name} failed: {outcome.reason}", config.quiet)
+        say(f"{outcome.cell.name} failed: {outcome.reason}", quiet=False)
     say(f"Report: {run.folder / 'report.html'}", config.quiet)
     return SOME_FAILED if failed else ALL_DONE
 
 
+def _check_network(config: RunConfig) -> None:
+    """Refuse a misspelt backbone or a broken file of weights before anything is computed."""
+    try:
+        check_name(config.backbone)
+        if config.weights is not None:
+            check_weights(config.backbone, config.weights)
+    except MissingExtra:
+        return  # the cells that need it will say so
+    except WeightsError as error:
+        raise ConfigError(f"--weights {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"--backbone: {error}") from error
+
+
 def _make_folder(config: RunConfig) -> Path:
-    """Where the run goes; the folder is made only once the data proved usable."""
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data).name.removesuffix(".npz")) or "data"
     folder = config.out or Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"--out {folder}: expected a new or empty folder. Choose another.")
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ConfigError(f"--out {folder}: expected a new or empty folder. Choose another.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"--out {folder}: expected a folder that can be written, got: {error.strerror}."
+        ) from error
     return folder
 
 
-def _run_cells(run: Run, images: Any, extracted: Extracted, manifest: pd.DataFrame) -> None:
-    rows = _rows(manifest)
-    bootstraps = {
-        split: PatientBootstrap.draw(rows.group[part], rows.label[part], run.config.seeds[0])
-        for split, part in (("validation", rows.validation), ("test", rows.test))
-    }
-    cells = plan(run.config)
+def _load(run: Run) -> tuple[Dataset, pd.DataFrame, dict[str, Any]]:
+    """Read and split the data; write the manifest and the first record."""
+    with run.stage("data"):
+        dataset = datasets.load(run.config, reading_size(run.config))
+        split, notes = splits.assign(dataset.manifest)
+        manifest = dataset.manifest.assign(split=split)
+        notes += splits.copies(manifest)
+        results.write_table(run.folder, "manifest", manifest)
+    for note in notes:
+        say(f"  {note}", run.config.quiet)
+    record = _record(run, dataset, manifest, notes)
+    results.write_run(run.folder, record)
+    return dataset, manifest, record
+
+
+def _run_cells(run: Run, images: Any, extracted: Extracted, tables: OutcomeTables) -> None:
+    blocked = []
     ready = []
-    for cell in cells:
+    for cell in tables.cells:
         reasons = [extracted.reasons[f] for f in cell.families if f in extracted.reasons]
         if reasons:
-            run.outcomes[cell] = Outcome(cell, *reasons[0])
+            blocked.append(Outcome(cell, *reasons[0]))
         elif cell.model not in IMAGE_MODELS:
             ready.append(cell)
-    tables = _Tables(run, cells, manifest, rows, bootstraps)
-    tables.write()
+    tables.add(*blocked)
     if ready:
         with run.stage("classifiers"):
-            for outcome in _fit_all(ready, extracted, rows, run.config):
-                tables.add(outcome)
-    on_images = [cell for cell in cells if cell.model in IMAGE_MODELS]
+            for outcome in _fit_all(ready, extracted, tables.rows, run.config):
+                _keep(run, tables, outcome)
+    on_images = [cell for cell in tables.cells if cell.model in IMAGE_MODELS]
     if on_images:
         with run.stage("cnn"):
             for cell in on_images:
-                tables.add(fit_on_images(cell, images, rows, run.config))
+                _keep(run, tables, fit_on_images(cell, images, tables.rows, run.config))
+
+
+def _keep(run: Run, tables: OutcomeTables, outcome: Outcome) -> None:
+    tables.add(outcome)
+    seconds = f", {outcome.fit_seconds:.1f} s" if outcome.fit_seconds is not None else ""
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    say(f"  {outcome.cell.name}: {outcome.status}{seconds}{reason}", run.config.quiet)
 
 
 def _rows(manifest: pd.DataFrame) -> Rows:
@@ -166,89 +208,11 @@ def _fit_all(
             yield failure(cell, error)
 
 
-class _Tables:
-    """The tables of predictions, scores and training, written again as each cell finishes."""
-
-    def __init__(
-        self, run: Run, cells: list[Cell], manifest: pd.DataFrame, rows: Rows,
-        bootstraps: dict[str, PatientBootstrap],
-    ) -> None:  # fmt: skip
-        self.run, self.cells, self.rows, self.bootstraps = run, cells, rows, bootstraps
-        self.manifest = manifest
-        self.scores: dict[Cell, pd.DataFrame] = {}
-
-    def add(self, outcome: Outcome) -> None:
-        """Keep a finished cell on disk before the next one ends."""
-        self.run.outcomes[outcome.cell] = outcome
-        self.write()
-        seconds = f", {outcome.fit_seconds:.1f} s" if outcome.fit_seconds is not None else ""
-        reason = f": {outcome.reason}" if outcome.reason else ""
-        say(f"  {outcome.cell.name}: {outcome.status}{seconds}{reason}", self.run.config.quiet)
-
-    def write(self) -> None:
-        """Write the three tables in the order of the plan."""
-        done = [self.run.outcomes[cell] for cell in self.cells if cell in self.run.outcomes]
-        scores = [self._score_rows(outcome) for outcome in done]
-        predictions = [self._prediction_rows(o, split) for o in done for split in o.scores]
-        training = [{"cell": o.cell.name, **epoch} for o in done for epoch in o.training]
-        folder = self.run.folder
-        results.write_table(folder, "predictions", _concat(predictions, results.PREDICTION_COLUMNS))
-        results.write_table(folder, "scores", _concat(scores, results.SCORE_COLUMNS))
-        results.write_table(
-            folder, "training", pd.DataFrame(training, columns=results.TRAINING_COLUMNS)
-        )
-
-    def _prediction_rows(self, outcome: Outcome, split: str) -> pd.DataFrame:
-        cell = outcome.cell
-        part = self.manifest.iloc[getattr(self.rows, split)]
-        table = part[["image", "group", "subtype", "label"]].assign(
-            cell=cell.name, features=cell.features, model=cell.model, seed=cell.seed, split=split,
-            score=outcome.scores[split],
-        )  # fmt: skip
-        return table[results.PREDICTION_COLUMNS]
-
-    def _score_rows(self, outcome: Outcome) -> pd.DataFrame:
-        if outcome.cell not in self.scores:
-            rows = [self._describe(outcome)]
-            if outcome.status == "ok":
-                rows = self._evaluate(outcome)
-            self.scores[outcome.cell] = pd.DataFrame(rows).reindex(columns=results.SCORE_COLUMNS)
-        return self.scores[outcome.cell]
-
-    def _describe(self, outcome: Outcome) -> dict[str, Any]:
-        cell = outcome.cell
-        return {
-            "cell": cell.name, "features": cell.features, "model": cell.model,
-            "balance": cell.balance, "seed": cell.seed, "status": outcome.status,
-            "reason": outcome.reason, "fit_seconds": outcome.fit_seconds,
-            "predict_seconds": outcome.predict_seconds,
-        }  # fmt: skip
-
-    def _evaluate(self, outcome: Outcome) -> list[dict[str, Any]]:
-        label = self.rows.label
-        chosen = threshold_at_recall(
-            label[self.rows.validation], outcome.scores["validation"], TARGET_RECALL
-        )
-        subtype = self.manifest["subtype"].to_numpy(dtype=object)
-        rows = []
-        for split in ("validation", "test"):
-            part = getattr(self.rows, split)
-            for point, threshold in zip(results.OPERATING_POINTS, (0.5, chosen), strict=True):
-                numbers = evaluate(
-                    label[part], outcome.scores[split], threshold, subtype[part],
-                    self.bootstraps[split],
-                )  # fmt: skip
-                rows.append({
-                    **self._describe(outcome), "split": split, "operating_point": point,
-                    "threshold": threshold, "n": len(part),
-                    "n_positive": int(label[part].sum()), **numbers,
-                })  # fmt: skip
-        return rows
-
-
-def _concat(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    filled = [part.astype(object) for part in parts]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
+def _explain_errors(run: Run, dataset: Dataset) -> None:
+    """Keep thumbnails of the test images that most cells get wrong."""
+    tables = results.read_tables(run.folder, ("predictions", "scores"))
+    wrong = exploration.hardest(tables["predictions"], tables["scores"], WRONG_SHOWN)
+    exploration.save_thumbnails(dataset, wrong["image"].tolist(), run.folder)
 
 
 def _record(run: Run, dataset: Dataset, manifest: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
@@ -277,20 +241,23 @@ def _record(run: Run, dataset: Dataset, manifest: pd.DataFrame, notes: list[str]
     }  # fmt: skip
 
 
-def _finished(record: dict[str, Any], run: Run) -> dict[str, Any]:
+def _finished(
+    record: dict[str, Any], run: Run, tables: OutcomeTables, caught: list[warnings.WarningMessage]
+) -> dict[str, Any]:
     """Complete ``run.json``."""
     now = datetime.now(UTC)
-    cells = {cell.name: run.outcomes[cell].details for cell in plan(run.config)}
+    cells = {cell.name: tables.outcomes[cell].details for cell in tables.cells}
     warned = [f"{name}: {w}" for name, detail in cells.items() for w in detail.get("warnings", [])]
+    general = {f"{warning.category.__name__}: {warning.message}" for warning in caught}
     return {
         **record,
         "status": "finished",
         "times": {
-            "started": run.started.isoformat(timespec="seconds"),
+            **record["times"],
             "finished": now.isoformat(timespec="seconds"),
             "seconds": round((now - run.started).total_seconds(), 1),
             "stages": run.stages,
         },
         "cells": cells,
-        "warnings": warned,
+        "warnings": [*sorted(general), *warned],
     }

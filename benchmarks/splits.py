@@ -10,14 +10,15 @@ from benchmarks.dataset import CLASSES, DataError
 
 VALIDATION_FRACTION = 0.15
 MIN_VALIDATION_PER_CLASS = 30
+SEED = 0  # of the protocol: the split is the same whatever seeds the cells have
 
 
-def assign(manifest: pd.DataFrame, seed: int) -> tuple[pd.Series, list[str]]:
+def assign(manifest: pd.DataFrame, seed: int = SEED) -> tuple[pd.Series, list[str]]:
     """Give every image its split: train, validation or test.
 
     A validation split that came with the data is used if it has at least 30 images of each class
-    and no patient of train; otherwise it is merged into train and 15 % of the patients are carved
-    from there, stratified by class and subtype.
+    and no patient of train; otherwise it is merged into train and about 15 % of train is carved
+    from there, stratified by class and subtype. A patient's images are never parted.
 
     Parameters
     ----------
@@ -42,8 +43,9 @@ def assign(manifest: pd.DataFrame, seed: int) -> tuple[pd.Series, list[str]]:
         split.iloc[rows[_carve(manifest.iloc[rows], seed)]] = "validation"
         notes.append(
             f"Validation carved from train by patient: {(split == 'validation').sum()} of "
-            f"{len(rows)} images ({VALIDATION_FRACTION:.0%} of the patients, stratified)."
+            f"{len(rows)} images (whole patients, stratified by class and subtype)."
         )
+    _check_apart(manifest["group"], split)
     for name in ("train", "validation", "test"):
         found = manifest.loc[split == name, "class"].value_counts()
         if any(found.get(label, 0) == 0 for label in CLASSES):
@@ -54,7 +56,7 @@ def assign(manifest: pd.DataFrame, seed: int) -> tuple[pd.Series, list[str]]:
     return split, notes
 
 
-def limit(manifest: pd.DataFrame, n_images: int, seed: int) -> NDArray[np.intp]:
+def limit(manifest: pd.DataFrame, n_images: int, seed: int = SEED) -> NDArray[np.intp]:
     """Choose about ``n_images``: whole patients, classes and splits in proportion.
 
     Parameters
@@ -72,8 +74,33 @@ def limit(manifest: pd.DataFrame, n_images: int, seed: int) -> NDArray[np.intp]:
     """
     if n_images >= len(manifest):
         return np.arange(len(manifest))
-    strata = (manifest["split"] + "/" + manifest["class"]).to_numpy()
-    return _draw_patients(manifest["group"].to_numpy(), strata, n_images / len(manifest), seed)
+    drawn = _draw_patients(manifest, ["split", "class"], n_images / len(manifest), seed, fewest=1)
+    return np.flatnonzero(drawn)
+
+
+def copies(manifest: pd.DataFrame) -> list[str]:
+    """Note images of the same content in several splits, or under both labels.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``sha256``, ``label`` and ``split`` as assigned.
+
+    Returns
+    -------
+    list of str
+        One sentence for each kind found.
+    """
+    notes = []
+    for column, what in (("split", "in more than one split"), ("label", "under both labels")):
+        several = manifest.groupby("sha256")[column].nunique() > 1
+        if several.any():
+            copied = manifest["sha256"].isin(several.index[several])
+            notes.append(
+                f"CAUTION: {copied.sum()} images have copies {what}, for example "
+                f"{manifest.loc[copied, 'image'].iloc[0]}; the numbers can't be trusted."
+            )
+    return notes
 
 
 def _merge_small_validation(manifest: pd.DataFrame) -> tuple[pd.Series, list[str]]:
@@ -108,6 +135,15 @@ def _check_patients(manifest: pd.DataFrame, split: pd.Series) -> None:
         )
 
 
+def _check_apart(group: pd.Series, split: pd.Series) -> None:
+    splits = split.groupby(group).nunique()
+    if (splits > 1).any():
+        raise DataError(
+            f"{(splits > 1).sum()} patients are in two splits, for example {splits.idxmax()}, but "
+            "expected each in one. Move their images to one split."
+        )
+
+
 def _carve(train: pd.DataFrame, seed: int) -> NDArray[np.intp]:
     for label in CLASSES:
         patients = train.loc[train["class"] == label, "group"].nunique()
@@ -116,23 +152,31 @@ def _carve(train: pd.DataFrame, seed: int) -> NDArray[np.intp]:
                 f"Got {patients} patients of class {label} in train, but expected at least 2, one "
                 "of them for validation. Add patients, or raise --limit."
             )
-    strata = (train["class"] + "/" + train["subtype"]).to_numpy()
-    return _draw_patients(train["group"].to_numpy(), strata, VALIDATION_FRACTION, seed)
+    return np.flatnonzero(
+        _draw_patients(train, ["class", "subtype"], VALIDATION_FRACTION, seed, fewest=2)
+    )
 
 
 def _draw_patients(
-    groups: NDArray[np.object_], strata: NDArray[np.object_], fraction: float, seed: int
-) -> NDArray[np.intp]:
-    """Rows of random whole patients: about ``fraction`` of each stratum, at least one patient."""
+    table: pd.DataFrame, columns: list[str], fraction: float, seed: int, fewest: int
+) -> NDArray[np.bool_]:
+    """Draw whole patients: about ``fraction`` of the images of each stratum, at least one patient.
+
+    A patient's stratum is the set of what its images have in ``columns``. Strata of fewer than
+    ``fewest`` patients are left alone.
+    """
     rng = np.random.default_rng(seed)
-    drawn: list[int] = []
-    for stratum in np.unique(strata):
-        rows = np.flatnonzero(strata == stratum)
-        quota = fraction * len(rows)
-        taken: list[int] = []
-        for patient in rng.permutation(np.unique(groups[rows])):
-            images = rows[groups[rows] == patient]
-            if not taken or abs(len(taken) + len(images) - quota) < abs(len(taken) - quota):
-                taken += images.tolist()
-        drawn += taken
-    return np.sort(np.asarray(drawn, dtype=np.intp))
+    keys = table[columns].agg("/".join, axis=1)
+    stratum = keys.groupby(table["group"]).agg(lambda values: "+".join(sorted(set(values))))
+    images = table["group"].value_counts()
+    drawn: list[str] = []
+    for _, patients in sorted(stratum.groupby(stratum).groups.items()):
+        if len(patients) < fewest:
+            continue
+        quota, taken = fraction * images[patients].sum(), 0
+        for patient in rng.permutation(np.sort(patients.to_numpy())):
+            n = images[patient]
+            if taken == 0 or abs(taken + n - quota) < abs(taken - quota):
+                drawn.append(patient)
+                taken += n
+    return table["group"].isin(drawn).to_numpy()

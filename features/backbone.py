@@ -147,7 +147,7 @@ def create_backbone(
     import timm
     import torch
 
-    _check_name(name)
+    check_name(name)
     if weights is not None and not pretrained:
         raise ValueError(
             f"Got weights={str(weights)!r} and pretrained=False, but expected one or the other."
@@ -192,7 +192,14 @@ def require_deep() -> None:
         ) from error
 
 
-def _check_name(name: str) -> None:
+def check_weights(name: str, path: Path) -> None:
+    """Raise `WeightsError` unless a file holds the weights of the network ``name``."""
+    create_backbone(name, weights=path)
+
+
+def check_name(name: str) -> None:
+    """Raise `ValueError` unless timm knows a network of that name, `MissingExtra` without timm."""
+    require_deep()
     import timm
 
     base, _, tag = name.partition(".")

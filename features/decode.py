@@ -100,7 +100,7 @@ def _check_header(image: ImageFile.ImageFile, shown: str, max_pixels: int) -> No
         raise ImageError(shown, found, expected, "use the image at its original size")
     if width * height > max_pixels:
         expected = f"at most {max_pixels:,} in all"
-        raise ImageError(shown, found, expected, "reduce the image or raise max_pixels")
+        raise ImageError(shown, found, expected, "reduce the image")
     tags = _tags(image)
     signed = set(tags.get(_SAMPLE_FORMAT, (1,))) != {1}
     if signed or image.mode not in _MODES:

@@ -21,14 +21,15 @@ def resize(image: GreyImages, size: int) -> GreyImages:
     Returns
     -------
     ndarray of shape (size, size), uint8
-        Area averages when shrinking, cubic interpolation when enlarging, the image itself when
-        it has that size already.
+        Each side is shrunk by area averages or enlarged by cubic interpolation; an image that
+        has that size already is returned as it is.
     """
-    if image.shape == (size, size):
-        return image
-    shrinks = min(image.shape) >= size
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
+    height, width = (min(side, size) for side in image.shape)
+    if image.shape != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    if image.shape != (size, size):
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def central_crop(images: GreyImages, size: int) -> GreyImages:

@@ -12,7 +12,8 @@ from xgboost import XGBClassifier
 
 from models.balance import Balancer, class_weight
 
-HYPERPARAMETERS = {
+HYPERPARAMETERS: dict[str, Any] = {
+    "tree_method": "hist",
     "n_estimators": 300, "max_depth": 5, "learning_rate": 0.1, "subsample": 0.8,
     "colsample_bytree": 0.3, "max_bin": 64,
 }  # fmt: skip
@@ -67,7 +68,6 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
                 "classify",
                 WeightedXgb(
                     class_weight=class_weight(balance),
-                    tree_method="hist",
                     random_state=seed,
                     n_jobs=n_jobs,
                     **HYPERPARAMETERS,

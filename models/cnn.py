@@ -30,7 +30,7 @@ FROM_SCRATCH = {"epochs": 16, "learning_rate": 3e-3}
 HYPERPARAMETERS: dict[str, Any] = {
     "optimiser": "AdamW, one-cycle schedule",
     "weight_decay": 0.01,
-    "patience": 5,
+    "patience": 3,
     "fine_tuning": FINE_TUNING,
     "from_scratch": {**FROM_SCRATCH, "residual_blocks": "start as identity"},
     "augmentation": AUGMENTATION,

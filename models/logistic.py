@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from imblearn.pipeline import Pipeline
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from models.balance import Balancer, class_weight
 
-HYPERPARAMETERS = {"C": 0.01, "max_iter": 2000}
+HYPERPARAMETERS: dict[str, Any] = {
+    "scaling": "zero mean, unit variance", "penalty": "L2", "C": 0.01, "max_iter": 2000,
+}  # fmt: skip
 GRID = {"classify__C": [0.0001, 0.001, 0.01, 0.1, 1.0]}
 
 
@@ -39,7 +43,10 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
             (
                 "classify",
                 LogisticRegression(
-                    random_state=seed, class_weight=class_weight(balance), **HYPERPARAMETERS
+                    C=HYPERPARAMETERS["C"],
+                    max_iter=HYPERPARAMETERS["max_iter"],
+                    random_state=seed,
+                    class_weight=class_weight(balance),
                 ),
             ),
         ]

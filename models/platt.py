@@ -78,10 +78,22 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             held_out[test] = fold.decision_function(X[test])
         self.estimator_ = clone(self.estimator).fit(X, y)
         self.classes_ = self.estimator_.classes_
-        self.sigmoid_ = LogisticRegression(
-            C=np.inf, class_weight="balanced" if self.balanced else None
-        ).fit(held_out[:, None], y)
+        self.sigmoid_ = self._fit_sigmoid(held_out, y == self.classes_[1])
         return self
+
+    def _fit_sigmoid(
+        self, held_out: NDArray[np.float64], positive: NDArray[np.bool_]
+    ) -> LogisticRegression:
+        """Fit to Platt's smoothed targets, which keep the slope finite where classes separate."""
+        n_positive, n = int(positive.sum()), len(positive)
+        target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n - n_positive + 2))
+        size = np.where(positive, n_positive, n - n_positive)
+        weight = n / (2 * size) if self.balanced else np.ones(n)
+        return LogisticRegression(C=np.inf).fit(
+            np.r_[held_out, held_out][:, None],
+            np.r_[np.ones(n, dtype=int), np.zeros(n, dtype=int)],
+            sample_weight=np.r_[weight * target, weight * (1 - target)],
+        )
 
     def decision_function(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the wrapped classifier's decision values, shape ``(n,)``."""

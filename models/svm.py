@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from imblearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from models.balance import Balancer, class_weight
-from models.platt import PlattScaled
+from models.platt import FOLDS, PlattScaled
 from models.reduce import BoundedPca
 
-HYPERPARAMETERS = {"C": 1.0, "gamma": "scale"}
+HYPERPARAMETERS: dict[str, Any] = {
+    "scaling": "zero mean, unit variance", "principal_components": 200,
+    "kernel": "rbf", "C": 1.0, "gamma": "scale", "sigmoid_folds": FOLDS,
+}  # fmt: skip
 GRID = {
     "classify__estimator__svc__C": [0.3, 1.0, 3.0, 10.0],
     "classify__estimator__svc__gamma": ["scale", 0.001],
@@ -45,10 +50,9 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
             (
                 "svc",
                 SVC(
-                    kernel="rbf",
                     cache_size=1000,
                     class_weight=class_weight(balance),
-                    **HYPERPARAMETERS,
+                    **{name: HYPERPARAMETERS[name] for name in ("kernel", "C", "gamma")},
                 ),
             ),
         ]
@@ -56,7 +60,7 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
     return Pipeline(
         [
             ("scale", StandardScaler()),
-            ("reduce", BoundedPca(200, seed)),
+            ("reduce", BoundedPca(HYPERPARAMETERS["principal_components"], seed)),
             ("classify", PlattScaled(machine, balanced=balance != "none", seed=seed)),
         ]
     )

@@ -33,7 +33,7 @@ def test_shape_dtype_and_names(family: str) -> None:
     assert len(set(names)) == len(names)
     assert all(NAME.fullmatch(name) for name in names)
     assert np.isfinite(matrix).all()
-    assert (matrix.std(axis=0) > 0).any()
+    assert (matrix.std(axis=0) > 0).mean() > 0.5
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -100,14 +100,17 @@ def test_a_folder_with_all_kinds_of_rows(radiograph_folder: Path, tmp_path: Path
     out = tmp_path / "run"
     done = invoke(
         "--data", radiograph_folder, "--features", "hog,intensity", "--models", "logistic",
-        "--image-size", 32, "--max-unreadable", 0.1, "--balance", "none", "--out", out,
-        "--features", "intensity,embedding", "--backbone", "no_such_network", "--quiet",
+        "--image-size", 28, "--max-unreadable", 0.1, "--balance", "none", "--out", out, "--quiet",
     )  # fmt: skip
     assert done.exit_code == 1, done.output
     scores = pd.read_csv(out / "scores.csv").set_index("cell")
     assert (scores.loc["intensity/logistic/seed0", "status"] == "ok").all()
-    assert scores.loc["embedding/logistic/seed0", "status"] == "failed"
-    assert "no_such_network" in scores.loc["embedding/logistic/seed0", "reason"]
+    failed = scores.loc["hog/logistic/seed0"]
+    assert len(failed) == 4
+    assert (failed["status"] == "failed").all()
+    assert failed["reason"].str.contains("expected at least 32 a side").all()
+    assert failed["precision"].isna().all()
+    assert "hog/logistic/seed0 failed: ValueError: Got images of 28 × 28" in done.output
     record = json.loads((out / "run.json").read_text())
     assert record["data"]["left_out"][0]["image"] == "train/NORMAL/IM-9999-0001.jpeg"
     assert record["data"]["groups_known"] is True
@@ -123,12 +126,32 @@ def test_a_folder_with_all_kinds_of_rows(radiograph_folder: Path, tmp_path: Path
         (["report", "nowhere"], "expected a table"),
         (["--seeds", "0", "list"], "Options go with a run"),
         (["--config", "nowhere.toml"], "nowhere.toml: expected a TOML file"),
+        (["--models", "cnn", "--backbone", "mobilnetv2_100"], "mobilenetv2_100"),
+        (["--models", "cnn", "--weights", __file__], "expected a .safetensors file"),
+        (["--out", f"{__file__}/run"], "expected a folder that can be written"),
     ],
 )
 def test_unusable_arguments_exit_with_2(arguments: list[str], message: str) -> None:
     done = invoke(*arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
+
+
+def test_nothing_is_left_where_the_data_cannot_be_used(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = invoke("--data", tmp_path, "--features", "hog", "--models", "svm", "--out", out)
+    assert done.exit_code == 2
+    assert not out.exists()
+
+
+def test_first_of_several_seeds_changes_nothing_for_the_others(tmp_path: Path) -> None:
+    arguments = ["--limit", 150, "--features", "intensity", "--models", "forest",
+                 "--image-size", 48, "--quiet"]  # fmt: skip
+    assert invoke(*arguments, "--seeds", "2,0", "--out", tmp_path / "both").exit_code == 0
+    assert invoke(*arguments, "--seeds", "0", "--out", tmp_path / "one").exit_code == 0
+    both, one = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("both", "one"))
+    same = both[both["seed"] == 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, one, check_exact=True)
 
 
 def test_a_folder_in_use_is_not_overwritten(run: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from benchmarks import extract as module
 from benchmarks.config import RunConfig
 from benchmarks.extract import extract, prepare, reading_size
+from features import FEATURE_SETS
 from features.backbone import WeightsUnavailable
 from tests.helpers import textured
 
@@ -27,17 +28,22 @@ def test_contrast_is_stretched_after_cropping() -> None:
 
 
 def test_only_the_families_needed_are_computed() -> None:
-    config = RunConfig(features="texture", image_size=64, jobs=1, quiet=True)
-    result = extract(textured(3)[0], config)
+    config = RunConfig(image_size=64, jobs=1, quiet=True)
+    result = extract(textured(3)[0], config, FEATURE_SETS["texture"])
     assert list(result.matrices) == ["glcm", "gabor", "intensity"]
     table = result.table.set_index("family")
     assert table.loc["intensity", "dimension"] == 170
     assert (table["milliseconds_per_image"] > 0).all()
+    assert result.settings["glcm"]["distances"] == [1, 2, 4, 8]
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(WeightsUnavailable("None here.", "Give some."), "not_run"), (ValueError("odd"), "failed")],
+    [
+        (WeightsUnavailable("None here.", "Give some."), "not_run"),
+        (ValueError("odd"), "failed"),
+        (AssertionError("odd"), "failed"),
+    ],
 )
 def test_a_family_that_cannot_be_computed_is_a_row(
     monkeypatch: pytest.MonkeyPatch, error: Exception, status: str
@@ -46,8 +52,8 @@ def test_a_family_that_cannot_be_computed_is_a_row(
         raise error
 
     monkeypatch.setitem(module.FEATURES, "hog", broken)
-    config = RunConfig(features="hog,intensity", image_size=64, jobs=1, quiet=True)
-    result = extract(textured(3)[0], config)
+    config = RunConfig(image_size=64, jobs=1, quiet=True)
+    result = extract(textured(3)[0], config, ("hog", "intensity"))
     assert list(result.matrices) == ["intensity"]
     assert result.reasons["hog"][0] == status
     assert str(error) in result.reasons["hog"][1]

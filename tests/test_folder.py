@@ -55,10 +55,11 @@ def test_unreadable_files_are_left_out_with_reasons(radiograph_folder: Path) -> 
     broken = radiograph_folder / "train" / "PNEUMONIA" / "person900_virus_1.jpeg"
     broken.write_text("no image")
     (radiograph_folder / "train" / "NORMAL" / ".DS_Store").write_text("x")
+    (radiograph_folder / "train" / "notes.txt").write_text("x")
     dataset = load(radiograph_folder, max_unreadable=0.05)
     assert dataset.left_out["image"].tolist() == ["train/PNEUMONIA/person900_virus_1.jpeg"]
     assert "person900_virus_1.jpeg" in dataset.left_out["reason"][0]
-    assert dataset.ignored_files == 1
+    assert dataset.ignored_files == 2
     assert len(dataset.images) == len(dataset.manifest) == 70
     assert "virus/900" not in set(dataset.manifest["group"])
     with pytest.raises(DataError, match=r"1 of 71 images are unreadable, more than the 1.0%"):
@@ -94,9 +95,18 @@ def test_names_in_another_encoding_are_kept(radiograph_folder: Path, tmp_path: P
     assert r"IM-7777-0001_\udce9.jpeg" in (tmp_path / "manifest.csv").read_text()
 
 
+def test_a_pneumonia_by_name_in_normal_is_named(radiograph_folder: Path) -> None:
+    file = next((radiograph_folder / "train" / "NORMAL").iterdir())
+    file.rename(file.with_name("person999_virus_1.jpeg"))
+    dataset = load(radiograph_folder)
+    row = dataset.manifest[dataset.manifest["group"] == "virus/999"].iloc[0]
+    assert (row["label"], row["subtype"]) == (0, "")
+    assert "person999_virus_1.jpeg; the folder was believed" in dataset.notes[0]
+
+
 def test_limit_decodes_only_what_it_keeps(radiograph_folder: Path) -> None:
-    dataset = load(radiograph_folder, limit=35)
-    assert 30 <= len(dataset.manifest) <= 40
+    dataset = load(radiograph_folder, limit=50)
+    assert 45 <= len(dataset.manifest) <= 55
     assert len(dataset.images) == len(dataset.manifest)
 
 

@@ -313,7 +313,7 @@ REFUSED = {
     "flat": (saved(noise(40, 15), "JPEG"), "40 × 15 pixels", "at least 16 × 16", "original size"),
     "large": (
         BIG, "20000 × 20000 pixels", "at most 100,000,000 in all",
-        "reduce the image or raise max_pixels",
+        "reduce the image",
     ),
     "float": (tiff(FLOAT, (32,), t339=(3,)), "floating-point pixels", UNSIGNED, SIXTEEN),
     "double": (

@@ -43,6 +43,13 @@ def test_a_patient_is_never_in_two_folds(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set.union(*held_out) == whole
 
 
+def test_separated_classes_keep_a_finite_slope() -> None:
+    X, y = data()
+    proba = PlattScaled(SVC()).fit(X + 50 * y[:, None], y).predict_proba(X + 50 * y[:, None])[:, 1]
+    assert 0.9 < proba[y == 1].min() < proba.max() < 1
+    assert 0 < proba.min() < proba[y == 0].max() < 0.1
+
+
 def test_too_few_patients_is_a_clear_error() -> None:
     X, y = data(20)
     with pytest.raises(ValueError, match="2 patients of one class"):

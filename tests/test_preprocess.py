@@ -10,6 +10,11 @@ def test_shrinking_averages_areas() -> None:
     np.testing.assert_array_equal(resize(image, 2), [[100, 20], [100, 20]])
 
 
+def test_one_side_shrinks_by_areas_while_the_other_grows() -> None:
+    stripes = np.tile(np.array([0, 200], np.uint8), (16, 64))  # 16 × 128, to 32 × 32
+    assert (resize(stripes, 32) == 100).all()
+
+
 def test_enlarging_keeps_a_constant_and_the_size_asked() -> None:
     assert (resize(np.full((28, 28), 77, np.uint8), 224) == 77).all()
     assert resize(np.zeros((28, 60), np.uint8), 224).shape == (224, 224)

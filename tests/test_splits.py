@@ -80,11 +80,44 @@ def test_patient_in_test_and_train_stops() -> None:
         splits.assign(table, 0)
 
 
+def test_a_patient_of_both_classes_stays_in_one_split() -> None:
+    table = whole()
+    mixed = table["group"].isin(["0", "3", "6", "9", "12", "15"])
+    table.loc[mixed & table["image"].str.endswith("_2"), ["label", "class", "subtype"]] = [
+        1, "PNEUMONIA", "virus",
+    ]  # fmt: skip
+    for seed in range(5):
+        split, _ = splits.assign(table, seed)
+        assert len(set(zip(table["group"], split, strict=True))) == table["group"].nunique()
+        kept = table.iloc[splits.limit(table, 100, seed)]
+        assert (kept.groupby("group").size() == 3).all()
+
+
+def test_the_only_patient_of_a_subtype_stays_in_train() -> None:
+    table = whole()
+    train = table["split"] == "train"
+    virus = train & (table["subtype"] == "virus")
+    table = table[~virus | (table["group"] == "2")].reset_index(drop=True)
+    split, _ = splits.assign(table, 0)
+    assert set(split[table["group"] == "2"]) == {"train"}
+
+
 def test_missing_class_in_a_split_stops() -> None:
     table = whole()
     table = table[(table["split"] == "train") | (table["label"] == 1)].reset_index(drop=True)
     with pytest.raises(DataError, match="Split test has .*expected images of both"):
         splits.assign(table, 0)
+
+
+def test_copies_across_splits_and_labels_are_named() -> None:
+    table = whole().assign(sha256=[str(k) for k in range(270)])
+    assert splits.copies(table) == []
+    train, test = table.index[0], table.index[-1]
+    assert table["label"][train] != table["label"][test]
+    table.loc[test, "sha256"] = table["sha256"][train]
+    across, labels = splits.copies(table)
+    assert "2 images have copies in more than one split" in across
+    assert "under both labels" in labels
 
 
 @pytest.mark.parametrize("n", [60, 120, 200])

@@ -16,7 +16,7 @@ DATASETS: dict[str, ModuleType] = {
     "npz": npz,
     "pneumoniamnist": pneumoniamnist,
 }
-BY_NAME = ("phantoms", "pneumoniamnist")
+BY_NAME = tuple(name for name in DATASETS if name not in ("folder", "npz"))
 
 
 def load(config: RunConfig, size: int) -> Dataset:
@@ -36,7 +36,7 @@ def load(config: RunConfig, size: int) -> Dataset:
     name = kind(config.data)
     dataset: Dataset = DATASETS[name].load(config, size)
     if config.limit and name != "folder":  # a folder is limited before its files are decoded
-        kept = splits.limit(dataset.manifest, config.limit, config.seeds[0])
+        kept = splits.limit(dataset.manifest, config.limit)
         return take(dataset, kept)
     return dataset
 

@@ -87,11 +87,11 @@ def load(config: RunConfig, size: int) -> Dataset:
     except (OSError, ImageError) as error:
         raise DataError(f"{root}: expected a folder that can be listed, got: {error}") from error
     if config.limit:
-        kept = splits.limit(manifest, config.limit, config.seeds[0])
+        kept = splits.limit(manifest, config.limit)
         manifest = manifest.iloc[kept].reset_index(drop=True)
     named = manifest.pop("named")
     images, manifest, left_out = _read(root, manifest, size, config)
-    notes = []
+    notes = _contradictions(manifest)
     if not named.all():
         notes.append(
             f"{(~named).sum()} of {len(named)} file names tell no patient: each of these images "
@@ -108,7 +108,7 @@ def load(config: RunConfig, size: int) -> Dataset:
         licence=LICENCE if known else "not known to the program; ask the data's owner",
         citation=CITATION if known else "not known to the program; cite the data's source",
         notes=tuple(notes),
-        patients_known=bool(named.all()),
+        patients_known=known,
         ignored_files=ignored,
         left_out=left_out,
     )
@@ -118,20 +118,23 @@ def _scan(root: Path) -> tuple[pd.DataFrame, int]:
     """List the files; decode nothing."""
     _expect_folders(root, ("train", "test"), optional=("val",))
     rows = []
-    ignored = 0
+    ignored = _strays(root)
     for folder, split in SPLITS.items():
         if not (root / folder).is_dir():
             continue
         _expect_folders(root / folder, CLASSES)
+        ignored += _strays(root / folder)
         for label, name in enumerate(CLASSES):
             files, hidden = list_images(root / folder / name)
             ignored += hidden
             for file in files:
-                image = file.relative_to(root).as_posix()
+                path = file.relative_to(root).as_posix()
+                # Bytes that are no UTF-8 are escaped: tables are text, and files keep their names.
+                image = path.encode("utf-8", "backslashreplace").decode()
                 key = patient_key(file.name)
                 group, subtype = key or (image, "")
-                rows.append((image, label, name, subtype, group, split, key is not None))
-    columns = ["image", "label", "class", "subtype", "group", "split", "named"]
+                rows.append((image, label, name, subtype, group, split, path, key is not None))
+    columns = ["image", "label", "class", "subtype", "group", "split", "path", "named"]
     manifest = pd.DataFrame(rows, columns=columns).sort_values("image", ignore_index=True)
     if manifest.empty:
         raise DataError(f"{root}: expected images in train and test, found no file.")
@@ -151,12 +154,28 @@ def _expect_folders(parent: Path, names: tuple[str, ...], optional: tuple[str, .
         )
 
 
+def _strays(folder: Path) -> int:
+    """Count files beside the folders of splits or classes; nothing is expected there."""
+    return sum(not path.is_dir() for path in folder.iterdir())
+
+
+def _contradictions(manifest: pd.DataFrame) -> list[str]:
+    """Drop subtypes of images in NORMAL; name files whose name and folder disagree."""
+    wrong = (manifest["class"] == "NORMAL") & (manifest["subtype"] != "")
+    if not wrong.any():
+        return []
+    example = manifest.loc[wrong, "image"].iloc[0]
+    manifest.loc[wrong, "subtype"] = ""
+    return [f"{wrong.sum()} files in NORMAL are named as pneumonia, for example {example}; the "
+            "folder was believed."]  # fmt: skip
+
+
 def _read(
     root: Path, manifest: pd.DataFrame, size: int, config: RunConfig
 ) -> tuple[NDArray[np.uint8], pd.DataFrame, pd.DataFrame]:
     """Decode every file once, in processes; leave out what can't be read."""
     read = Parallel(n_jobs=config.jobs, return_as="generator")(
-        delayed(_read_one)(root, image, size) for image in manifest["image"]
+        delayed(_read_one)(root, path, size) for path in manifest["path"]
     )
     kept: list[tuple[int, str, int, int, int]] = []
     failed: list[tuple[str, str]] = []
@@ -174,9 +193,9 @@ def _read(
     return pixels[: len(table)], table[MANIFEST_COLUMNS], left_out
 
 
-def _read_one(root: Path, image: str, size: int) -> GreyImage | ImageError:
+def _read_one(root: Path, path: str, size: int) -> GreyImage | ImageError:
     try:
-        read = read_image(root / image, root=root)
+        read = read_image(root / path, root=root)
     except ImageError as error:
         return error
     return GreyImage(

@@ -61,6 +61,8 @@ def fetch(size: int, quiet: bool = False) -> Path:
 
     name = f"pneumoniamnist{'' if size == 28 else f'_{size}'}.npz"
     url = f"{RECORD}/{name}"
+    if quiet:
+        pooch.get_logger().setLevel("WARNING")
     try:
         path = pooch.retrieve(
             f"{url}?download=1",

@@ -159,7 +159,8 @@ def _draw_row(
     label = f"{row.label}: {_areas(row)}" if marks else None
     axes.plot(x, y, color=style.colour, linestyle=style.dash, linewidth=1.5, label=label)
     for point, face in (("recall95", style.colour), ("0.5", "white")) if marks else ():
-        scores = row.at("test", point).head(1)
+        scores = row.at("test", point)
+        scores = scores[scores["cell"] == row.cells()[0]]
         if len(scores):
             recall = float(scores["recall"].iloc[0])
             other = "precision" if kind == "pr" else "specificity"

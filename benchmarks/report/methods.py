@@ -31,11 +31,12 @@ _FAMILIES = {
     "hybrid": "handcrafted features and embedding together",
 }
 _MODELS = {
-    "svm": "a support vector machine with a radial kernel (Cortes and Vapnik, 1995), its scores "
-    "turned into probabilities by Platt's sigmoid",
+    "svm": "a support vector machine with a radial kernel (Cortes and Vapnik, 1995) on principal "
+    "components of standardised features, its scores "
+    "turned into probabilities by Platt's sigmoid, fitted on held-out training patients",
     "forest": "a random forest (Breiman, 2001)",
     "xgboost": "gradient-boosted trees (XGBoost; Chen and Guestrin, 2016)",
-    "logistic": "logistic regression",
+    "logistic": "logistic regression on standardised features",
 }
 _BALANCES = {
     "smote": "SMOTE (Chawla et al., 2002), applied to training rows only",
@@ -110,7 +111,13 @@ def _features(results: Results) -> str:
     words = [_FAMILIES.get(name, name).format(backbone=backbone) for name in sets]
     if not words:
         return "No fixed features were used."
-    return f"Images were described by {_listed(words)}."
+    return f"Images were described by {_listed(words)}.{_stated(results.run.get('features', {}))}"
+
+
+def _stated(settings: dict[str, Any]) -> str:
+    """Write the settings of families or models in brackets after their names."""
+    words = [f"{name} ({plain(values)})" for name, values in settings.items() if values]
+    return f" Settings: {', '.join(words)}." if words else ""
 
 
 def _classifiers(results: Results) -> str:
@@ -118,6 +125,7 @@ def _classifiers(results: Results) -> str:
     if not models:
         return ""
     words = _listed([_MODELS.get(name, name) for name in models])
+    settings = {name: results.run.get("models", {}).get(name, {}) for name in models}
     balance = str(_config(results).get("balance", ""))
     method = _BALANCES.get(balance, balance or "the configured method")
     chosen = (
@@ -127,7 +135,7 @@ def _classifiers(results: Results) -> str:
     )
     return (
         f"Each feature set was classified by {words}; hyperparameters were {chosen}. "
-        f"Class imbalance was met with {method}."
+        f"Class imbalance was met with {method}.{_stated(settings)}"
     )
 
 
@@ -140,11 +148,13 @@ def _network(results: Results) -> list[str]:
     start = network_start(results, cell)[0]
     details = results.run.get("cells", {}).get(cell) or {}
     longest = config.get("epochs") or details.get("epochs")
+    balanced = (network.scores["balance"] != "none").any()
+    sampling = "class-balanced sampling" if balanced else "images sampled as they come"
     epochs = f" for at most {longest} epochs" if longest else ""
     return [
         f"For comparison a convolutional network ({plain(config.get('backbone'))}) was trained end "
         f"to end{f' {start}' * bool(start)} on the same images{epochs} with AdamW, a one-cycle "
-        "learning-rate schedule, class-balanced sampling, and random flips, crops, brightness and "
+        f"learning-rate schedule, {sampling}, and random flips, crops, brightness and "
         "contrast; the epoch with the best average precision on validation was kept."
     ]
 

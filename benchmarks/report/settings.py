@@ -41,7 +41,8 @@ def render(results: Results) -> Section:
         ),
         *_warnings(run.get("warnings", [])),
         *_mapping("Configuration", "configuration", run.get("config", {})),
-        *_hyperparameters(run.get("models", {})),
+        *_nested("Hyperparameters", "Model", run.get("models", {})),
+        *_nested("Parameters of features", "Family", run.get("features", {})),
         *_features(results.features),
         *_cells(run.get("cells", {})),
         *_mapping("Time by stage", "times", times.get("stages", {}), _duration),
@@ -102,18 +103,20 @@ def _warnings(warnings: list[Any]) -> list[Block]:
     return [Subheading("Warnings"), Bullets(tuple((plain(one),) for one in warnings))]
 
 
-def _hyperparameters(models: Mapping[str, Any]) -> list[Block]:
+def _nested(title: str, what: str, entries: Mapping[str, Any]) -> list[Block]:
     lines = tuple(
-        row(model, key.replace("_", " "), plain(value))
-        for model, values in models.items()
+        row(name, key.replace("_", " "), plain(value))
+        for name, values in entries.items()
         for key, value in (values.items() if isinstance(values, Mapping) else [("", values)])
     )
     if not lines:
         return []
-    header = ("Model", "Hyperparameter", "Value")
+    header = (what, "Parameter", "Value")
     cuts = [k for k in range(1, len(lines)) if lines[k][0].text != lines[k - 1][0].text]
-    table = Table("hyperparameters", "", header, lines, labels=3, breaks=tuple(cuts), words=True)
-    return [Subheading("Hyperparameters"), table]
+    table = Table(
+        title.lower().replace(" ", "-"), "", header, lines, labels=3, breaks=tuple(cuts), words=True
+    )
+    return [Subheading(title), table]
 
 
 def _features(table: pd.DataFrame) -> list[Block]:
