@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 
-
 @dataclass(frozen=True)
 class Link:
     """A link inside a paragraph; ``url`` is ours, never foreign."""

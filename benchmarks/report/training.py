@@ -9,7 +9,6 @@ import pandas as pd
 from benchmarks.report.base import Figure, Section, note, paragraph
 from benchmarks.report.cells import is_synthetic, network_start, rows
 from benchmarks.report.plots import BLUE, GREY, INK, VERMILION, draw, frame
-from benchmarks.report.tables import number
 from benchmarks.results import Results
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _sentence(results: Results, cell: str) -> str:
     return (
         f"{cell} was trained {f'{start} ' * bool(start)}for {len(table)} epochs in "
         f"{seconds:,.0f} s; the weights of epoch {best} were kept, with a validation average "
-        f"precision of {number(value)}."
+        f"precision of {value:.4f}."
     )
 
 
@@ -107,7 +106,7 @@ def _precision(axes: Axes, table: pd.DataFrame) -> None:
     best = best_epoch(table)
     value = float(table[table["epoch"] == best]["validation_average_precision"].iloc[0])
     late = best > table["epoch"].median()
-    axes.annotate(f"epoch {best}: {number(value)}", (best, 0.05), color=INK,
+    axes.annotate(f"epoch {best}: {value:.4f}", (best, 0.05), color=INK,
                   xycoords=("data", "axes fraction"), xytext=(-5 if late else 5, 0),
                   textcoords="offset points", ha="right" if late else "left")  # fmt: skip
 
