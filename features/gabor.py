@@ -35,6 +35,28 @@ def gabor_kernel(wavelength: float, angle: float) -> NDArray[np.complex64]:
     return (kernel / np.abs(kernel).sum()).astype(np.complex64)
 
 
+def gabor_magnitude(
+    grey: NDArray[np.float32], kernel: NDArray[np.complex64]
+) -> NDArray[np.float32]:
+    """Magnitude of an image's response to a complex kernel; borders are mirrored.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (H, W), float32
+    kernel : ndarray of shape (k, k), complex64
+
+    Returns
+    -------
+    ndarray of shape (H, W), float32, ≥ 0
+    """
+    real, imaginary = (
+        cv2.filter2D(grey, cv2.CV_32F, part, borderType=cv2.BORDER_REFLECT)
+        for part in (kernel.real, kernel.imag)
+    )
+    # Not cv2.magnitude: its last bit depends on where in memory the arrays lie.
+    return np.sqrt(real * real + imaginary * imaginary)
+
+
 class Gabor(ImageDescriptor):
     """Mean and spread of Gabor magnitudes over the image, mean by cell.
 
@@ -107,11 +129,7 @@ class Gabor(ImageDescriptor):
         cells = grid_cells(image.shape, self.grid)
         parts: list[float] = []
         for kernel in kernels:
-            real, imaginary = (
-                cv2.filter2D(grey, cv2.CV_32F, part, borderType=cv2.BORDER_REFLECT)
-                for part in (kernel.real, kernel.imag)
-            )
-            magnitude = cv2.magnitude(real, imaginary)
+            magnitude = gabor_magnitude(grey, kernel)
             parts += [magnitude.mean(), magnitude.std()]
             parts += [magnitude[cell].mean() for cell in cells]
         return np.asarray(parts)

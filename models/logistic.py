@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from imblearn.pipeline import Pipeline
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from models.balance import Balancer, class_weight
 
@@ -38,6 +39,8 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
     """
     return Pipeline(
         [
+            # In float32 the solver stops early, at a point that the last bit of a feature moves.
+            ("double", FunctionTransformer(np.asarray, kw_args={"dtype": np.float64})),
             ("scale", StandardScaler()),
             ("balance", Balancer(balance, seed)),
             (

@@ -64,6 +64,15 @@ def test_class_weight_shifts_scores_towards_the_minority(name: str) -> None:
     assert weighted.predict_proba(X)[:, 0].mean() > plain.predict_proba(X)[:, 0].mean()
 
 
+def test_last_bits_of_features_hardly_move_the_logistic_score() -> None:
+    X, y, _ = blobs(60, 400)
+    scores = [
+        MODELS["logistic"].build(0, "smote", 1).fit(rows, y).predict_proba(X)[:, 1]
+        for rows in (X, np.nextafter(X, np.float32(9)))
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ON_FEATURES)
 def test_more_columns_than_rows(name: str) -> None:
     X, y, _ = blobs(24, 500)

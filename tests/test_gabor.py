@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.gabor import Gabor, gabor_kernel
+from features.gabor import Gabor, gabor_kernel, gabor_magnitude
 
 
 def test_kernel_ignores_constant_light() -> None:
@@ -23,6 +23,17 @@ def test_a_wave_answers_its_own_filter_most() -> None:
     means = [i for i, name in enumerate(names) if name.endswith("/mean")]
     strongest = [names[means[np.argmax(row[means])]] for row in rows]
     assert strongest == ["gabor/w08/a000/mean", "gabor/w08/a090/mean"]
+
+
+def test_magnitude_is_the_same_wherever_arrays_lie_in_memory() -> None:
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (224, 224)).astype(np.float32)
+    kernel = gabor_kernel(8, 0.8)
+    seen, junk = set(), []
+    for k in range(40):
+        junk.append(np.empty(1000 * k + 7, np.uint8))
+        seen.add(gabor_magnitude(grey.copy(), kernel).tobytes())
+    assert len(seen) == 1
 
 
 def test_texture_in_one_cell_shows_in_that_cell() -> None:
