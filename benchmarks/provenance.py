@@ -14,9 +14,9 @@ import pandas as pd
 
 PROGRAM = "cxr-classical-baseline"
 LIBRARIES = (
-    "imbalanced-learn", "joblib", "matplotlib", "numpy", "opencv-python-headless", "pandas",
-    "pillow", "pydantic", "scikit-image", "scikit-learn", "scipy", "timm", "torch", "torchvision",
-    "xgboost",
+    "imbalanced-learn", "joblib", "matplotlib", "numba", "numpy", "opencv-python-headless",
+    "pandas", "pillow", "pydantic", "scikit-image", "scikit-learn", "scipy", "timm", "torch",
+    "torchvision", "xgboost",
 )  # fmt: skip
 GIB = 2**30
 

@@ -20,6 +20,9 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
     :meth:`feature_names`. Nothing is learned from data, so describing images before they are
     split into training and test rows leaks nothing.
 
+    ``backend`` is joblib's: "loky" for processes; "threading" for families whose kernels run
+    without the interpreter lock, so that no image is copied.
+
     Notes
     -----
     ``transform`` maps ``(n, H, W)`` uint8 in [0, 255] to ``(n, d)`` float32, all finite. A row
@@ -28,6 +31,7 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
 
     family = ""
     batch_size = 32
+    backend = "loky"
     n_jobs: int | None = 1
 
     def describe(self, image: GreyImages) -> NDArray[np.floating]:
@@ -87,7 +91,7 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
         if self.n_jobs == 1 or len(batches) == 1:
             parts = [self.describe_batch(batch) for batch in batches]
         else:
-            parts = Parallel(n_jobs=self.n_jobs)(
+            parts = Parallel(n_jobs=self.n_jobs, backend=self.backend)(
                 delayed(self.describe_batch)(batch) for batch in batches
             )
         matrix = np.concatenate(parts).astype(np.float32, copy=False)

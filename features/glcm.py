@@ -4,39 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.feature import graycomatrix, graycoprops
 
-from features.base import GreyImages, ImageDescriptor, grid_cells
-
-PROPERTIES = (
-    "contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation", "entropy",
-)  # fmt: skip
-ANGLES = (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
-
-
-def texture_properties(
-    image: GreyImages, distances: tuple[int, ...], levels: int
-) -> NDArray[np.float64]:
-    """Texture properties of one image or cell, by distance and angle.
-
-    Parameters
-    ----------
-    image : ndarray of shape (H, W), uint8
-    distances : tuple of int
-        Pixels.
-    levels : int
-        Grey levels after equal-width quantisation of 0…255.
-
-    Returns
-    -------
-    ndarray of shape (7, len(distances), 4)
-        Properties in the order of ``PROPERTIES``; angles 0, π/4, π/2, 3π/4. Entropy in nats.
-    """
-    quantised = (image.astype(np.uint16) * levels // 256).astype(np.uint8)
-    matrices = graycomatrix(
-        quantised, distances, ANGLES, levels=levels, symmetric=True, normed=True
-    )
-    return np.stack([graycoprops(matrices, name) for name in PROPERTIES])
+from features.base import GreyImages, ImageDescriptor
+from features.glcm_kernels import PROPERTIES, texture_properties
 
 
 class Glcm(ImageDescriptor):
@@ -53,7 +23,7 @@ class Glcm(ImageDescriptor):
     grid : int
         Cells down and across.
     n_jobs : int or None
-        Processes.
+        Threads.
 
     Notes
     -----
@@ -74,6 +44,7 @@ class Glcm(ImageDescriptor):
     """
 
     family = "glcm"
+    backend = "threading"
 
     def __init__(
         self,
@@ -92,13 +63,10 @@ class Glcm(ImageDescriptor):
     def describe(self, image: GreyImages) -> NDArray[np.floating]:
         """Describe one image: ``(H, W)`` uint8 to ``(d,)``."""
         self._check_cells(*image.shape)
-        whole = texture_properties(image, self.distances, self.levels)
-        cells = [
-            texture_properties(image[cell], self.cell_distances, self.levels).mean(axis=2)
-            for cell in grid_cells(image.shape, self.grid)
-        ]
-        pair = [whole.mean(axis=2), np.ptp(whole, axis=2)]
-        return np.concatenate([part.ravel() for part in (*pair, *cells)])
+        whole = texture_properties(image, self.distances, self.levels)[0]
+        cells = texture_properties(image, self.cell_distances, self.levels, self.grid)
+        parts = (whole.mean(axis=2), np.ptp(whole, axis=2), cells.mean(axis=3))
+        return np.concatenate([part.ravel() for part in parts])
 
     def feature_names(self, height: int, width: int) -> list[str]:
         """Names of the columns; see the class."""

@@ -4,39 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.feature import local_binary_pattern
 
-from features.base import GreyImages, ImageDescriptor, grid_cells
-
-POINTS_PER_RADIUS = 8
-
-
-def cell_histograms(codes: NDArray[np.integer], n_codes: int, grid: int) -> NDArray[np.float64]:
-    """Relative frequency of each code in each cell of a ``grid`` × ``grid`` partition.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (H, W), integers in [0, n_codes)
-    n_codes : int
-    grid : int
-        Cells down and across.
-
-    Returns
-    -------
-    ndarray of shape (grid², n_codes)
-        Each row sums to 1.
-
-    Examples
-    --------
-    >>> cell_histograms(np.array([[0, 1], [1, 1]]), n_codes=3, grid=1).tolist()
-    [[0.25, 0.75, 0.0]]
-    """
-    counts = [
-        np.bincount(codes[cell].ravel(), minlength=n_codes)
-        for cell in grid_cells(codes.shape, grid)
-    ]
-    histograms = np.asarray(counts, dtype=np.float64)
-    return histograms / histograms.sum(axis=1, keepdims=True)
+from features.base import GreyImages, ImageDescriptor
+from features.lbp_kernels import POINTS_PER_RADIUS, circle, describe_radius
 
 
 class Lbp(ImageDescriptor):
@@ -53,7 +23,7 @@ class Lbp(ImageDescriptor):
     grid : int
         Cells down and across.
     n_jobs : int or None
-        Processes.
+        Threads.
 
     Notes
     -----
@@ -74,6 +44,7 @@ class Lbp(ImageDescriptor):
     """
 
     family = "lbp"
+    backend = "threading"
 
     def __init__(
         self, radii: tuple[int, ...] = (1, 2, 3), grid: int = 7, n_jobs: int | None = 1
@@ -82,14 +53,16 @@ class Lbp(ImageDescriptor):
         self.grid = grid
         self.n_jobs = n_jobs
 
-    def describe(self, image: GreyImages) -> NDArray[np.floating]:
-        """Describe one image: ``(H, W)`` uint8 to ``(d,)``."""
+    def describe_batch(self, images: GreyImages) -> NDArray[np.floating]:
+        """Describe a batch: ``(n, H, W)`` uint8 to ``(n, d)``."""
         parts = []
         for radius in self.radii:
-            points = POINTS_PER_RADIUS * radius
-            codes = local_binary_pattern(image, points, radius, method="uniform").astype(np.intp)
-            parts.append(cell_histograms(codes, points + 2, self.grid).ravel())
-        return np.concatenate(parts)
+            neighbours = circle(radius, *images.shape[1:])
+            columns = self.grid**2 * (POINTS_PER_RADIUS * radius + 2)
+            part = np.empty((len(images), columns), np.float32)
+            describe_radius(images, radius, neighbours, self.grid, part)
+            parts.append(part)
+        return np.concatenate(parts, axis=1)
 
     def feature_names(self, height: int, width: int) -> list[str]:
         """Names of the columns; see the class."""

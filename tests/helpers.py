@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 
@@ -14,3 +15,23 @@ def textured(n: int, size: int = 64, seed: int = 0) -> tuple[NDArray[np.uint8], 
     coarse = rng.integers(0, 256, (n, size // 4, size // 4), dtype=np.uint8)
     coarse = coarse.repeat(4, axis=1).repeat(4, axis=2)
     return np.where(label[:, None, None] == 1, coarse, fine), label
+
+
+@st.composite
+def grey_images(draw: st.DrawFn, smallest: int, largest: int) -> NDArray[np.uint8]:
+    """Noise, few levels, extremes, a constant or a smooth walk: where ties and rounding bite."""
+    height, width = (draw(st.integers(smallest, largest)) for _ in range(2))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kind = draw(st.sampled_from(["noise", "few", "extreme", "constant", "walk"]))
+    if kind == "walk":
+        steps = rng.integers(-2, 3, (height, width)).cumsum(axis=1)
+        return (steps + 128).clip(0, 255).astype(np.uint8)
+    low = draw(st.integers(0, 250))
+    bounds = {
+        "noise": (0, 256),
+        "few": (low, low + 3),
+        "extreme": (0, 2),
+        "constant": (low, low + 1),
+    }
+    image = rng.integers(*bounds[kind], (height, width), dtype=np.uint8)
+    return image * np.uint8(255) if kind == "extreme" else image

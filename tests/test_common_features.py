@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -51,11 +53,25 @@ def test_a_row_depends_on_its_image_alone(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if not f.startswith("embedding")])
-def test_number_of_processes_changes_nothing(family: str) -> None:
+def test_number_of_jobs_changes_nothing(family: str) -> None:
     images, _ = textured(4)
     one, two = clone(make(family)), clone(make(family)).set_params(n_jobs=2)
     one.batch_size = two.batch_size = 2
     np.testing.assert_array_equal(one.fit_transform(images), two.fit_transform(images))
+
+
+@pytest.mark.parametrize("family", ["hog", "lbp"])
+def test_kernels_leave_the_interpreter_to_other_threads(family: str) -> None:
+    images = np.repeat(textured(1, 256)[0], 400, axis=0)
+    descriptor = make(family)
+    descriptor.describe_batch(images[:1])  # compiles
+    thread = threading.Thread(target=descriptor.describe_batch, args=(images,))
+    thread.start()
+    ticks = 0
+    while thread.is_alive():
+        time.sleep(0.001)
+        ticks += 1
+    assert ticks > 10  # one, if the one call for all images held the lock
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

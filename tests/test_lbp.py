@@ -1,8 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from skimage.feature import local_binary_pattern
 
-from features.lbp import Lbp, cell_histograms
+from benchmarks.speed.kernels import skimage_lbp
+from features.lbp import Lbp
+from features.lbp_kernels import cell_histograms, uniform_codes
+from tests.helpers import grey_images
 
 
 def test_constant_image_has_all_neighbours_equal() -> None:
@@ -29,3 +37,30 @@ def test_histograms_by_cell() -> None:
     expected = [[[0.75, 0.25, 0.0], [0.0, 0.5, 0.5]]]
     top = np.vstack([codes, codes])
     np.testing.assert_array_equal(cell_histograms(top, 3, 2), expected[0] + expected[0])
+
+
+@settings(deadline=None, max_examples=100)
+@given(grey_images(1, 40), st.integers(1, 8))
+def test_codes_equal_scikit_image(image: NDArray[np.uint8], radius: int) -> None:
+    """Every pixel, ties included."""
+    expected = local_binary_pattern(image, 8 * radius, radius, method="uniform")
+    np.testing.assert_array_equal(uniform_codes(image, radius), expected)
+
+
+@settings(deadline=None, max_examples=20)
+@given(grey_images(16, 60), st.integers(1, 7))
+def test_columns_equal_scikit_image(image: NDArray[np.uint8], grid: int) -> None:
+    expected = skimage_lbp(image, (1, 3), grid).astype(np.float32)
+    row = Lbp(radii=(1, 3), grid=grid).transform(image[None])[0]
+    np.testing.assert_array_equal(row, expected)
+
+
+@pytest.mark.parametrize("radii", [(0,), (1, 9), (1.5,)])
+def test_radii_out_of_reach_are_refused(radii: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="whole pixels from 1 to 8"):
+        Lbp(radii=radii).fit_transform(np.zeros((1, 64, 64), np.uint8))
+
+
+def test_codes_beyond_their_number_are_refused() -> None:
+    with pytest.raises(ValueError, match="Got codes from 0 to 3, but expected 0 to 2"):
+        cell_histograms(np.array([[0, 3]]), n_codes=3, grid=1)

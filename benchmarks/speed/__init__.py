@@ -1,0 +1,1 @@
+"""How fast the descriptors are: ``python -m benchmarks.speed``."""

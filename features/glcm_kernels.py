@@ -1,0 +1,244 @@
+"""Co-occurrence counts and their texture properties, compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.base import GreyImages
+from features.compiled import compiled
+
+PROPERTIES = (
+    "contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation", "entropy",
+)  # fmt: skip
+ANGLES = (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
+FLAT = 1e-15  # grey levels; a smaller standard deviation is none, and correlation is then 1
+
+
+def pair_offsets(distances: tuple[int, ...]) -> NDArray[np.intp]:
+    """Whole-pixel offsets (down, right) at each distance and angle.
+
+    Parameters
+    ----------
+    distances : tuple of int
+        Pixels.
+
+    Returns
+    -------
+    ndarray of shape (len(distances), 4, 2), intp
+        Angles in the order of ``ANGLES``, halves rounded away from 0.
+
+    Examples
+    --------
+    >>> pair_offsets((2,)).tolist()
+    [[[0, 2], [1, 1], [2, 0], [1, -1]]]
+    """
+    angle = np.array(ANGLES)
+    exact = np.multiply.outer(distances, np.stack([np.sin(angle), np.cos(angle)], axis=1))
+    return np.trunc(exact + np.copysign(0.5, exact)).astype(np.intp)
+
+
+@compiled
+def _quantise(image: GreyImages, levels: int, margin: int) -> NDArray[np.uint32]:
+    """Quantise 0…255 to ``levels`` equal widths; margins below and aside hold ``levels``."""
+    height, width = image.shape
+    padded = np.full((height + margin, width + 2 * margin), levels, np.uint32)
+    for row in range(height):
+        line, out = image[row], padded[row, margin:]
+        for c in range(width):
+            out[c] = np.uint32(line[c]) * np.uint32(levels) // np.uint32(256)
+    return padded
+
+
+@compiled
+def _count_pairs(
+    padded: NDArray[np.uint32],
+    margin: int,
+    offsets: NDArray[np.intp],
+    levels: int,
+    counts: NDArray[np.uint32],
+) -> None:
+    """Count directed pairs at four offsets; (i, j) is at ``i * (levels + 1) + j``.
+
+    The last column takes the pairs that end in a margin.
+    """
+    width = padded.shape[1] - 2 * margin
+    (y0, x0), (y1, x1), (y2, x2), (y3, x3) = offsets[0], offsets[1], offsets[2], offsets[3]
+    counts[:] = 0
+    count0, count1, count2, count3 = counts[0], counts[1], counts[2], counts[3]
+    step, one = np.uint32(levels + 1), np.uint32(1)
+    for row in range(padded.shape[0] - margin):
+        here = padded[row, margin : margin + width]
+        line0, line1 = padded[row + y0, margin + x0 :], padded[row + y1, margin + x1 :]
+        line2, line3 = padded[row + y2, margin + x2 :], padded[row + y3, margin + x3 :]
+        for c in range(width):
+            first = here[c] * step
+            count0[first + line0[c]] += one
+            count1[first + line1[c]] += one
+            count2[first + line2[c]] += one
+            count3[first + line3[c]] += one
+
+
+def co_occurrences(
+    image: GreyImages, distances: tuple[int, ...], levels: int
+) -> NDArray[np.uint32]:
+    """Symmetric co-occurrence counts of one image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    distances : tuple of int
+        Pixels.
+    levels : int
+        Grey levels after equal-width quantisation of 0…255, at most 256.
+
+    Returns
+    -------
+    ndarray of shape (len(distances), 4, levels, levels), uint32
+        Angles 0, π/4, π/2, 3π/4. Entry (i, j) counts the pairs of levels i and j in either order.
+
+    Examples
+    --------
+    >>> image = np.array([[0, 0, 255]], np.uint8)
+    >>> co_occurrences(image, distances=(1,), levels=2)[0, 0].tolist()
+    [[2, 1], [1, 0]]
+    """
+    offsets = pair_offsets(distances)
+    margin = int(np.abs(offsets).max())
+    padded = _quantise(np.ascontiguousarray(image), levels, margin)
+    counts = np.empty((len(distances), 4, levels * (levels + 1)), np.uint32)
+    for count, offset in zip(counts, offsets, strict=True):
+        _count_pairs(padded, margin, offset, levels, count)
+    directed = counts.reshape(len(distances), 4, levels, levels + 1)[..., :levels]
+    return directed + directed.swapaxes(2, 3)
+
+
+@compiled
+def _list_pairs(
+    count: NDArray[np.uint32],
+    seen: tuple[int, int],
+    levels: int,
+    places: NDArray[np.uint8],
+    values: NDArray[np.float64],
+) -> int:
+    """List the pairs of one matrix, made symmetric: levels and relative frequency.
+
+    Twice divided by their sum, as scikit-image does: once counts, once what rounding left.
+    """
+    k, total, stride = 0, np.uint64(0), levels + 1
+    low, high = seen
+    for i in range(low, high + 1):
+        row, column = count[i * stride :], count[i:]
+        for j in range(low, high + 1):
+            number = row[j] + column[j * stride]
+            if number:
+                total += np.uint64(number)
+                places[k, 0], places[k, 1] = i, j
+                values[k] = number
+                k += 1
+    rest = 0.0
+    for entry in range(k):
+        values[entry] /= total
+        rest += values[entry]
+    for entry in range(k):
+        values[entry] /= rest
+    return k
+
+
+@compiled
+def _list_cells(
+    image: GreyImages,
+    offsets: NDArray[np.intp],
+    levels: int,
+    grid: int,
+    places: NDArray[np.uint8],
+    values: NDArray[np.float64],
+    ends: NDArray[np.intp],
+) -> None:
+    """List the pairs of every cell, distance and angle in turn, and where each list ends."""
+    height, width = image.shape
+    margin = np.abs(offsets).max()
+    counts = np.empty((4, levels * (levels + 1)), np.uint32)
+    end = m = 0
+    for cell in range(grid * grid):
+        i, j = cell // grid, cell % grid
+        rows = image[height * i // grid : height * (i + 1) // grid]
+        part = rows[:, width * j // grid : width * (j + 1) // grid]
+        seen = (np.intp(part.min()) * levels // 256, np.intp(part.max()) * levels // 256)
+        padded = _quantise(part, levels, margin)
+        for d in range(offsets.shape[0]):
+            _count_pairs(padded, margin, offsets[d], levels, counts)
+            for a in range(4):
+                end += _list_pairs(counts[a], seen, levels, places[end:], values[end:])
+                ends[m] = end
+                m += 1
+
+
+@compiled
+def _properties(
+    places: NDArray[np.uint8],
+    values: NDArray[np.float64],
+    logarithms: NDArray[np.float64],
+    ends: NDArray[np.intp],
+    out: NDArray[np.float64],
+) -> None:
+    """Write the properties of each listed matrix; every sum runs in the order of the list."""
+    start = 0
+    for m in range(ends.size):
+        contrast = dissimilarity = homogeneity = asm = entropy = mean_i = mean_j = 0.0
+        for k in range(start, ends[m]):
+            i, j, p = np.int64(places[k, 0]), np.int64(places[k, 1]), values[k]
+            contrast += p * np.float64((i - j) ** 2)
+            dissimilarity += p * np.float64(abs(i - j))
+            homogeneity += p * (1.0 / (1.0 + np.float64((i - j) ** 2)))
+            asm += p * p
+            entropy += p * -logarithms[k]
+            mean_i += np.float64(i) * p
+            mean_j += np.float64(j) * p
+        variance_i = variance_j = covariance = 0.0
+        for k in range(start, ends[m]):
+            x, y = np.float64(places[k, 0]) - mean_i, np.float64(places[k, 1]) - mean_j
+            variance_i += values[k] * (x * x)
+            variance_j += values[k] * (y * y)
+            covariance += values[k] * (x * y)
+        std_i, std_j = np.sqrt(variance_i), np.sqrt(variance_j)
+        flat = std_i < FLAT or std_j < FLAT
+        correlation = 1.0 if flat else covariance / (std_i * std_j)
+        start = ends[m]
+        out[m, 0], out[m, 1], out[m, 2] = contrast, dissimilarity, homogeneity
+        out[m, 3], out[m, 4], out[m, 5], out[m, 6] = asm, np.sqrt(asm), correlation, entropy
+
+
+def texture_properties(
+    image: GreyImages, distances: tuple[int, ...], levels: int, grid: int = 1
+) -> NDArray[np.float64]:
+    """Texture properties of each cell of an image, by distance and angle.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    distances : tuple of int
+        Pixels.
+    levels : int
+        Grey levels after equal-width quantisation of 0…255, at most 256.
+    grid : int
+        Cells down and across, as :func:`features.base.grid_cells` cuts them.
+
+    Returns
+    -------
+    ndarray of shape (grid², 7, len(distances), 4)
+        Properties in the order of ``PROPERTIES``; angles 0, π/4, π/2, 3π/4. Entropy in nats.
+        Equal to scikit-image's ``graycoprops``.
+    """
+    offsets = pair_offsets(distances)
+    matrices = grid**2 * len(distances) * 4
+    room = matrices * levels**2  # unused room is never touched, so it costs no memory
+    places, values = np.empty((room, 2), np.uint8), np.empty(room, np.float64)
+    ends = np.empty(matrices, np.intp)
+    _list_cells(np.ascontiguousarray(image), offsets, levels, grid, places, values, ends)
+    # NumPy's logarithm: a compiled one may differ in the last bit.
+    logarithms = np.log(values[: ends[-1]])
+    result = np.empty((matrices, len(PROPERTIES)), np.float64)
+    _properties(places, values, logarithms, ends, result)
+    by_cell = result.reshape(grid**2, len(distances), 4, len(PROPERTIES))
+    return np.ascontiguousarray(by_cell.transpose(0, 3, 1, 2))
