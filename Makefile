@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test check format constraints
+.PHONY: help install benchmark test check format speed constraints
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,6 +32,9 @@ check: $(READY) ## Lint, check formatting and types
 format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+speed: $(READY) ## Time the features against scikit-image
+	$(BIN)/python -m benchmarks.speed
 
 constraints: ## Pin the newest versions that pyproject.toml admits (needs uv)
 	uv pip compile --universal --python-version 3.11 --all-extras --upgrade --quiet \
