@@ -20,7 +20,7 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
     :meth:`feature_names`. Nothing is learned from data, so describing images before they are
     split into training and test rows leaks nothing.
 
-    ``backend`` is joblib's: "loky" for processes; "threading" for families whose kernels run
+    ``backend`` is joblib's: None for processes; "threading" for families whose kernels run
     without the interpreter lock, so that no image is copied.
 
     Notes
@@ -31,7 +31,7 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
 
     family = ""
     batch_size = 32
-    backend = "loky"
+    backend: str | None = None
     n_jobs: int | None = 1
 
     def describe(self, image: GreyImages) -> NDArray[np.floating]:
