@@ -38,5 +38,4 @@ speed: $(READY) ## Time the features against scikit-image
 
 constraints: ## Pin the newest versions that pyproject.toml admits (needs uv)
 	uv pip compile --universal --python-version 3.11 --all-extras --upgrade --quiet \
-	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
-	  pyproject.toml --output-file constraints.txt
+	  --no-annotate --no-header pyproject.toml --output-file constraints.txt
