@@ -173,7 +173,7 @@ def test_list_names_every_choice() -> None:
 def test_real_radiographs_beat_chance(real_data: Path, real_weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = invoke(
-        "--data", real_data, "--weights", real_weights, "--limit", 300, "--image-size", 96,
+        "--data", real_data, "--weights", real_weights, "--limit", 1200, "--image-size", 96,
         "--features", "hog,embedding", "--models", "logistic", "--out", out,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
