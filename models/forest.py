@@ -2,17 +2,69 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from imblearn.pipeline import Pipeline
+from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import validate_data
 
+from models.accelerate import grow_trees
 from models.balance import Balancer, class_weight
+from models.select import BestColumns
 
-HYPERPARAMETERS = {"n_estimators": 300, "max_features": "sqrt", "min_samples_leaf": 1}
-GRID = {"classify__min_samples_leaf": [1, 3, 8], "classify__max_features": ["sqrt", 0.05]}
+HYPERPARAMETERS: dict[str, Any] = {
+    "columns_of_largest_F": 2000, "scaling": "zero mean, unit variance",
+    "n_estimators": 200, "max_features": "sqrt", "min_samples_leaf": 1,
+}  # fmt: skip
+GRID = {"classify__max_features": ["sqrt", 0.05], "classify__max_samples": [None, 0.5]}
+_TO_PURE_LEAVES = {
+    "criterion": "gini", "max_depth": None, "min_samples_split": 2, "min_samples_leaf": 1,
+    "min_weight_fraction_leaf": 0.0, "max_leaf_nodes": None, "min_impurity_decrease": 0.0,
+    "ccp_alpha": 0.0, "class_weight": None, "bootstrap": True, "oob_score": False,
+    "warm_start": False, "monotonic_cst": None,
+}  # fmt: skip
+
+
+class Forest(RandomForestClassifier):
+    """scikit-learn's random forest, its trees grown by oneDAL where that is installed.
+
+    Once fitted it holds scikit-learn's trees and nothing of oneDAL: it predicts and is saved as
+    any other. With settings that oneDAL's trees can't be handed over for, and without oneDAL,
+    scikit-learn grows them.
+    """
+
+    def fit(
+        self, X: NDArray[np.floating], y: NDArray[np.integer], sample_weight: object = None
+    ) -> Forest:
+        """Fit; see ``RandomForestClassifier.fit``."""
+        trees = None
+        if sample_weight is None and self._grows_to_pure_leaves():
+            self._validate_params()
+            X, y = validate_data(self, X, y, dtype=np.float32)
+            classes, codes = np.unique(y, return_inverse=True)
+            names = ("n_estimators", "max_features", "max_samples", "random_state")
+            parameters = {name: getattr(self, name) for name in names}
+            if len(classes) > 1:
+                trees = grow_trees(X, codes, self.n_jobs, **parameters)
+        if trees is None:
+            super().fit(X, y, sample_weight)
+            return self
+        self.classes_, self.n_classes_, self.n_outputs_ = classes, len(classes), 1
+        self.estimator_, self.estimators_ = DecisionTreeClassifier(), trees
+        return self
+
+    def _grows_to_pure_leaves(self) -> bool:
+        return all(getattr(self, name) == value for name, value in _TO_PURE_LEAVES.items())
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
-    """Unfitted forest pipeline: resample, 300 trees.
+    """Unfitted forest pipeline: choose columns, scale, resample, 200 trees.
+
+    Scaling matters to the resampling's neighbours alone, not to the trees.
 
     Parameters
     ----------
@@ -30,16 +82,19 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
     ----------
     Breiman L. Random forests. Machine Learning 2001;45:5-32. doi:10.1023/A:1010933404324
     """
+    settings = ("n_estimators", "max_features", "min_samples_leaf")
     return Pipeline(
         [
+            ("select", BestColumns(HYPERPARAMETERS["columns_of_largest_F"])),
+            ("scale", StandardScaler()),
             ("balance", Balancer(balance, seed)),
             (
                 "classify",
-                RandomForestClassifier(
+                Forest(
                     random_state=seed,
                     n_jobs=n_jobs,
                     class_weight=class_weight(balance),
-                    **HYPERPARAMETERS,
+                    **{name: HYPERPARAMETERS[name] for name in settings},
                 ),
             ),
         ]

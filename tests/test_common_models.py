@@ -70,7 +70,7 @@ def test_last_bits_of_features_hardly_move_the_logistic_score() -> None:
         MODELS["logistic"].build(0, "smote", 1).fit(rows, y).predict_proba(X)[:, 1]
         for rows in (X, np.nextafter(X, np.float32(9)))
     ]
-    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ON_FEATURES)
