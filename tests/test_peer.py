@@ -72,12 +72,17 @@ def test_classifiers_give_probabilities() -> None:
         np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6, err_msg=name)
 
 
+def no_network(*_: object) -> None:
+    raise FileNotFoundError
+
+
 def test_a_run_times_every_stage_and_scores_every_cell(
     radiograph_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peer, "FAMILIES", {"intensity": peer_features.intensity})
-    monkeypatch.setattr(peer, "NETWORKS", {})
-    monkeypatch.setattr(peer, "DEFAULT_FEATURE_SETS", ("intensity",))
+    monkeypatch.setattr(peer, "NETWORKS", {"embedding": True})
+    monkeypatch.setattr(peer, "DEFAULT_FEATURE_SETS", ("intensity", "embedding"))
+    monkeypatch.setattr(peer, "embed", no_network)
     config = RunConfig(data=str(radiograph_folder), image_size=SIZE, quiet=True)
     times, scores = peer.run_peer(config)
     cells = [f"intensity/{model}" for model in ("svm", "forest", "xgboost", "logistic")]

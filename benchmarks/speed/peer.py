@@ -67,17 +67,12 @@ def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
     dataset = datasets.load(config, config.size)
     split = splits.assign(dataset.manifest)[0].to_numpy()
     images = clock.time("reading", _read, dataset, config)
-    matrices = {}
-    for family in FAMILIES:
-        matrices[family] = clock.time(family, describe, family, images)
-    for family, pretrained in NETWORKS.items():
-        weights = config.weights if pretrained else None
-        matrices[family] = clock.time(family, embed, images, config.backbone, weights, pretrained)
+    matrices = _describe(images, config, clock)
     train, test = np.flatnonzero(split == "train"), np.flatnonzero(split == "test")
-    score_row = _scorer(dataset.manifest.iloc[test])
     label = dataset.manifest["label"].to_numpy()
+    score_row = _scorer(dataset.manifest.iloc[test])
     rows = []
-    for name in DEFAULT_FEATURE_SETS:
+    for name in (key for key in DEFAULT_FEATURE_SETS if set(FEATURE_SETS[key]) <= set(matrices)):
         X = np.hstack([matrices[family] for family in FEATURE_SETS[name]])
         for model, pipeline in classifiers(len(train), X.shape[1]).items():
             score = clock.time(
@@ -85,6 +80,24 @@ def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
             )
             rows.append({"features": name, "model": model, **score_row(score)})
     return clock.table(), pd.DataFrame(rows)
+
+
+def _describe(
+    images: NDArray[np.uint8], config: RunConfig, clock: Clock
+) -> dict[str, NDArray[np.float32]]:
+    """Matrices by family; without weights and network, or without torch, fewer families."""
+    matrices = {}
+    for family in FAMILIES:
+        matrices[family] = clock.time(family, describe, family, images)
+    for family, pretrained in NETWORKS.items():
+        weights = config.weights if pretrained else None
+        try:
+            matrices[family] = clock.time(
+                family, embed, images, config.backbone, weights, pretrained
+            )
+        except (ImportError, OSError) as error:
+            click.echo(f"  {family}: left out, {type(error).__name__}. Give --weights.", err=True)
+    return matrices
 
 
 def _fit_and_score(
