@@ -16,10 +16,10 @@ from models.select import BestColumns
 
 HYPERPARAMETERS: dict[str, Any] = {
     "columns_of_largest_F": 2000, "scaling": "zero mean, unit variance", "tree_method": "hist",
-    "n_estimators": 300, "max_depth": 3, "learning_rate": 0.1, "subsample": 0.8,
+    "n_estimators": 300, "max_depth": 4, "learning_rate": 0.1, "subsample": 0.8,
     "colsample_bytree": 0.1, "max_bin": 32,
 }  # fmt: skip
-GRID = {"classify__max_depth": [2, 3, 5], "classify__learning_rate": [0.05, 0.1]}
+GRID = {"classify__max_depth": [2, 4, 6], "classify__learning_rate": [0.05, 0.1]}
 _OF_OTHER_STEPS = ("scaling", "columns_of_largest_F")
 
 
@@ -45,7 +45,7 @@ class WeightedXgb(XGBClassifier):
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
-    """Unfitted XGBoost pipeline: choose columns, scale, resample, 300 trees of depth 3.
+    """Unfitted XGBoost pipeline: choose columns, scale, resample, 300 trees of depth 4.
 
     Scaling matters to the resampling's neighbours alone, not to the trees. Columns are chosen
     first because XGBoost's histograms are of all columns, whatever ``colsample_bytree`` says.
