@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base import GreyImages, ImageDescriptor, grid_cells
+from features.base import GreyImages, ImageDescriptor
+from features.gabor_kernels import BLOCK, Bank, describe_wavelength
 
 BANDWIDTH = 0.56  # σ = 0.56 λ: a bandwidth of one octave
 
@@ -26,35 +28,53 @@ def gabor_kernel(wavelength: float, angle: float) -> NDArray[np.complex64]:
     ndarray of shape (k, k), complex64
         k odd, reaching three standard deviations; sums to 0, magnitudes sum to 1.
     """
+    kernel, _ = _kernel(wavelength, angle)
+    return (kernel / np.abs(kernel).sum()).astype(np.complex64)
+
+
+def _kernel(wavelength: float, angle: float) -> tuple[NDArray[np.complex128], float]:
+    """Kernel before it is scaled, and the share of the envelope taken off the wave."""
     sigma = BANDWIDTH * wavelength
     reach = int(np.ceil(3 * sigma))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     envelope = np.exp(-(x**2 + y**2) / (2 * sigma**2))
     wave = np.exp(2j * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / wavelength)
-    kernel = envelope * (wave - (envelope * wave).sum() / envelope.sum())
-    return (kernel / np.abs(kernel).sum()).astype(np.complex64)
+    share = (envelope * wave).sum() / envelope.sum()
+    return envelope * (wave - share), float(share.real)
 
 
-def gabor_magnitude(
-    grey: NDArray[np.float32], kernel: NDArray[np.complex64]
-) -> NDArray[np.float32]:
-    """Magnitude of an image's response to a complex kernel; borders are mirrored.
+@lru_cache(maxsize=16)
+def filter_bank(wavelength: float, orientations: int) -> Bank:
+    """One-dimensional filters that together are :func:`gabor_kernel` in every direction.
 
     Parameters
     ----------
-    grey : ndarray of shape (H, W), float32
-    kernel : ndarray of shape (k, k), complex64
-
-    Returns
-    -------
-    ndarray of shape (H, W), float32, ≥ 0
+    wavelength : float
+        Pixels a cycle.
+    orientations : int
+        Directions, evenly over 0…π.
     """
-    real, imaginary = (
-        cv2.filter2D(grey, cv2.CV_32F, part, borderType=cv2.BORDER_REFLECT)
-        for part in (kernel.real, kernel.imag)
-    )
-    # Not cv2.magnitude: its last bit depends on where in memory the arrays lie.
-    return np.sqrt(real * real + imaginary * imaginary)
+    pairs = range(orientations // 2 + 1)
+    kernels = [_kernel(wavelength, np.pi * k / orientations) for k in pairs]
+    taps = kernels[0][0].shape[0] // 2 + 1
+    u = np.arange(-(-taps // BLOCK) * BLOCK)
+    gauss = np.exp(-(u**2) / (2 * (BANDWIDTH * wavelength) ** 2)) * (u < taps)
+    gauss[0] /= 2
+    down, across, constant, directions = [], [], [], []
+    for k, (kernel, share) in zip(pairs, kernels, strict=True):
+        angle, total = np.pi * k / orientations, np.abs(kernel).sum()
+        x, y = (2 * np.pi * u * part / wavelength for part in (np.cos(angle), np.sin(angle)))
+        along_x, along_y = (gauss * np.array([np.cos(z), np.sin(z)]) for z in (x, y))
+        alone = k == 0 or 2 * k == orientations
+        if alone:  # one of the two is the envelope
+            (along_x if k == 0 else along_y)[0] -= share * gauss
+        upright = 2 * k == orientations
+        down.append(along_y / total if upright else along_y)
+        across.append(along_x if upright else along_x / total)
+        constant.append(0.0 if alone else share / total)
+        directions.append((k, k if alone else orientations - k))
+    filters = (np.asarray(part, np.float32) for part in (gauss, down, across, constant))
+    return Bank(*filters, np.asarray(directions, np.intp))
 
 
 class Gabor(ImageDescriptor):
@@ -69,7 +89,7 @@ class Gabor(ImageDescriptor):
     grid : int
         Cells down and across.
     n_jobs : int or None
-        Processes.
+        Threads.
 
     Notes
     -----
@@ -90,6 +110,7 @@ class Gabor(ImageDescriptor):
     """
 
     family = "gabor"
+    backend = "threading"
 
     def __init__(
         self,
@@ -105,12 +126,13 @@ class Gabor(ImageDescriptor):
 
     def describe_batch(self, images: GreyImages) -> NDArray[np.floating]:
         """Describe a batch: ``(n, H, W)`` uint8 to ``(n, d)``."""
-        kernels = [
-            gabor_kernel(wavelength, angle)
-            for wavelength in self.wavelengths
-            for angle in np.pi * np.arange(self.orientations) / self.orientations
-        ]
-        return np.stack([self._energies(image, kernels) for image in images])
+        parts = []
+        for wavelength in self.wavelengths:
+            bank = filter_bank(wavelength, self.orientations)
+            part = np.empty((len(images), self.orientations * (2 + self.grid**2)), np.float32)
+            describe_wavelength(images, bank, self.grid, part)
+            parts.append(part)
+        return np.concatenate(parts, axis=1)
 
     def feature_names(self, height: int, width: int) -> list[str]:
         """Names of the columns; see the class."""
@@ -121,15 +143,3 @@ class Gabor(ImageDescriptor):
             for k in range(self.orientations)
             for end in ends
         ]
-
-    def _energies(
-        self, image: GreyImages, kernels: list[NDArray[np.complex64]]
-    ) -> NDArray[np.float64]:
-        grey = image.astype(np.float32)
-        cells = grid_cells(image.shape, self.grid)
-        parts: list[float] = []
-        for kernel in kernels:
-            magnitude = gabor_magnitude(grey, kernel)
-            parts += [magnitude.mean(), magnitude.std()]
-            parts += [magnitude[cell].mean() for cell in cells]
-        return np.asarray(parts)

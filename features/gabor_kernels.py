@@ -1,0 +1,331 @@
+"""Gabor magnitudes as sums of separable filters, compiled.
+
+A Gabor kernel is a round Gaussian times a wave. The wave is the product of a wave along x and one
+along y, so that the response is a sum of filters down the columns and then along the rows. Each
+of these is even (cosine) or odd (sine): taps at +u and -u share one multiplication. Directions
+θ and π - θ differ in a sign and share every filter.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.base import GreyImages
+from features.compiled import compiled
+
+BLOCK = 4  # taps added to a row at a time, so that the row is loaded and stored less often
+
+
+class Bank(NamedTuple):
+    """Filters of one wavelength at directions evenly over 0…π.
+
+    The first pair is direction 0, which is alone; each of the others is a direction θ below π/2
+    with π - θ, or π/2 alone. Taps are those at 0, 1, 2, … pixels from the centre, the one at 0
+    halved since it is counted from both sides, with zeros up to a multiple of ``BLOCK``.
+
+    Attributes
+    ----------
+    gauss : ndarray of shape (T,), float32
+        The envelope.
+    down, across : ndarrays of shape (k, 2, T), float32
+        Even and odd filter of each pair along y and along x.
+    constant : ndarray of shape (k,), float32
+        Share of the envelope to subtract, so that constant light has no response.
+    directions : ndarray of shape (k, 2), intp
+        Numbers of the pair's directions; twice the same for one that is alone.
+    """
+
+    gauss: NDArray[np.float32]
+    down: NDArray[np.float32]
+    across: NDArray[np.float32]
+    constant: NDArray[np.float32]
+    directions: NDArray[np.intp]
+
+
+# A view of an array costs as much as a short row: these loops index flat arrays from where a row
+# starts. Those indices are unsigned, since a signed one might count from the end and would keep
+# the loop from using vector instructions.
+
+
+@compiled
+def _add_both(
+    lines: NDArray[np.float32],
+    after: tuple[np.uintp, ...],
+    before: tuple[np.uintp, ...],
+    weights: tuple[tuple[np.float32, ...], tuple[np.float32, ...]],
+    even: NDArray[np.float32],
+    odd: NDArray[np.float32],
+    out: tuple[np.uintp, np.uintp],
+    width: np.uintp,
+) -> None:
+    """Add four taps of an even and an odd filter to a row of each, which start at ``out``."""
+    a0, a1, a2, a3 = after
+    b0, b1, b2, b3 = before
+    (e0, e1, e2, e3), (o0, o1, o2, o3) = weights
+    to_even, to_odd = out
+    for c in range(width):
+        p0, p1, p2, p3 = lines[a0 + c], lines[a1 + c], lines[a2 + c], lines[a3 + c]
+        m0, m1, m2, m3 = lines[b0 + c], lines[b1 + c], lines[b2 + c], lines[b3 + c]
+        cosine = (e0 * (p0 + m0) + e1 * (p1 + m1)) + (e2 * (p2 + m2) + e3 * (p3 + m3))
+        sine = (o0 * (p0 - m0) + o1 * (p1 - m1)) + (o2 * (p2 - m2) + o3 * (p3 - m3))
+        even[to_even + c] += cosine
+        odd[to_odd + c] += sine
+
+
+@compiled
+def _add_even(
+    lines: NDArray[np.float32],
+    after: tuple[np.uintp, ...],
+    before: tuple[np.uintp, ...],
+    weights: tuple[np.float32, ...],
+    even: NDArray[np.float32],
+    out: np.uintp,
+    width: np.uintp,
+) -> None:
+    """Add four taps of an even filter to a row."""
+    a0, a1, a2, a3 = after
+    b0, b1, b2, b3 = before
+    e0, e1, e2, e3 = weights
+    for c in range(width):
+        first = e0 * (lines[a0 + c] + lines[b0 + c]) + e1 * (lines[a1 + c] + lines[b1 + c])
+        second = e2 * (lines[a2 + c] + lines[b2 + c]) + e3 * (lines[a3 + c] + lines[b3 + c])
+        even[out + c] += first + second
+
+
+@compiled
+def _four(filters: NDArray[np.float32], t: int) -> tuple[np.float32, ...]:
+    return filters[t], filters[t + 1], filters[t + 2], filters[t + 3]
+
+
+@compiled
+def _along(
+    lines: NDArray[np.float32],
+    start: int,
+    filters: NDArray[np.float32],
+    first: int,
+    taps: int,
+    parts: NDArray[np.float32],
+    out: int,
+    width: int,
+) -> None:
+    """Filter along a row between mirrored margins, which starts at ``start`` of ``lines``.
+
+    The even filter starts at ``first`` and is followed by the odd one, as their results are.
+    """
+    n, to = np.uintp(width), (np.uintp(out), np.uintp(out + width))
+    for c in range(np.uintp(2 * width)):
+        parts[to[0] + c] = 0
+    for t in range(0, taps, BLOCK):
+        a, b = start + t, start - t
+        after = (np.uintp(a), np.uintp(a + 1), np.uintp(a + 2), np.uintp(a + 3))
+        before = (np.uintp(b), np.uintp(b - 1), np.uintp(b - 2), np.uintp(b - 3))
+        weights = (_four(filters, first + t), _four(filters, first + taps + t))
+        _add_both(lines, after, before, weights, parts, parts, to, n)
+
+
+@compiled
+def _along_even(
+    lines: NDArray[np.float32],
+    start: int,
+    gauss: NDArray[np.float32],
+    parts: NDArray[np.float32],
+    out: int,
+    width: int,
+) -> None:
+    """Filter along a row as :func:`_along` by the envelope alone."""
+    n, to = np.uintp(width), np.uintp(out)
+    for c in range(n):
+        parts[to + c] = 0
+    for t in range(0, gauss.size, BLOCK):
+        a, b = start + t, start - t
+        after = (np.uintp(a), np.uintp(a + 1), np.uintp(a + 2), np.uintp(a + 3))
+        before = (np.uintp(b), np.uintp(b - 1), np.uintp(b - 2), np.uintp(b - 3))
+        _add_even(lines, after, before, _four(gauss, t), parts, to, n)
+
+
+@compiled
+def _mirror(place: int, side: int) -> int:
+    """Place in a row of ``side`` pixels that repeats with its mirror image: …cba abc cba…"""
+    place = place % (2 * side)
+    return min(place, 2 * side - 1 - place)
+
+
+@compiled
+def _fill_margins(lines: NDArray[np.float32], start: int, width: int, margin: int) -> None:
+    """Mirror a row outwards, pixel by pixel; a margin may be longer than the row."""
+    end = start + width
+    for k in range(margin):
+        lines[start - 1 - k] = lines[start + k]
+        lines[end + k] = lines[end - 1 - k]
+
+
+@compiled
+def _down(
+    pixels: NDArray[np.float32],
+    starts: NDArray[np.uintp],
+    row: int,
+    gauss: NDArray[np.float32],
+    down: NDArray[np.float32],
+    even: NDArray[np.float32],
+    odd: NDArray[np.float32],
+    wide: int,
+    width: int,
+) -> None:
+    """Filter down the columns around a row into the lines of ``even`` and ``odd``, a pair each.
+
+    ``starts`` tells where in ``pixels`` each row starts, from ``gauss.size - 1`` rows above.
+    """
+    taps, pairs = gauss.size, even.size // wide
+    margin, n = taps - 1, np.uintp(width)
+    even[:] = 0
+    odd[:] = 0
+    for t in range(0, taps, BLOCK):
+        a, b = row + margin + t, row + margin - t
+        after = (starts[a], starts[a + 1], starts[a + 2], starts[a + 3])
+        before = (starts[b], starts[b - 1], starts[b - 2], starts[b - 3])
+        _add_even(pixels, after, before, _four(gauss, t), even, np.uintp(margin), n)
+        for pair in range(1, pairs):
+            first, out = 2 * pair * taps + t, np.uintp(pair * wide + margin)
+            weights = (_four(down, first), _four(down, first + taps))
+            _add_both(pixels, after, before, weights, even, odd, (out, out), n)
+    for pair in range(pairs):
+        _fill_margins(even, pair * wide + margin, width, margin)
+        if pair > 0:
+            _fill_margins(odd, pair * wide + margin, width, margin)
+
+
+@compiled
+def _add_magnitudes(
+    parts: NDArray[np.float32],
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    out: np.uintp,
+    width: np.uintp,
+) -> None:
+    """Add a row's magnitudes and their squares to the sums of its columns, in one direction."""
+    for c in range(width):
+        real, imaginary = parts[c], parts[width + c]
+        power = real * real + imaginary * imaginary
+        sums[out + c] += np.sqrt(power)
+        squares[out + c] += power
+
+
+@compiled
+def _add_mirrored(
+    parts: NDArray[np.float32],
+    constant: np.float32,
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    out: tuple[np.uintp, np.uintp],
+    width: np.uintp,
+) -> None:
+    """Add magnitudes in two mirrored directions."""
+    two, three, four = width * np.uintp(2), width * np.uintp(3), width * np.uintp(4)
+    first, second = out
+    for c in range(width):
+        light = parts[c] - constant * parts[four + c]
+        real, imaginary = light - parts[three + c], parts[width + c] + parts[two + c]
+        power = real * real + imaginary * imaginary
+        sums[first + c] += np.sqrt(power)
+        squares[first + c] += power
+        real, imaginary = light + parts[three + c], parts[width + c] - parts[two + c]
+        power = real * real + imaginary * imaginary
+        sums[second + c] += np.sqrt(power)
+        squares[second + c] += power
+
+
+@compiled
+def _across(
+    even: NDArray[np.float32],
+    odd: NDArray[np.float32],
+    wide: int,
+    gauss: NDArray[np.float32],
+    across: NDArray[np.float32],
+    constant: NDArray[np.float32],
+    directions: NDArray[np.intp],
+    parts: NDArray[np.float32],
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    width: int,
+) -> None:
+    """Filter along a row and add its magnitudes, by direction, to the sums of its columns."""
+    taps, n = gauss.size, np.uintp(width)
+    margin = taps - 1
+    _along(even, margin, across, 0, taps, parts, 0, width)
+    _add_magnitudes(parts, sums, squares, np.uintp(0), n)
+    _along_even(even, margin, gauss, parts, 4 * width, width)
+    for pair in range(1, constant.size):
+        start, k = pair * wide + margin, 2 * pair * taps
+        first, second = directions[2 * pair], directions[2 * pair + 1]
+        out = (np.uintp(first * width), np.uintp(second * width))
+        if first == second:
+            _along_even(even, start, gauss, parts, 0, width)
+            _along_even(odd, start, gauss, parts, width, width)
+            _add_magnitudes(parts, sums, squares, out[0], n)
+        else:
+            _along(even, start, across, k, taps, parts, 0, width)
+            _along(odd, start, across, k, taps, parts, 2 * width, width)
+            _add_mirrored(parts, constant[pair], sums, squares, out, n)
+
+
+@compiled
+def _describe_image(
+    grey: NDArray[np.float32], bank: Bank, grid: int, out: NDArray[np.float32]
+) -> None:
+    """Write mean, standard deviation and means by cell of each direction's magnitudes."""
+    height, width = grey.shape
+    pixels, gauss, constant = grey.ravel(), bank.gauss, bank.constant
+    down, across, directions = bank.down.ravel(), bank.across.ravel(), bank.directions.ravel()
+    wide = (width + 2 * gauss.size + 15) // 16 * 16
+    even, odd = np.empty(constant.size * wide, np.float32), np.empty(constant.size * wide, np.float32)
+    parts = np.empty(5 * width, np.float32)
+    starts = np.empty(height + 2 * gauss.size, np.uintp)
+    for k in range(starts.size):
+        starts[k] = _mirror(k - gauss.size + 1, height) * width
+    orientations = directions.max() + 1
+    squares, sums = np.zeros(orientations * width), np.zeros(orientations * width)
+    totals = np.zeros(orientations)
+    ends = out.reshape(orientations, 2 + grid * grid)
+    for i in range(grid):
+        top, bottom = height * i // grid, height * (i + 1) // grid
+        sums[:] = 0
+        for row in range(top, bottom):
+            _down(pixels, starts, row, gauss, down, even, odd, wide, width)
+            _across(even, odd, wide, gauss, across, constant, directions, parts, sums, squares,
+                    width)  # fmt: skip
+        for k in range(orientations):
+            for j in range(grid):
+                left, right = width * j // grid, width * (j + 1) // grid
+                total = sums[k * width + left : k * width + right].sum()
+                totals[k] += total
+                ends[k, 2 + i * grid + j] = total / ((bottom - top) * (right - left))
+    for k in range(orientations):
+        mean = totals[k] / grey.size
+        ends[k, 0] = mean
+        square = squares[k * width : (k + 1) * width].sum() / grey.size
+        ends[k, 1] = np.sqrt(max(square - mean * mean, 0.0))
+
+
+@compiled
+def _centre(image: GreyImages, grey: NDArray[np.float32]) -> None:
+    """Take off the mean, a whole number: no kernel answers to it, but rounding would."""
+    pixels, out, total = image.ravel(), grey.ravel(), np.int64(0)
+    for k in range(pixels.size):
+        total += np.int64(pixels[k])
+    mean = np.int32(total // pixels.size)
+    for k in range(pixels.size):
+        out[k] = np.float32(np.int32(pixels[k]) - mean)
+
+
+@compiled
+def describe_wavelength(
+    images: GreyImages, bank: Bank, grid: int, out: NDArray[np.float32]
+) -> None:
+    """Write each image's energies at one wavelength into its row of ``out``."""
+    grey = np.empty(images.shape[1:], np.float32)
+    for n in range(images.shape[0]):
+        _centre(images[n], grey)
+        _describe_image(grey, bank, grid, out[n])
