@@ -20,8 +20,9 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
     :meth:`feature_names`. Nothing is learned from data, so describing images before they are
     split into training and test rows leaks nothing.
 
-    ``backend`` is joblib's: None for processes; "threading" for families whose kernels run
-    without the interpreter lock, so that no image is copied.
+    ``backend`` is joblib's: "threading" for families whose kernels run without the interpreter
+    lock, as all of the project's do, so that no image is copied; None, for processes, suits one
+    written in Python.
 
     Notes
     -----
@@ -87,23 +88,35 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
             If ``X`` is not a stack of uint8 grey images, or a feature came out not finite.
         """
         images = check_images(X)
-        batches = list(_batches(images, self.batch_size))
-        if self.n_jobs == 1 or len(batches) == 1:
-            parts = [self.describe_batch(batch) for batch in batches]
-        else:
-            parts = Parallel(n_jobs=self.n_jobs, backend=self.backend)(
-                delayed(self.describe_batch)(batch) for batch in batches
-            )
-        matrix = np.concatenate(parts).astype(np.float32, copy=False)
-        if not np.isfinite(matrix).all():
-            row, column = np.argwhere(~np.isfinite(matrix))[0]
-            name = self.feature_names(*images.shape[1:])[column]
-            raise ValueError(f"feature {name} of image {row} is not finite: a fault of {self!r}")
+        matrix, start = np.empty((0, 0), np.float32), 0
+        for part in self._parts(images):
+            if start == 0:
+                matrix = np.empty((len(images), part.shape[1]), np.float32)
+            if not np.isfinite(part).all():
+                row, column = np.argwhere(~np.isfinite(part))[0]
+                name = self.feature_names(*images.shape[1:])[column]
+                raise ValueError(
+                    f"feature {name} of image {start + row} is not finite: a fault of {self!r}"
+                )
+            matrix[start : start + len(part)] = part
+            start += len(part)
         return matrix
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Names of the columns, structured by ``/``; needs :meth:`fit` for the image size."""
         return np.asarray(self.feature_names(*self.image_shape_), dtype=object)
+
+    def _parts(self, images: GreyImages) -> Iterator[NDArray[np.floating]]:
+        """Describe batch after batch, in order; several at once if ``n_jobs`` says so."""
+        starts = range(0, len(images), self.batch_size)
+        batches = (_batch(images[start : start + self.batch_size]) for start in starts)
+        if self.n_jobs == 1 or len(starts) == 1:
+            return map(self.describe_batch, batches)
+        # joblib would hand over many quick batches at once, and threads would wait for the last.
+        parallel = Parallel(
+            n_jobs=self.n_jobs, backend=self.backend, batch_size=1, return_as="generator"
+        )
+        return iter(parallel(delayed(self.describe_batch)(batch) for batch in batches))
 
 
 def check_images(images: GreyImages) -> GreyImages:
@@ -164,6 +177,6 @@ def grid_cells(shape: tuple[int, ...], grid: int) -> list[tuple[slice, slice]]:
     ]
 
 
-def _batches(images: GreyImages, size: int) -> Iterator[GreyImages]:
-    for start in range(0, len(images), size):
-        yield images[start : start + size]
+def _batch(images: GreyImages) -> GreyImages:
+    """Lay out a batch in the one way that the kernels are compiled for."""
+    return np.require(images, requirements=["C", "W"])

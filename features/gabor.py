@@ -73,8 +73,13 @@ def filter_bank(wavelength: float, orientations: int) -> Bank:
         across.append(along_x if upright else along_x / total)
         constant.append(0.0 if alone else share / total)
         directions.append((k, k if alone else orientations - k))
-    filters = (np.asarray(part, np.float32) for part in (gauss, down, across, constant))
-    return Bank(*filters, np.asarray(directions, np.intp))
+    return Bank(
+        gauss.astype(np.float32),
+        np.asarray(down, np.float32),
+        np.asarray(across, np.float32),
+        np.asarray(constant, np.float32),
+        np.asarray(directions, np.intp),
+    )
 
 
 class Gabor(ImageDescriptor):

@@ -56,8 +56,7 @@ def _add_both(
     after: tuple[np.uintp, ...],
     before: tuple[np.uintp, ...],
     weights: tuple[tuple[np.float32, ...], tuple[np.float32, ...]],
-    even: NDArray[np.float32],
-    odd: NDArray[np.float32],
+    sums: NDArray[np.float32],
     out: tuple[np.uintp, np.uintp],
     width: np.uintp,
 ) -> None:
@@ -65,14 +64,14 @@ def _add_both(
     a0, a1, a2, a3 = after
     b0, b1, b2, b3 = before
     (e0, e1, e2, e3), (o0, o1, o2, o3) = weights
-    to_even, to_odd = out
+    even, odd = out
     for c in range(width):
         p0, p1, p2, p3 = lines[a0 + c], lines[a1 + c], lines[a2 + c], lines[a3 + c]
         m0, m1, m2, m3 = lines[b0 + c], lines[b1 + c], lines[b2 + c], lines[b3 + c]
         cosine = (e0 * (p0 + m0) + e1 * (p1 + m1)) + (e2 * (p2 + m2) + e3 * (p3 + m3))
         sine = (o0 * (p0 - m0) + o1 * (p1 - m1)) + (o2 * (p2 - m2) + o3 * (p3 - m3))
-        even[to_even + c] += cosine
-        odd[to_odd + c] += sine
+        sums[even + c] += cosine
+        sums[odd + c] += sine
 
 
 @compiled
@@ -81,7 +80,7 @@ def _add_even(
     after: tuple[np.uintp, ...],
     before: tuple[np.uintp, ...],
     weights: tuple[np.float32, ...],
-    even: NDArray[np.float32],
+    sums: NDArray[np.float32],
     out: np.uintp,
     width: np.uintp,
 ) -> None:
@@ -92,12 +91,18 @@ def _add_even(
     for c in range(width):
         first = e0 * (lines[a0 + c] + lines[b0 + c]) + e1 * (lines[a1 + c] + lines[b1 + c])
         second = e2 * (lines[a2 + c] + lines[b2 + c]) + e3 * (lines[a3 + c] + lines[b3 + c])
-        even[out + c] += first + second
+        sums[out + c] += first + second
 
 
 @compiled
 def _four(filters: NDArray[np.float32], t: int) -> tuple[np.float32, ...]:
     return filters[t], filters[t + 1], filters[t + 2], filters[t + 3]
+
+
+@compiled
+def _places(first: int, step: int) -> tuple[np.uintp, ...]:
+    second, third, fourth = first + step, first + 2 * step, first + 3 * step
+    return np.uintp(first), np.uintp(second), np.uintp(third), np.uintp(fourth)
 
 
 @compiled
@@ -119,11 +124,9 @@ def _along(
     for c in range(np.uintp(2 * width)):
         parts[to[0] + c] = 0
     for t in range(0, taps, BLOCK):
-        a, b = start + t, start - t
-        after = (np.uintp(a), np.uintp(a + 1), np.uintp(a + 2), np.uintp(a + 3))
-        before = (np.uintp(b), np.uintp(b - 1), np.uintp(b - 2), np.uintp(b - 3))
+        after, before = _places(start + t, 1), _places(start - t, -1)
         weights = (_four(filters, first + t), _four(filters, first + taps + t))
-        _add_both(lines, after, before, weights, parts, parts, to, n)
+        _add_both(lines, after, before, weights, parts, to, n)
 
 
 @compiled
@@ -140,17 +143,18 @@ def _along_even(
     for c in range(n):
         parts[to + c] = 0
     for t in range(0, gauss.size, BLOCK):
-        a, b = start + t, start - t
-        after = (np.uintp(a), np.uintp(a + 1), np.uintp(a + 2), np.uintp(a + 3))
-        before = (np.uintp(b), np.uintp(b - 1), np.uintp(b - 2), np.uintp(b - 3))
+        after, before = _places(start + t, 1), _places(start - t, -1)
         _add_even(lines, after, before, _four(gauss, t), parts, to, n)
 
 
 @compiled
-def _mirror(place: int, side: int) -> int:
-    """Place in a row of ``side`` pixels that repeats with its mirror image: …cba abc cba…"""
-    place = place % (2 * side)
-    return min(place, 2 * side - 1 - place)
+def _row_starts(height: int, width: int, margin: int) -> NDArray[np.uintp]:
+    """Where each row of an image starts, and the mirrored ones ``margin`` above and below it."""
+    starts = np.empty(height + 2 * margin, np.uintp)
+    for k in range(starts.size):
+        row = (k - margin) % (2 * height)
+        starts[k] = min(row, 2 * height - 1 - row) * width
+    return starts
 
 
 @compiled
@@ -169,32 +173,27 @@ def _down(
     row: int,
     gauss: NDArray[np.float32],
     down: NDArray[np.float32],
-    even: NDArray[np.float32],
-    odd: NDArray[np.float32],
+    planes: NDArray[np.float32],
     wide: int,
     width: int,
 ) -> None:
-    """Filter down the columns around a row into the lines of ``even`` and ``odd``, a pair each.
+    """Filter down the columns around a row into an even and an odd plane of each pair.
 
-    ``starts`` tells where in ``pixels`` each row starts, from ``gauss.size - 1`` rows above.
+    ``starts`` tells where in ``pixels`` each row starts, from the topmost mirrored one.
     """
-    taps, pairs = gauss.size, even.size // wide
-    margin, n = taps - 1, np.uintp(width)
-    even[:] = 0
-    odd[:] = 0
+    taps, margin, n = gauss.size, gauss.size - 1, np.uintp(width)
+    planes[:] = 0
     for t in range(0, taps, BLOCK):
         a, b = row + margin + t, row + margin - t
         after = (starts[a], starts[a + 1], starts[a + 2], starts[a + 3])
         before = (starts[b], starts[b - 1], starts[b - 2], starts[b - 3])
-        _add_even(pixels, after, before, _four(gauss, t), even, np.uintp(margin), n)
-        for pair in range(1, pairs):
-            first, out = 2 * pair * taps + t, np.uintp(pair * wide + margin)
-            weights = (_four(down, first), _four(down, first + taps))
-            _add_both(pixels, after, before, weights, even, odd, (out, out), n)
-    for pair in range(pairs):
-        _fill_margins(even, pair * wide + margin, width, margin)
-        if pair > 0:
-            _fill_margins(odd, pair * wide + margin, width, margin)
+        _add_even(pixels, after, before, _four(gauss, t), planes, np.uintp(margin), n)
+        for even in range(2, planes.size // wide, 2):
+            out = (np.uintp(even * wide + margin), np.uintp((even + 1) * wide + margin))
+            weights = (_four(down, even * taps + t), _four(down, (even + 1) * taps + t))
+            _add_both(pixels, after, before, weights, planes, out, n)
+    for start in range(margin, planes.size, wide):
+        _fill_margins(planes, start, width, margin)
 
 
 @compiled
@@ -208,9 +207,9 @@ def _add_magnitudes(
     """Add a row's magnitudes and their squares to the sums of its columns, in one direction."""
     for c in range(width):
         real, imaginary = parts[c], parts[width + c]
-        power = real * real + imaginary * imaginary
-        sums[out + c] += np.sqrt(power)
-        squares[out + c] += power
+        magnitude = np.float64(np.sqrt(real * real + imaginary * imaginary))
+        sums[out + c] += magnitude
+        squares[out + c] += magnitude * magnitude
 
 
 @compiled
@@ -228,19 +227,18 @@ def _add_mirrored(
     for c in range(width):
         light = parts[c] - constant * parts[four + c]
         real, imaginary = light - parts[three + c], parts[width + c] + parts[two + c]
-        power = real * real + imaginary * imaginary
-        sums[first + c] += np.sqrt(power)
-        squares[first + c] += power
+        magnitude = np.float64(np.sqrt(real * real + imaginary * imaginary))
+        sums[first + c] += magnitude
+        squares[first + c] += magnitude * magnitude
         real, imaginary = light + parts[three + c], parts[width + c] - parts[two + c]
-        power = real * real + imaginary * imaginary
-        sums[second + c] += np.sqrt(power)
-        squares[second + c] += power
+        magnitude = np.float64(np.sqrt(real * real + imaginary * imaginary))
+        sums[second + c] += magnitude
+        squares[second + c] += magnitude * magnitude
 
 
 @compiled
 def _across(
-    even: NDArray[np.float32],
-    odd: NDArray[np.float32],
+    planes: NDArray[np.float32],
     wide: int,
     gauss: NDArray[np.float32],
     across: NDArray[np.float32],
@@ -253,66 +251,82 @@ def _across(
 ) -> None:
     """Filter along a row and add its magnitudes, by direction, to the sums of its columns."""
     taps, n = gauss.size, np.uintp(width)
-    margin = taps - 1
-    _along(even, margin, across, 0, taps, parts, 0, width)
+    _along(planes, taps - 1, across, 0, taps, parts, 0, width)
     _add_magnitudes(parts, sums, squares, np.uintp(0), n)
-    _along_even(even, margin, gauss, parts, 4 * width, width)
+    _along_even(planes, taps - 1, gauss, parts, 4 * width, width)
     for pair in range(1, constant.size):
-        start, k = pair * wide + margin, 2 * pair * taps
+        even = 2 * pair * wide + taps - 1
+        odd = even + wide
         first, second = directions[2 * pair], directions[2 * pair + 1]
         out = (np.uintp(first * width), np.uintp(second * width))
         if first == second:
-            _along_even(even, start, gauss, parts, 0, width)
-            _along_even(odd, start, gauss, parts, width, width)
+            _along_even(planes, even, gauss, parts, 0, width)
+            _along_even(planes, odd, gauss, parts, width, width)
             _add_magnitudes(parts, sums, squares, out[0], n)
         else:
-            _along(even, start, across, k, taps, parts, 0, width)
-            _along(odd, start, across, k, taps, parts, 2 * width, width)
+            _along(planes, even, across, 2 * pair * taps, taps, parts, 0, width)
+            _along(planes, odd, across, 2 * pair * taps, taps, parts, 2 * width, width)
             _add_mirrored(parts, constant[pair], sums, squares, out, n)
 
 
 @compiled
+def _cell_means(
+    sums: NDArray[np.float64],
+    rows: int,
+    totals: NDArray[np.float64],
+    ends: NDArray[np.float32],
+    first: int,
+    grid: int,
+) -> None:
+    """Write the means over a row of cells from the sums of their columns, and add to totals."""
+    orientations, width = sums.shape
+    for k in range(orientations):
+        for j in range(grid):
+            left, right = width * j // grid, width * (j + 1) // grid
+            total = sums[k, left:right].sum()
+            totals[k] += total
+            ends[k, first + j] = total / (rows * (right - left))
+
+
+@compiled
 def _describe_image(
-    grey: NDArray[np.float32], bank: Bank, grid: int, out: NDArray[np.float32]
+    pixels: NDArray[np.float32],
+    bank: Bank,
+    shape: tuple[int, int],
+    grid: int,
+    out: NDArray[np.float32],
 ) -> None:
     """Write mean, standard deviation and means by cell of each direction's magnitudes."""
-    height, width = grey.shape
-    pixels, gauss, constant = grey.ravel(), bank.gauss, bank.constant
+    height, width = shape
+    gauss, constant = bank.gauss, bank.constant
     down, across, directions = bank.down.ravel(), bank.across.ravel(), bank.directions.ravel()
     wide = (width + 2 * gauss.size + 15) // 16 * 16
-    even, odd = np.empty(constant.size * wide, np.float32), np.empty(constant.size * wide, np.float32)
+    planes = np.empty(2 * constant.size * wide, np.float32)
     parts = np.empty(5 * width, np.float32)
-    starts = np.empty(height + 2 * gauss.size, np.uintp)
-    for k in range(starts.size):
-        starts[k] = _mirror(k - gauss.size + 1, height) * width
+    starts = _row_starts(height, width, gauss.size - 1)
     orientations = directions.max() + 1
     squares, sums = np.zeros(orientations * width), np.zeros(orientations * width)
-    totals = np.zeros(orientations)
     ends = out.reshape(orientations, 2 + grid * grid)
+    totals = np.zeros(orientations)
     for i in range(grid):
         top, bottom = height * i // grid, height * (i + 1) // grid
         sums[:] = 0
         for row in range(top, bottom):
-            _down(pixels, starts, row, gauss, down, even, odd, wide, width)
-            _across(even, odd, wide, gauss, across, constant, directions, parts, sums, squares,
+            _down(pixels, starts, row, gauss, down, planes, wide, width)
+            _across(planes, wide, gauss, across, constant, directions, parts, sums, squares,
                     width)  # fmt: skip
-        for k in range(orientations):
-            for j in range(grid):
-                left, right = width * j // grid, width * (j + 1) // grid
-                total = sums[k * width + left : k * width + right].sum()
-                totals[k] += total
-                ends[k, 2 + i * grid + j] = total / ((bottom - top) * (right - left))
+        _cell_means(sums.reshape(orientations, width), bottom - top, totals, ends,
+                    2 + i * grid, grid)  # fmt: skip
     for k in range(orientations):
-        mean = totals[k] / grey.size
-        ends[k, 0] = mean
-        square = squares[k * width : (k + 1) * width].sum() / grey.size
-        ends[k, 1] = np.sqrt(max(square - mean * mean, 0.0))
+        mean = totals[k] / pixels.size
+        square = squares[k * width : (k + 1) * width].sum() / pixels.size
+        ends[k, 0], ends[k, 1] = mean, np.sqrt(max(square - mean * mean, 0.0))
 
 
 @compiled
-def _centre(image: GreyImages, grey: NDArray[np.float32]) -> None:
+def _centre(pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
     """Take off the mean, a whole number: no kernel answers to it, but rounding would."""
-    pixels, out, total = image.ravel(), grey.ravel(), np.int64(0)
+    total = np.int64(0)
     for k in range(pixels.size):
         total += np.int64(pixels[k])
     mean = np.int32(total // pixels.size)
@@ -325,7 +339,7 @@ def describe_wavelength(
     images: GreyImages, bank: Bank, grid: int, out: NDArray[np.float32]
 ) -> None:
     """Write each image's energies at one wavelength into its row of ``out``."""
-    grey = np.empty(images.shape[1:], np.float32)
+    pixels = np.empty(images[0].size, np.float32)
     for n in range(images.shape[0]):
-        _centre(images[n], grey)
-        _describe_image(grey, bank, grid, out[n])
+        _centre(images[n].ravel(), pixels)
+        _describe_image(pixels, bank, images.shape[1:], grid, out[n])

@@ -60,9 +60,22 @@ def test_number_of_jobs_changes_nothing(family: str) -> None:
     np.testing.assert_array_equal(one.fit_transform(images), two.fit_transform(images))
 
 
-@pytest.mark.parametrize("family", ["hog", "lbp"])
-def test_kernels_leave_the_interpreter_to_other_threads(family: str) -> None:
-    images = np.repeat(textured(1, 256)[0], 400, axis=0)
+@pytest.mark.parametrize("family", [f for f in FAMILIES if not f.startswith("embedding")])
+def test_layout_in_memory_changes_nothing(family: str) -> None:
+    images, _ = textured(2)
+    descriptor = make(family)
+    expected = descriptor.fit_transform(images)
+    locked = images.copy()
+    locked.flags.writeable = False
+    for same in (np.asfortranarray(images), locked, images.repeat(2, axis=2)[:, :, ::2]):
+        np.testing.assert_array_equal(descriptor.transform(same), expected)
+
+
+@pytest.mark.parametrize(
+    ("family", "n"), [("hog", 400), ("lbp", 100), ("gabor", 40), ("intensity", 1500)]
+)
+def test_kernels_leave_the_interpreter_to_other_threads(family: str, n: int) -> None:
+    images = np.repeat(textured(1, 256)[0], n, axis=0)
     descriptor = make(family)
     descriptor.describe_batch(images[:1])  # compiles
     thread = threading.Thread(target=descriptor.describe_batch, args=(images,))
