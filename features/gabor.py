@@ -115,7 +115,6 @@ class Gabor(ImageDescriptor):
     """
 
     family = "gabor"
-    backend = "threading"
 
     def __init__(
         self,

@@ -44,7 +44,6 @@ class Glcm(ImageDescriptor):
     """
 
     family = "glcm"
-    backend = "threading"
 
     def __init__(
         self,

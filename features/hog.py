@@ -218,7 +218,6 @@ class Hog(ImageDescriptor):
     """
 
     family = "hog"
-    backend = "threading"
 
     def __init__(
         self, orientations: int = 9, cell: int = 16, block: int = 2, n_jobs: int | None = 1

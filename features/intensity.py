@@ -125,7 +125,6 @@ class Intensity(ImageDescriptor):
     """
 
     family = "intensity"
-    backend = "threading"
 
     def __init__(self, grid: int = 4, n_jobs: int | None = 1) -> None:
         self.grid = grid

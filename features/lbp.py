@@ -44,7 +44,6 @@ class Lbp(ImageDescriptor):
     """
 
     family = "lbp"
-    backend = "threading"
 
     def __init__(
         self, radii: tuple[int, ...] = (1, 2, 3), grid: int = 7, n_jobs: int | None = 1
