@@ -52,7 +52,11 @@ def chosen(only: str) -> tuple[list[str], tuple[str, ...]]:
     help="Folder for speed.csv and figures.",
 )
 def main(size: int, images: int, repetitions: int, only: str, quick: bool, out: Path) -> None:
-    """Time the features on phantoms, all in one process."""
+    """Time the features on phantoms, all in one process.
+
+    Times are medians in milliseconds an image: of the processor on one thread, of the wall clock
+    on two. What other programs do moves the last alone, and ratios less than times.
+    """
     sections, families = chosen(only)
     out.mkdir(parents=True, exist_ok=True)
     options = Options(out, size, images, repetitions, families=families)

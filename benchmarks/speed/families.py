@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -26,7 +27,7 @@ def measure(options: Options) -> pd.DataFrame:
             counts[f"{case.name} {peer}"] = len(sample)
     calls["JPEG decoding"] = jpeg_decoder(images)
     calls["one pass over memory"] = images.max
-    times = interleave(calls, options.repetitions)
+    times = interleave(calls, options.repetitions, time.thread_time)
     times /= pd.Series(counts).reindex(times.columns, fill_value=len(images))
     rows = [row(times, case.name, f"{case.name} {peer}") for case in chosen for peer in case.peers]
     times["sum"] = times[[case.name for case in chosen]].sum(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def measure_sides(options: Options) -> pd.DataFrame:
         for side in sides:
             images = phantoms(2, side)
             calls[f"{family}, {side} × {side}"] = partial(FEATURES[family]().transform, images)
-        times = interleave(calls, min(options.repetitions, 7)) / 2
+        times = interleave(calls, min(options.repetitions, 7), time.thread_time) / 2
         part = _against_first(times, list(calls)).assign(family=family, side=sides)
         parts.append(part.assign(**{"ns a pixel": 1e6 * part["ms"] / part["side"] ** 2}))
     table = pd.concat(parts, ignore_index=True)
@@ -53,7 +54,7 @@ def measure_counts(options: Options) -> pd.DataFrame:
         calls: dict[str, Call] = {
             f"{family}, {count} images": partial(transform, images[:count]) for count in counts
         }
-        times = interleave(calls, min(options.repetitions, 3))
+        times = interleave(calls, min(options.repetitions, 3), time.thread_time)
         part = _against_first(times / pd.Series(counts, index=times.columns), list(calls))
         parts.append(part.assign(family=family, images=counts, s=times.median().to_numpy()))
     return pd.concat(parts, ignore_index=True)

@@ -56,8 +56,18 @@ def phantoms(n: int, size: int) -> GreyImages:
     return np.stack([resize(made[k % len(made)], size) for k in range(n)])
 
 
-def interleave(calls: dict[str, Call], repetitions: int) -> pd.DataFrame:
+def interleave(
+    calls: dict[str, Call], repetitions: int, clock: Callable[[], float] = time.perf_counter
+) -> pd.DataFrame:
     """Time every call once a repetition, in turn, after a first untimed round.
+
+    Parameters
+    ----------
+    calls : dict of callable without arguments
+    repetitions : int
+    clock : callable
+        ``time.thread_time`` for what runs on this thread alone: it doesn't count the time that
+        other programs take from it.
 
     Returns
     -------
@@ -68,7 +78,7 @@ def interleave(calls: dict[str, Call], repetitions: int) -> pd.DataFrame:
     for call in calls.values():
         call()
     return pd.DataFrame(
-        [{name: _seconds(call) for name, call in calls.items()} for _ in range(repetitions)]
+        [{name: _seconds(call, clock) for name, call in calls.items()} for _ in range(repetitions)]
     )
 
 
@@ -83,7 +93,7 @@ def row(times: pd.DataFrame, name: str, peer: str) -> dict[str, object]:
     }
 
 
-def _seconds(call: Call) -> float:
-    start = time.perf_counter()
+def _seconds(call: Call, clock: Callable[[], float]) -> float:
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
