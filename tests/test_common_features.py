@@ -112,3 +112,28 @@ def test_other_arrays_are_refused(family: str, images: np.ndarray) -> None:
 def test_feature_sets_name_families() -> None:
     assert set(DEFAULT_FEATURE_SETS) <= set(FEATURE_SETS)
     assert {family for families in FEATURE_SETS.values() for family in families} == set(FEATURES)
+
+
+class Broken(ImageDescriptor):
+    """Brightness of the first pixel; none where that is 7."""
+
+    batch_size = 2
+
+    def __init__(self, n_jobs: int) -> None:
+        self.n_jobs = n_jobs
+
+    def describe(self, image: np.ndarray) -> np.ndarray:
+        return np.array([0.0, np.nan if image[0, 0] == 7 else image[0, 0]])
+
+    def feature_names(self, height: int, width: int) -> list[str]:
+        return ["broken/zero", "broken/pixel"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_feature_that_is_not_finite_is_named(jobs: int) -> None:
+    images = np.zeros((7, 16, 16), np.uint8)
+    images[:, 0, 0] = range(7)
+    np.testing.assert_array_equal(Broken(jobs).fit_transform(images)[:, 1], range(7))
+    images[5, 0, 0] = 7
+    with pytest.raises(ValueError, match=r"broken/pixel of image 5 is not finite"):
+        Broken(jobs).fit_transform(images)
