@@ -77,6 +77,7 @@ def _figure(table: pd.DataFrame) -> str:
         axes.loglog(sides, lowest * (sides / sides.min()) ** 2, color="#8a929b", linewidth=0.8)
         axes.set_xticks(table["side"].unique(), [str(side) for side in table["side"].unique()])
         axes.minorticks_off()
+        axes.yaxis.set_major_formatter("{x:g}")
         frame(axes, "Time an image, one thread", "side of the image, pixels", "milliseconds")
         legend(figure, keys)
 
