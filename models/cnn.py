@@ -17,7 +17,7 @@ from features.backbone import Backbone, WeightsUnavailable, create_backbone, req
 from models.augmentation import AUGMENTATION, augment, draw_batches
 from models.batch_norm import start_as_identity, unfold_batch_norm
 from models.image_checks import check_images, check_labelled
-from models.torch_settings import deterministic, fast_precision
+from models.torch_settings import best_device, deterministic, fast_precision
 
 if TYPE_CHECKING:
     import torch
@@ -76,8 +76,13 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
     history_ : list of dict
         One an epoch: epoch, train_loss, validation_loss, validation_average_precision,
         learning_rate, seconds, best (whether its weights were kept).
-    initialised_from_, device_, precision_ : str
-        Source of the first weights; ``cpu`` or ``cuda``; number format of training.
+    initialised_from_, device_, precision_, batch_norm_ : str
+        Source of the first weights; ``cpu`` or ``cuda``; number format of training; what was done
+        to the batch norms before it.
+    image_shape_ : (int, int)
+        Height and width of the training images.
+    images_per_second_ : float
+        Training images a second, validation left out.
     epochs_, best_epoch_ : int
     learning_rate_ : float
 
@@ -150,8 +155,6 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
             If ``weights`` is no file of this network.
         """
         require_deep()
-        import torch
-
         if validation is None:
             raise ValueError(
                 "Got no validation images, but expected fit(X, y, validation=(images, labels)): "
@@ -165,7 +168,8 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
                 f"Got validation labels {np.unique(unseen_labels).tolist()}, but expected "
                 f"{self.classes_.tolist()} as in training."
             )
-        self.device_ = "cuda" if torch.cuda.is_available() else "cpu"
+        self.image_shape_ = tuple(images.shape[1:])
+        self.device_ = best_device()
         self.precision_ = fast_precision(self.device_)
         with deterministic(self.device_, self.seed, self.n_jobs):
             network = self._start(images)
@@ -185,6 +189,9 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "network_")
         images = check_images(X, "given")
+        if images.shape[1:] != self.image_shape_:
+            expected = f"expected {self.image_shape_}, as in training. Resize them first."
+            raise ValueError(f"Got images of {images.shape[1:]} pixels, but {expected}")
         with deterministic(self.device_, self.seed, self.n_jobs):
             logits = self.network_.infer(self._to_device(images))
         return logits.double().softmax(dim=1).numpy()
@@ -196,8 +203,8 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
     def record(self) -> dict[str, Any]:
         """Facts of a fit for the run's record."""
         check_is_fitted(self, "network_")
-        names = ("initialised_from", "device", "precision", "learning_rate", "epochs", "best_epoch")
-        facts = {name: getattr(self, f"{name}_") for name in names}
+        names = "initialised_from device precision learning_rate epochs best_epoch"
+        facts = {name: getattr(self, f"{name}_") for name in [*names.split(), "images_per_second"]}
         return {**facts, "batch_size": self.batch_size, "note": self.network_.note}
 
     def _start(self, images: GreyImages) -> Backbone:
@@ -213,11 +220,13 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         network.model.to(self.device_)
         if self.initialised_from_.startswith("random"):
             defaults = FROM_SCRATCH
-            start_as_identity(network.model)
+            blocks = start_as_identity(network.model)
+            self.batch_norm_ = f"{blocks} residual blocks started as identity"
         else:
             defaults = FINE_TUNING
             rows = np.linspace(0, len(images) - 1, min(len(images), STATISTICS_FROM)).astype(int)
-            unfold_batch_norm(network, self._to_device(images[rows]))
+            unfolded = unfold_batch_norm(network, self._to_device(images[rows]))
+            self.batch_norm_ = f"statistics {'unfolded from the bias' if unfolded else 'as given'}"
         self.epochs_ = int(self.epochs or defaults["epochs"])
         self.learning_rate_ = float(self.learning_rate or defaults["learning_rate"])
         return network
@@ -234,12 +243,13 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
             optimiser, max_lr=self.learning_rate_, total_steps=steps
         )
         self.history_: list[dict[str, Any]] = []
-        best, kept = (-1.0, 0.0), {}
+        best, kept, training = (-1.0, 0.0), {}, 0.0
         hidden = None if self.progress else True  # None: hidden unless on a terminal
         with tqdm(total=steps, desc="cnn", unit="batch", disable=hidden, leave=False) as bar:
             for epoch in range(1, self.epochs_ + 1):
                 start = time.perf_counter()
                 loss = self._epoch(network, seen, generator, optimiser, schedule, bar)
+                training += time.perf_counter() - start
                 row = {"epoch": epoch, "train_loss": loss, **_validate(network, unseen)}
                 row["learning_rate"] = schedule.get_last_lr()[0]
                 row["seconds"] = round(time.perf_counter() - start, 3)
@@ -250,6 +260,8 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
                     kept = {k: v.clone() for k, v in network.model.state_dict().items()}
                 elif epoch - self.best_epoch_ >= self.patience:
                     break
+        done = steps // self.epochs_ * len(self.history_) * min(self.batch_size, len(seen[0]))
+        self.images_per_second_ = round(done / training, 3)
         network.model.load_state_dict(kept)
         for row in self.history_:
             row["best"] = row["epoch"] == self.best_epoch_

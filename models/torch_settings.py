@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def best_device() -> str:
+    """``cuda`` where there is one, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def fast_precision(device: str) -> str:
     """``bfloat16`` where the device computes in it, ``float32`` where it would only emulate it."""
     import torch

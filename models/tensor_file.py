@@ -1,0 +1,126 @@
+"""Named tensors and facts in one safetensors file: written whole or not at all, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+FACTS, HASH = "facts", "sha256"  # keys of the file's metadata
+
+
+class TensorFileError(ValueError):
+    """A file is missing, damaged or of another kind; the message says which."""
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: str) -> None:
+    """Write tensors and facts; a reader finds the old file or the new one, never a part of it.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it is there. Its folder must exist.
+    tensors : mapping of str to Tensor
+    facts : str
+        JSON.
+    """
+    from safetensors.torch import save_file
+
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    plain = {name: value.clone() for name, value in plain.items()}  # none may share memory
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file(plain, part, metadata={FACTS: facts, HASH: _sha256(plain, facts)})
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    _keep_the_name(path.parent)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """Read what :func:`write_tensors` wrote.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        On the CPU.
+    facts : str
+        JSON.
+
+    Raises
+    ------
+    TensorFileError
+        If the file is missing, or is not whole and unchanged since it was written.
+    """
+    from safetensors import safe_open
+
+    if not path.is_file():
+        raise TensorFileError(f"{path}: expected a safetensors file, but there is no such file.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:  # the reader raises its own, the system's and torch's
+        raise TensorFileError(
+            f"{path}: expected a whole safetensors file, but it can't be read as one: {error}"
+        ) from error
+    if set(metadata) != {FACTS, HASH}:
+        raise TensorFileError(
+            f"{path}: got the metadata {sorted(metadata)}, but expected {[FACTS, HASH]}: this "
+            "program did not write the file."
+        )
+    if _sha256(tensors, metadata[FACTS]) != metadata[HASH]:
+        raise TensorFileError(
+            f"{path}: the content does not match its own sha256, so the file was changed or "
+            "damaged. Delete it."
+        )
+    return tensors, metadata[FACTS]
+
+
+def misfits(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> list[str]:
+    """List what keeps tensors from being a network's own: names, shapes, number formats."""
+    lists: dict[str, list[Any]] = {
+        "missing": [name for name in own if name not in found],
+        "unknown": [name for name in found if name not in own],
+        "of another shape": [
+            f"{name} {tuple(found[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in own.items()
+            if name in found and found[name].shape != value.shape
+        ],
+        "of another number format": [
+            f"{name} {found[name].dtype} instead of {value.dtype}"
+            for name, value in own.items()
+            if name in found and found[name].dtype != value.dtype
+        ],
+    }
+    return [f"{len(names)} {kind} (first: {names[0]})" for kind, names in lists.items() if names]
+
+
+def _sha256(tensors: Mapping[str, torch.Tensor], facts: str) -> str:
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    digest.update(facts.encode())
+    return digest.hexdigest()
+
+
+def _keep_the_name(folder: Path) -> None:
+    """Have the new name on disk too; folders can't be opened for that on Windows."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
