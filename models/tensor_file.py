@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-FACTS, HASH = "facts", "sha256"  # keys of the file's metadata
+HEADER = "facts and sha256"  # the one key of the file's metadata: several come in any order
 
 
 class TensorFileError(ValueError):
@@ -36,7 +36,7 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: str) -
     plain = {name: value.clone() for name, value in plain.items()}  # none may share memory
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        save_file(plain, part, metadata={FACTS: facts, HASH: _sha256(plain, facts)})
+        save_file(plain, part, metadata={HEADER: json.dumps([facts, _sha256(plain, facts)])})
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -72,17 +72,22 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str]:
         raise TensorFileError(
             f"{path}: expected a whole safetensors file, but it can't be read as one: {error}"
         ) from error
-    if set(metadata) != {FACTS, HASH}:
+    if list(metadata) != [HEADER]:
         raise TensorFileError(
-            f"{path}: got the metadata {sorted(metadata)}, but expected {[FACTS, HASH]}: this "
-            "program did not write the file."
+            f"{path}: got the metadata {sorted(metadata)}, but expected {[HEADER]}: this program "
+            "did not write the file."
         )
-    if _sha256(tensors, metadata[FACTS]) != metadata[HASH]:
+    try:
+        facts, written = json.loads(metadata[HEADER])
+        whole = _sha256(tensors, facts) == written
+    except (ValueError, TypeError, AttributeError):
+        whole = False
+    if not whole:
         raise TensorFileError(
             f"{path}: the content does not match its own sha256, so the file was changed or "
             "damaged. Delete it."
         )
-    return tensors, metadata[FACTS]
+    return tensors, facts
 
 
 def misfits(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> list[str]:
