@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
+import re
 import sys
 import time
 from pathlib import Path
@@ -20,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 from sklearn.base import clone
 
+from features import embedding
 from features import weights as module
 from features.backbone import (
     MissingExtra,
@@ -99,8 +102,103 @@ def test_a_row_is_the_same_to_the_last_bit_in_any_company(images: np.ndarray) ->
     np.testing.assert_array_equal(descriptor.transform(images[::-1])[::-1], whole)
     np.testing.assert_array_equal(descriptor.transform(images[2:3])[0], whole[2])
     threads = torch.get_num_threads()
-    np.testing.assert_array_equal(clone(descriptor).set_params(n_jobs=2).transform(images), whole)
+    for jobs in (2, 3, None):
+        again = clone(descriptor).set_params(n_jobs=jobs)
+        np.testing.assert_array_equal(again.transform(images), whole)
+    np.testing.assert_array_equal(descriptor.describe_batch(images), whole)
     assert torch.get_num_threads() == threads
+
+
+FAMILIES = ["test_resnet", "test_efficientnet", "test_convnext", "test_vit", "test_vit_relpos"]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_any_company_in_any_network(name: str, images: np.ndarray) -> None:
+    descriptor = random_embedding(backbone=name).fit(images)
+    whole = descriptor.transform(images)
+    np.testing.assert_array_equal(descriptor.transform(images[::-1])[::-1], whole)
+    np.testing.assert_array_equal(descriptor.set_params(n_jobs=1).transform(images[3:]), whole[3:])
+    assert (descriptor.engine_, descriptor.precision_) == ("graph", "float32")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_graph_computes_what_the_layers_do(name: str, images: np.ndarray) -> None:
+    graph = random_embedding(backbone=name).fit_transform(images).astype(np.float64)
+    eager = random_embedding(backbone=name, engine="eager").fit(images)
+    layers = eager.transform(images).astype(np.float64)
+    np.testing.assert_allclose(graph, layers, rtol=0, atol=1e-4 * np.abs(layers).max())
+    cosine = (
+        (graph * layers).sum(1) / np.linalg.norm(graph, axis=1) / np.linalg.norm(layers, axis=1)
+    )
+    assert cosine.min() > 0.999999
+    assert eager.engine_ == "eager"
+
+
+class Stubborn(torch.nn.Module):
+    """Can't be traced, or computes other numbers in a graph."""
+
+    def __init__(self, inner: torch.nn.Module, raises: bool) -> None:
+        super().__init__()
+        self.inner, self.raises = inner, raises
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.jit.is_tracing():
+            if self.raises:
+                raise TypeError("no graph of mine\nfor you")
+            return 1.01 * self.inner(x)
+        return self.inner(x)
+
+
+@pytest.mark.parametrize(
+    ("raises", "reason"),
+    [(True, "it can't be traced: no graph of mine"), (False, "the graph differs .* by 0.01")],
+)
+def test_a_network_without_a_graph_runs_layer_by_layer(
+    raises: bool, reason: str, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stubborn(*arguments: Any, **options: Any) -> Any:
+        built = create_backbone(*arguments, **options)
+        return dataclasses.replace(built, model=Stubborn(built.model, raises).eval())
+
+    expected = random_embedding(engine="eager").fit_transform(images)
+    monkeypatch.setattr(embedding, "create_backbone", stubborn)
+    descriptor = random_embedding().fit(images)
+    np.testing.assert_array_equal(descriptor.transform(images), expected)
+    assert re.fullmatch(f"eager: {reason}.*", descriptor.engine_)
+
+
+def test_several_images_a_pass_need_no_graph(images: np.ndarray) -> None:
+    assert (
+        random_embedding(batch_size=4).fit(images).engine_.startswith("eager: a graph is for one")
+    )
+
+
+def test_unknown_engines_are_refused(images: np.ndarray) -> None:
+    with pytest.raises(
+        ValueError, match=r"engine='quick', but expected one of \('graph', 'eager'\)"
+    ):
+        random_embedding(engine="quick").fit(images)
+
+
+def test_slices_build_the_network_once(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in ("create_backbone", "freeze"):
+        original = getattr(embedding, name)
+        monkeypatch.setattr(
+            embedding, name, lambda *a, n=name, f=original, **k: calls.append(n) or f(*a, **k)
+        )
+    descriptor = random_embedding().fit(images)
+    for part in (images[:2], images[2:]):
+        descriptor.transform(part)
+    descriptor.get_feature_names_out()
+    assert calls == ["create_backbone", "freeze"]
+    assert np.isfinite(descriptor.transform(images[:, :40])).all()
+    assert calls == ["create_backbone", "freeze", "freeze"]
+
+
+def test_one_image_is_no_stack(images: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"image\[None\]"):
+        random_embedding().fit(images).transform(images[0])
 
 
 def test_batch_size_changes_float_noise_alone(images: np.ndarray) -> None:
