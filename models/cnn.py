@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import average_precision_score
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from features.backbone import Backbone, WeightsUnavailable, create_backbone, require_deep
-from models.augmentation import AUGMENTATION, augment, draw_batches
+from models.augmentation import AUGMENTATION
 from models.batch_norm import start_as_identity, unfold_batch_norm
-from models.image_checks import check_images, check_labelled
+from models.checkpoint import fingerprint, restore, save
+from models.feeding import fetch, infer
+from models.image_checks import ImageStack, check_images, check_labelled
 from models.torch_settings import best_device, deterministic, fast_precision
-
-if TYPE_CHECKING:
-    import torch
-
-GreyImages = NDArray[np.uint8]
-_Pair = tuple["torch.Tensor", "torch.Tensor"]  # images and labels
+from models.training import Labelled, Plan, Training, begin, is_over, one_epoch
 
 FINE_TUNING = {"epochs": 6, "learning_rate": 3e-4}
 FROM_SCRATCH = {"epochs": 16, "learning_rate": 3e-3}
@@ -122,21 +117,27 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(
         self,
-        X: GreyImages,
+        X: ImageStack,
         y: ArrayLike,
-        validation: tuple[GreyImages, ArrayLike] | None = None,
+        validation: tuple[ImageStack, ArrayLike] | None = None,
+        checkpoint: Path | None = None,
     ) -> CnnClassifier:
         """Train, and keep the weights of the epoch that did best on the validation images.
 
         Parameters
         ----------
-        X : ndarray of shape (n, H, W), uint8
-            Grey images.
+        X : stack of shape (n, H, W), uint8
+            Grey images: an array, or another :class:`models.image_checks.ImageStack`.
         y : array of shape (n,)
             Two classes; the larger label is the positive one.
         validation : (images, labels)
             Of other patients, for early stopping. Of epochs with the same average precision the
             one with the lowest loss is kept.
+        checkpoint : Path, optional
+            The state after each epoch is written there. If it holds one of the same fit (same
+            images, labels, parameters, versions, threads), training goes on from it, and ends with
+            the same numbers to the last bit as without the interruption; anything else there
+            is replaced, with a warning. It is left for the caller to remove.
 
         Returns
         -------
@@ -173,15 +174,17 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         self.precision_ = fast_precision(self.device_)
         with deterministic(self.device_, self.seed, self.n_jobs):
             network = self._start(images)
-            self._train(network, self._pair(images, labels), self._pair(unseen, unseen_labels))
+            parts = self._labelled(images, labels), self._labelled(unseen, unseen_labels)
+            self._train(network, *parts, checkpoint)
         return self
 
-    def predict_proba(self, X: GreyImages) -> NDArray[np.float64]:
+    def predict_proba(self, X: ImageStack) -> NDArray[np.float64]:
         """Probability of each class, computed in float32.
 
         Parameters
         ----------
-        X : ndarray of shape (n, H, W), uint8
+        X : stack of shape (n, H, W), uint8
+            As for :meth:`fit`.
 
         Returns
         -------
@@ -189,14 +192,14 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "network_")
         images = check_images(X, "given")
-        if images.shape[1:] != self.image_shape_:
+        if tuple(images.shape[1:]) != self.image_shape_:
             expected = f"expected {self.image_shape_}, as in training. Resize them first."
             raise ValueError(f"Got images of {images.shape[1:]} pixels, but {expected}")
         with deterministic(self.device_, self.seed, self.n_jobs):
-            logits = self.network_.infer(self._to_device(images))
+            logits = infer(self.network_, images, self.device_)
         return logits.double().softmax(dim=1).numpy()
 
-    def predict(self, X: GreyImages) -> NDArray[Any]:
+    def predict(self, X: ImageStack) -> NDArray[Any]:
         """Label with the larger probability, of shape (n,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
@@ -207,7 +210,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         facts = {name: getattr(self, f"{name}_") for name in [*names.split(), "images_per_second"]}
         return {**facts, "batch_size": self.batch_size, "note": self.network_.note}
 
-    def _start(self, images: GreyImages) -> Backbone:
+    def _start(self, images: ImageStack) -> Backbone:
         options: dict[str, Any] = {"seed": self.seed, "num_classes": 2}
         try:
             network = create_backbone(
@@ -225,89 +228,69 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         else:
             defaults = FINE_TUNING
             rows = np.linspace(0, len(images) - 1, min(len(images), STATISTICS_FROM)).astype(int)
-            unfolded = unfold_batch_norm(network, self._to_device(images[rows]))
+            unfolded = unfold_batch_norm(network, fetch(images, rows, self.device_))
             self.batch_norm_ = f"statistics {'unfolded from the bias' if unfolded else 'as given'}"
         self.epochs_ = int(self.epochs or defaults["epochs"])
         self.learning_rate_ = float(self.learning_rate or defaults["learning_rate"])
         return network
 
-    def _train(self, network: Backbone, seen: _Pair, unseen: _Pair) -> None:
-        import torch
-
-        steps = len(seen[0]) // min(self.batch_size, len(seen[0])) * self.epochs_
-        generator = torch.Generator().manual_seed(self.seed)
-        optimiser = torch.optim.AdamW(
-            network.model.parameters(), lr=self.learning_rate_, weight_decay=self.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=self.learning_rate_, total_steps=steps
-        )
-        self.history_: list[dict[str, Any]] = []
-        best, kept, training = (-1.0, 0.0), {}, 0.0
+    def _train(
+        self, network: Backbone, seen: Labelled, unseen: Labelled, checkpoint: Path | None
+    ) -> None:
+        plan = self._plan()
+        training = begin(network, plan, len(seen.images))
+        if checkpoint is not None:
+            fit = fingerprint(self._facts(), plan, seen, unseen)
+            restore(checkpoint, fit, training)
+        steps = plan.steps(len(seen.images))
         hidden = None if self.progress else True  # None: hidden unless on a terminal
-        with tqdm(total=steps, desc="cnn", unit="batch", disable=hidden, leave=False) as bar:
-            for epoch in range(1, self.epochs_ + 1):
-                start = time.perf_counter()
-                loss = self._epoch(network, seen, generator, optimiser, schedule, bar)
-                training += time.perf_counter() - start
-                row = {"epoch": epoch, "train_loss": loss, **_validate(network, unseen)}
-                row["learning_rate"] = schedule.get_last_lr()[0]
-                row["seconds"] = round(time.perf_counter() - start, 3)
-                self.history_.append(row)
-                merit = (row["validation_average_precision"], -row["validation_loss"])
-                if merit > best:
-                    best, self.best_epoch_ = merit, epoch
-                    kept = {k: v.clone() for k, v in network.model.state_dict().items()}
-                elif epoch - self.best_epoch_ >= self.patience:
-                    break
-        done = steps // self.epochs_ * len(self.history_) * min(self.batch_size, len(seen[0]))
-        self.images_per_second_ = round(done / training, 3)
-        network.model.load_state_dict(kept)
-        for row in self.history_:
-            row["best"] = row["epoch"] == self.best_epoch_
-        self.network_ = network
+        total, done = steps * plan.epochs, steps * len(training.history)
+        with tqdm(
+            total=total, initial=done, desc="cnn", unit="batch", disable=hidden, leave=False
+        ) as bar:
+            while not is_over(training, plan):
+                one_epoch(training, plan, seen, unseen, bar)
+                if checkpoint is not None:
+                    save(checkpoint, fit, training)
+        drawn = steps * min(plan.batch_size, len(seen.images)) * len(training.history)
+        self.images_per_second_ = round(drawn / training.seconds, 3)
+        self._keep(training)
 
-    def _epoch(
-        self, network: Backbone, seen: _Pair, generator: torch.Generator,
-        optimiser: Any, schedule: Any, bar: Any,
-    ) -> float:  # fmt: skip
-        import torch
-        from torch.nn.functional import cross_entropy
+    def _keep(self, training: Training) -> None:
+        training.network.model.load_state_dict(training.best)
+        self.best_epoch_ = training.best_epoch
+        self.history_ = [
+            {**row, "best": row["epoch"] == training.best_epoch} for row in training.history
+        ]
+        self.network_ = training.network
 
-        grey, target = seen
-        losses = []
-        network.model.train()
-        for rows in draw_batches(target, self.batch_size, self.balance, generator):
-            images = augment(grey[rows.to(grey.device)].float() / 255, generator)
-            with torch.autocast(
-                self.device_, torch.bfloat16, enabled=self.precision_ == "bfloat16"
-            ):
-                logits = network.model(network.prepare(images))
-            loss = cross_entropy(logits.float(), target[rows].to(logits.device))
-            if not loss.isfinite():
-                raise FloatingPointError(
-                    f"The training loss became {loss.item()} in epoch {len(self.history_) + 1}, "
-                    "but expected a finite number. Lower learning_rate (it is "
-                    f"{self.learning_rate_:g}), or check the weights."
-                )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            losses.append(loss.item())
-            bar.update()
-        return float(np.mean(losses))
+    def _plan(self) -> Plan:
+        return Plan(
+            epochs=self.epochs_,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate_,
+            weight_decay=self.weight_decay,
+            balance=self.balance,
+            patience=self.patience,
+            seed=self.seed,
+            device=self.device_,
+            precision=self.precision_,
+        )
 
-    def _to_device(self, images: GreyImages) -> torch.Tensor:
-        import torch
+    def _facts(self) -> dict[str, Any]:
+        names = ("initialised_from_", "batch_norm_")
+        return {
+            "backbone": self.backbone,
+            "classes": [str(label) for label in self.classes_],
+            "hyperparameters": HYPERPARAMETERS,
+            **{name: getattr(self, name) for name in names},
+        }
 
-        return torch.from_numpy(images.copy()).to(self.device_)
-
-    def _pair(self, images: GreyImages, labels: NDArray[Any]) -> _Pair:
+    def _labelled(self, images: ImageStack, labels: NDArray[Any]) -> Labelled:
         import torch
 
         target = (labels == self.classes_[1]).astype(np.int64)
-        return self._to_device(images), torch.from_numpy(target)
+        return Labelled(images, torch.from_numpy(target))
 
 
 def build(
@@ -334,15 +317,3 @@ def build(
     return CnnClassifier(
         seed=seed, balance=balance not in (False, "none"), n_jobs=n_jobs, **options
     )
-
-
-def _validate(network: Backbone, unseen: _Pair) -> dict[str, float]:
-    from torch.nn.functional import cross_entropy
-
-    grey, target = unseen
-    logits = network.infer(grey)
-    score = logits.double().softmax(dim=1)[:, 1].numpy()
-    return {
-        "validation_loss": cross_entropy(logits, target).item(),
-        "validation_average_precision": float(average_precision_score(target.numpy(), score)),
-    }

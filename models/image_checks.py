@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +10,25 @@ from numpy.typing import ArrayLike, NDArray
 GreyImages = NDArray[np.uint8]
 
 
-def check_labelled(X: GreyImages, y: ArrayLike, what: str) -> tuple[GreyImages, NDArray[Any]]:
+class ImageStack(Protocol):
+    """Grey images in memory or elsewhere: an array, or what reads some rows when asked.
+
+    ``stack[rows]``, with ``rows`` an integer array of k rows in any order, is a
+    ``(k, H, W)`` uint8 array.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def dtype(self) -> Any: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
+def check_labelled(X: ImageStack, y: ArrayLike, what: str) -> tuple[ImageStack, NDArray[Any]]:
     """Check images with a label each, of two classes.
 
     Raises
@@ -33,12 +51,15 @@ def check_labelled(X: GreyImages, y: ArrayLike, what: str) -> tuple[GreyImages, 
     return images, labels
 
 
-def check_images(X: GreyImages, what: str) -> GreyImages:
-    """Check a stack of grey images: ``(n, H, W)`` uint8, n ≥ 1; see :func:`check_labelled`."""
-    images = np.asarray(X)
-    if images.ndim != 3 or images.dtype != np.uint8 or len(images) == 0:
+def check_images(X: ImageStack, what: str) -> ImageStack:
+    """Check the shape and dtype of a stack of grey images, and read none of them.
+
+    ``(n, H, W)`` uint8, n ≥ 1; see :func:`check_labelled`.
+    """
+    images = X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X)
+    if len(images.shape) != 3 or images.dtype != np.uint8 or len(images) == 0:
         raise ValueError(
-            f"Got {what} images of shape {images.shape} and dtype {images.dtype}, but expected "
-            "(n, height, width) uint8 with n >= 1."
+            f"Got {what} images of shape {tuple(images.shape)} and dtype {images.dtype}, but "
+            "expected (n, height, width) uint8 with n >= 1."
         )
     return images

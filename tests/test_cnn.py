@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sklearn.metrics import average_precision_score
 
 from features.backbone import MissingExtra, WeightsError, WeightsUnavailable, create_backbone
-from models import augmentation, cnn
+from models import augmentation, cnn, training
 from models.augmentation import augment, draw_batches
 from models.batch_norm import start_as_identity, unfold_batch_norm
 from models.cnn import CnnClassifier, build
@@ -111,12 +111,12 @@ def test_stops_early_and_goes_back_to_the_best_epoch(
     planted = iter([(0.5, 0.7), (0.9, 0.4), (0.9, 0.5), (0.8, 0.1), (1.0, 0.1)])
     weights: list[torch.Tensor] = []
 
-    def validate(network: Any, _: Any) -> dict[str, float]:
+    def validate(network: Any, *_: Any) -> dict[str, float]:
         weights.append(network.model.state_dict()["fc.weight"].clone())
         precision, loss = next(planted)
         return {"validation_loss": loss, "validation_average_precision": precision}
 
-    monkeypatch.setattr(cnn, "_validate", validate)
+    monkeypatch.setattr(training, "validate", validate)
     model = network(epochs=9, patience=2).fit(*train, validation=unseen)
     assert len(model.history_) == 4
     assert model.best_epoch_ == 2
