@@ -1,0 +1,167 @@
+"""How fast the networks are: embedding and CNN training against plain loops over timm's models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.datasets.phantoms import generate
+from features.backbone import Backbone, create_backbone
+from features.embedding import FrozenEmbedding
+from models.augmentation import augment, draw_batches
+from models.cnn import CnnClassifier
+from models.torch_settings import fast_precision
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 32
+COLUMNS = ["ours", "ms", "compared with", "its ms", "its time / ours"]
+
+
+def measure(
+    images: int = 64,
+    size: int = 224,
+    repetitions: int = 5,
+    backbone: str = "mobilenetv2_100",
+    weights: Path | None = None,
+    threads: int = 2,
+) -> pd.DataFrame:
+    """Time embedding and training on phantoms, in turn with plain loops, on the CPU.
+
+    Parameters
+    ----------
+    images, size : int
+        Phantoms, of ``size`` × ``size`` pixels.
+    repetitions : int
+    backbone : str
+        timm's name of the network.
+    weights : Path, optional
+        Without it they are random.
+    threads : int
+
+    Returns
+    -------
+    DataFrame
+        A row a comparison: ``ours`` (the embedding's with the least cosine similarity of an image
+        to timm's output), median milliseconds an image, the same of the plain loop, and the median
+        of the ratios within repetitions.
+    """
+    phantoms = generate(images, size)
+    labels = np.asarray(phantoms.manifest["label"])
+    with _threads(threads):
+        rows = [
+            _embedding(phantoms.images, backbone, weights, repetitions),
+            _training(phantoms.images, labels, backbone, weights, repetitions),
+        ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def timm_features(network: Backbone, images: NDArray[np.uint8]) -> Callable[[], NDArray[Any]]:
+    """Return the plain loop: timm's own model on ready batches of 32, layer by layer in float32."""
+    import timm
+    import torch
+
+    model = timm.create_model(network.name, num_classes=0).eval()
+    model.load_state_dict(network.model.state_dict())
+    parts = torch.from_numpy(images).split(BATCH)
+    batches = [network.prepare(part.float() / 255).contiguous() for part in parts]
+
+    def features() -> NDArray[Any]:
+        with torch.inference_mode():
+            return torch.cat([model(batch) for batch in batches]).numpy()
+
+    return features
+
+
+def plain_epoch(
+    network: Backbone, grey: torch.Tensor, target: torch.Tensor, generator: torch.Generator
+) -> None:
+    """Train for one epoch as :class:`models.cnn.CnnClassifier` does, on one thread of Python."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    optimiser = torch.optim.AdamW(network.model.parameters(), lr=1e-4)
+    network.model.train()
+    for rows in draw_batches(target, BATCH, True, generator):
+        inputs = network.prepare(augment(grey[rows].float() / 255, generator))
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision("cpu") == "bfloat16"):
+            logits = network.model(inputs)
+        loss = cross_entropy(logits.float(), target[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        loss.item()
+
+
+def _embedding(
+    images: NDArray[np.uint8], backbone: str, weights: Path | None, repetitions: int
+) -> dict[str, Any]:
+    given: dict[str, Any] = {"weights": weights, "pretrained": weights is not None}
+    ours = FrozenEmbedding(backbone, **given).fit(images)
+    peer = timm_features(create_backbone(backbone, **given), images)
+    got, expected = ours.transform(images).astype(np.float64), peer().astype(np.float64)
+    norms = np.linalg.norm(got, axis=1) * np.linalg.norm(expected, axis=1)
+    cosine = ((got * expected).sum(axis=1) / norms).min()
+    times = [(_seconds(lambda: ours.transform(images)), _seconds(peer)) for _ in range(repetitions)]
+    name = f"{backbone} embedding, {ours.engine_}, {ours.precision_}, cosine {cosine:.6f}"
+    return _row(name, f"timm, batches of {BATCH}, float32", np.array(times) / len(images))
+
+
+def _training(
+    images: NDArray[np.uint8],
+    labels: NDArray[Any],
+    backbone: str,
+    weights: Path | None,
+    repetitions: int,
+) -> dict[str, Any]:
+    import torch
+
+    given: dict[str, Any] = {"weights": weights, "pretrained": weights is not None}
+    plain = create_backbone(backbone, num_classes=2, **given)
+    grey, target = torch.from_numpy(images), torch.from_numpy((labels == labels.max()).astype(int))
+    few = np.unique(labels, return_index=True)[1]
+    ours = CnnClassifier(backbone, epochs=1, batch_size=BATCH, **given)
+    generator = torch.Generator().manual_seed(0)
+    drawn = len(images) // min(BATCH, len(images)) * min(BATCH, len(images))
+    times = []
+    for _ in range(repetitions + 1):
+        ours.fit(images, labels, validation=(images[few], labels[few]))
+        start = time.perf_counter()
+        plain_epoch(plain, grey, target, generator)
+        times.append((1 / ours.images_per_second_, (time.perf_counter() - start) / drawn))
+    name = f"{backbone} training, {ours.precision_}, prefetching"
+    return _row(name, "the same without prefetching", np.array(times[1:]))
+
+
+def _row(ours: str, peer: str, times: NDArray[np.float64]) -> dict[str, Any]:
+    """Sum up ``times``: ours and the peer's of each repetition, seconds an image."""
+    mine, its = np.median(times, axis=0) * 1000
+    return dict(
+        zip(COLUMNS, (ours, mine, peer, its, np.median(times[:, 1] / times[:, 0])), strict=True)
+    )
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

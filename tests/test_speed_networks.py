@@ -1,0 +1,34 @@
+"""The timing of the networks: its table, and that both sides compute the same."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+import torch
+
+from benchmarks.speed.networks import COLUMNS, _row, measure
+
+
+def test_table() -> None:
+    threads = torch.get_num_threads()
+    table = measure(images=16, size=64, repetitions=1, backbone="test_resnet", threads=1)
+    assert list(table.columns) == COLUMNS
+    assert len(table) == 2
+    cosine = re.search(r"graph, float32, cosine (\d\.\d+)$", table["ours"][0])
+    assert cosine is not None
+    assert float(cosine[1]) >= 0.9999
+    assert "training" in table["ours"][1]
+    assert (table[["ms", "its ms", "its time / ours"]] > 0).all(axis=None)
+    assert torch.get_num_threads() == threads
+
+
+def test_row_by_hand() -> None:
+    """Medians of 1, 2, 3 and 4, 4, 9 ms; ratios 4, 2, 3."""
+    row = _row("a", "b", np.array([[1, 4], [2, 4], [3, 9]]) / 1000)
+    assert list(row.values()) == ["a", pytest.approx(2), "b", pytest.approx(4), pytest.approx(3)]
