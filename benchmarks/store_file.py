@@ -1,0 +1,197 @@
+"""The file of the feature store: opened, created, or moved aside where it can't be used."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+FILE = "features.sqlite"
+LOCK = "features.lock"
+VERSION = 1
+BUSY_SECONDS = 60.0  # how long one process waits for another's transaction
+PRAGMAS = (
+    "page_size = 8192",  # fits the rows of HOG and LBP with little waste
+    "auto_vacuum = INCREMENTAL",
+    "synchronous = NORMAL",
+    "secure_delete = OFF",
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    f"journal_size_limit = {2**24}",
+)
+# The row itself lies apart, so that noting its last use does not write it again.
+SCHEMA = (
+    "CREATE TABLE contents (id INTEGER PRIMARY KEY, checksum BLOB NOT NULL, row BLOB NOT NULL)",
+    "CREATE TABLE entries (family BLOB NOT NULL, image BLOB NOT NULL, content INTEGER NOT NULL, "
+    "bytes INTEGER NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (family, image)) WITHOUT ROWID",
+    "CREATE TABLE families (key BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
+)
+DAMAGE = {
+    sqlite3.SQLITE_ERROR,  # our own statements are right, so the tables are not ours
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_TOOBIG,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_INTERNAL,
+}
+SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file is cut off
+
+Identity = tuple[int, int] | None
+
+
+class StoreError(RuntimeError):
+    """The feature store can't be used or can't take more; a run can go on without it.
+
+    The message names the folder, what happened and the remedy.
+    """
+
+
+class _NotOurs(Exception):  # noqa: N818 - a state of the file
+    """The tables are another version's; the message says which."""
+
+
+def damaged(error: sqlite3.Error) -> bool:
+    """Tell a damaged file from a full disk, a missing right or a busy file."""
+    if isinstance(error, sqlite3.ProgrammingError):  # such as a closed connection
+        return False
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code == SHORT_READ or code & 0xFF in DAMAGE
+
+
+def refusal(folder: Path, error: Exception) -> StoreError:
+    """Error that says why the store in ``folder`` can't be used, and what to do."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        what, remedy = "the disk is full", "Free some space, choose another folder"
+    elif code == sqlite3.SQLITE_BUSY:
+        what = f"another process has kept it locked for {BUSY_SECONDS:g} s"
+        remedy = "Wait for it, choose another folder"
+    else:
+        what, remedy = "it can't be read and written", "Choose another folder"
+    return StoreError(
+        f"Feature store in {folder}: {what} ({error}). {remedy} with --cache DIR, or go without "
+        "a store with --no-cache."
+    )
+
+
+def identity(path: Path) -> Identity:
+    """Device and number of a file, to notice that a path leads to another one; None: no file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def open_file(folder: Path) -> tuple[sqlite3.Connection, Identity, list[str]]:
+    """Open ``folder``'s store, or make a new one where there is none or it can't be used.
+
+    Returns
+    -------
+    connection : sqlite3.Connection
+    identity : (int, int)
+        Of the file that was opened.
+    notes : list of str
+        What was moved aside and why, to warn of.
+
+    Raises
+    ------
+    StoreError
+        If the folder can't be made, read or written, or the file is locked for too long.
+    """
+    path = folder / FILE
+    notes: list[str] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            before = identity(path)
+            try:
+                return _connect(path), identity(path), notes
+            except _NotOurs as error:
+                notes += set_aside(path, before, "version", str(error))
+            except sqlite3.Error as error:
+                if not damaged(error) or before is None:
+                    raise
+                notes += set_aside(path, before, "damaged", f"it is damaged ({error})")
+    except (OSError, sqlite3.Error) as error:
+        raise refusal(folder, error) from error
+
+
+def set_aside(path: Path, seen: Identity, label: str, reason: str) -> list[str]:
+    """Rename a store's file to ``<name>.<label>-<n>``, unless another process just did.
+
+    Parameters
+    ----------
+    path : Path
+    seen : (int, int)
+        From :func:`identity`, of the file that was found unusable.
+    label : {"damaged", "version"}
+    reason : str
+        Follows the path in the note.
+
+    Returns
+    -------
+    list of str
+        One note to warn of; empty if another process was first.
+    """
+    with closing(sqlite3.connect(path.parent / LOCK, timeout=BUSY_SECONDS)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")  # let go by the system if this process is killed
+        if identity(path) != seen:
+            return []
+        number = 1
+        while (target := path.with_name(f"{path.name}.{label}-{number}")).exists():
+            number += 1
+        for end in ("", "-wal", "-shm"):
+            part = path.with_name(path.name + end)
+            if part.exists():
+                part.rename(target.with_name(target.name + end))
+    return [
+        f"{path}: {reason}. It was moved aside to {target.name}, which you may delete; a new "
+        "store was started and its features are computed again."
+    ]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    db.text_factory = lambda text: text.decode("utf-8", "replace")
+    try:
+        for pragma in PRAGMAS:
+            db.execute(f"PRAGMA {pragma}")
+        _use_write_ahead_log(db)
+        db.execute("BEGIN IMMEDIATE")  # fails where the file can't be written
+        _check_or_create(db)
+        db.execute("COMMIT")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    # SQLite does not wait by itself for another process that makes the same change.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _check_or_create(db: sqlite3.Connection) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY sql"
+    tables = [sql for (sql,) in db.execute(query)]
+    if version == 0 and not tables:
+        for statement in SCHEMA:
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    elif version != VERSION:
+        raise _NotOurs(f"its format is version {version}, but expected version {VERSION}")
+    elif tables != list(SCHEMA):
+        raise _NotOurs("its tables are not those of a feature store")
