@@ -22,6 +22,7 @@ from typing import Any
 from imblearn.pipeline import Pipeline
 
 from benchmarks import provenance
+from benchmarks.pipeline_file import ModelFileError as ModelFileError
 from benchmarks.pipeline_file import pack, refuse, unpack
 from benchmarks.results import write_text
 from features import FEATURE_SETS

@@ -19,7 +19,7 @@ from benchmarks.saved import ModelVersionWarning, load_cell, read_saved, saved_c
 from features import FEATURE_SETS, FEATURES, ImageDescriptor
 from features.backbone import MissingExtra, WeightsError, WeightsUnavailable
 
-HERE = ("out", "weights", "jobs", "quiet")  # of the machine, not of the numbers
+HERE = ("out", "weights", "cache", "jobs", "quiet")  # of the machine, not of the numbers
 
 
 @dataclass(frozen=True)
