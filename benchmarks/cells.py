@@ -17,6 +17,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.config import RunConfig
+from benchmarks.scoring import score
 from features import FEATURE_SETS
 from features.backbone import MissingExtra, WeightsUnavailable
 from models import IMAGE_MODELS, MODELS
@@ -208,10 +209,10 @@ def _fit_on_images(cell: Cell, images: NDArray[np.uint8], rows: Rows, config: Ru
 def _score(outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows) -> Outcome:
     start = time.perf_counter()
     for split, part in (("validation", rows.validation), ("test", rows.test)):
-        score = np.asarray(model.predict_proba(select(part))[:, 1], dtype=np.float64)
-        if not (np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1):
+        scores = score(outcome.cell.model, model, select(part))
+        if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
             raise ValueError(f"{outcome.cell.name} gave {split} scores that are no probabilities")
-        outcome.scores[split] = score
+        outcome.scores[split] = scores
     outcome.predict_seconds = time.perf_counter() - start
     return outcome
 

@@ -43,6 +43,8 @@ class BoundedPca(TransformerMixin, BaseEstimator):
             iterated_power=POWER_ITERATIONS,
             random_state=self.seed,
         ).fit(X)
+        # In the order that a saved model has: a product's last bit follows it.
+        self.pca_.components_ = np.ascontiguousarray(self.pca_.components_)
         return self
 
     def transform(self, X: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -83,6 +83,17 @@ def test_comes_back_to_the_last_bit(name: str, balance: str, tmp_path: Path) -> 
     assert loaded.classes_.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("name", ON_FEATURES)
+def test_single_rows_of_many_columns_score_the_same(name: str, tmp_path: Path) -> None:
+    """A product's last bit follows the order of its arrays in memory, which saving must keep."""
+    X, y, _ = blobs(90, 2000)
+    model = MODELS[name].build(3, "smote", 1).fit(X, y)
+    save_cell(tmp_path, f"hog/{name}/seed3", model, columns=2000)
+    loaded = load_cell(tmp_path, f"hog/{name}/seed3")
+    for row in X[:10, None]:
+        assert loaded.predict_proba(row).tobytes() == model.predict_proba(row).tobytes()
+
+
 def test_deep_trees_come_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(600, 5)).astype(np.float32), np.arange(600) % 2  # noise: no leaf early
