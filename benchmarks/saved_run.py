@@ -199,8 +199,8 @@ def _descriptor(run: Results, config: RunConfig, family: str) -> ImageDescriptor
 
 
 def _check_weights(run: Results, family: str, source: str) -> None:
-    rows = run.features.loc[run.features["family"] == family, "weights"].fillna("")
-    recorded = "".join(map(str, rows))
+    sources = run.features.loc[run.features["family"] == family, "weights"]
+    recorded = "".join(sources.dropna().astype(str))
     if _identity(source) != _identity(recorded):
         raise ConfigError(
             f"--weights: got {source or 'none'} for {family}, but the run used "
