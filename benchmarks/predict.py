@@ -15,7 +15,7 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.dataset import CLASSES
 from benchmarks.extract import prepare, reading_size
 from benchmarks.progress import say, track
-from benchmarks.results import Results, read_results, write_text
+from benchmarks.results import Results, RunError, read_results, write_text
 from benchmarks.saved import SCORED_BY, other_versions
 from benchmarks.saved_run import FittedCell, config_of, descriptors_of, load_cells
 from benchmarks.scoring import score
@@ -76,6 +76,8 @@ def predict(
         If a saved model is damaged or unsafe.
     """
     say(CAUTION, quiet=False)
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise ConfigError(f"--out {out}: expected a file in a folder that is there.")
     files = _list(paths)
     run = read_results(run_dir)
     _say_versions(run)
@@ -156,11 +158,17 @@ def _score_batch(
 def _score_cell(
     cell: FittedCell, images: NDArray[np.uint8], matrices: dict[str, NDArray[np.float32]]
 ) -> NDArray[np.float64]:
-    if not cell.families:
-        return score(cell.model, cell.fitted, images)
-    X = np.concatenate([matrices[family] for family in cell.families], axis=1)
-    with threadpool_limits(1):  # as it was fitted and scored
-        return score(cell.model, cell.fitted, X)
+    try:
+        if not cell.families:
+            return score(cell.model, cell.fitted, images)
+        X = np.concatenate([matrices[family] for family in cell.families], axis=1)
+        with threadpool_limits(1):  # as it was fitted and scored
+            return score(cell.model, cell.fitted, X)
+    except ValueError as error:
+        raise RunError(
+            f"{cell.name}: the saved model can't score these images: {error}. Its file is of "
+            "another run, or the program of another version."
+        ) from error
 
 
 def _rows(names: list[str], cell: FittedCell, scores: NDArray[np.float64]) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]
             "benchmark again, keeping the models."
         )
     if wanted is not None:
-        for part in wanted:
+        for part in wanted or [""]:
             if not any(_is_part(part, name) for name in names):
                 raise ConfigError(f"--cells: got {part!r}, expected some of: {', '.join(names)}")
         names = [name for name in names if any(_is_part(part, name) for part in wanted)]

@@ -214,6 +214,17 @@ def test_models_of_other_columns_are_refused(run: Path, data: Path) -> None:
         predict(run, [data / "test"], cells=["lbp/xgboost"], quiet=True)
 
 
+@pytest.mark.parametrize("name", ["svm", "logistic", "xgboost"])
+def test_a_model_of_another_run_is_refused(run: Path, data: Path, name: str) -> None:
+    """Its record tells the right number of columns, the model expects fewer."""
+    X, y = np.random.default_rng(0).normal(size=(60, 5)), np.arange(60) % 2
+    model = MODELS[name].build(0, "none", 1).fit(X, y)
+    columns = json.loads((run / "models" / f"lbp-{name}-seed0.json").read_text())["columns"]
+    save_cell(run, f"lbp/{name}/seed0", model, columns=columns)
+    with pytest.raises(RunError, match=f"lbp/{name}/seed0: the saved model can't score"):
+        predict(run, [data / "test"], cells=[f"lbp/{name}"], quiet=True)
+
+
 def test_other_parameters_of_a_family_are_refused(run: Path, data: Path) -> None:
     features = json.loads((run / "run.json").read_text())["features"]
     changed = {**features, "lbp": {**features["lbp"], "radii": [1, 2]}}
@@ -259,6 +270,11 @@ def test_paths_and_cells_that_are_not_there_are_refused(
     for path, found in (("nothing.png", "found nothing"), ("empty", "found an empty folder")):
         with pytest.raises(ConfigError, match=found):
             predict(finished, [tmp_path / path], quiet=True)
+    for out in (tmp_path, tmp_path / "nowhere" / "out.csv"):
+        with pytest.raises(ConfigError, match="--out .*expected a file in a folder"):
+            predict(finished, [data / "test"], out, quiet=True)
+    with pytest.raises(ConfigError, match="--cells: got ''"):
+        predict(finished, [data / "test"], cells=[], quiet=True)
     with pytest.raises(ConfigError, match="--cells: got 'hog', expected some of: intensity/"):
         predict(finished, [data / "test"], cells=["lbp", "hog"], quiet=True)
 
