@@ -1,9 +1,8 @@
 """Fitted cells in the run folder, in forms that load without running code.
 
-A cell ``hog/svm/seed0`` becomes ``models/hog-svm-seed0.skops`` (a network:
-``….safetensors``) and a record ``models/hog-svm-seed0.json`` with the sha256 of each file, the
-number of columns and the versions. The hashes tell damage and mix-ups; whoever can rewrite a
-model can rewrite its record too.
+A cell ``hog/svm/seed0`` becomes ``models/hog-svm-seed0.skops`` (a network: ``….safetensors``) and
+a record ``….json`` with the sha256 of each file, the number of columns and the versions. The hashes
+tell damage and mix-ups; whoever can rewrite a model can rewrite its record too.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Trees add up each row by itself. In the others a matrix product rounds a row's sums by its place
-# among the rows, so they are given one row at a time.
-TOGETHER = ("forest", "xgboost")
+# Rows given to a model at once. A matrix product rounds a row's sums by its place among the rows,
+# so most models see one row at a time. Trees add up each row by itself: None, all at once. A
+# network treats the images of one full batch alike, at half the time of single images.
+BLOCKS: dict[str, int | None] = {"forest": None, "xgboost": None, "cnn": 32}
 
 
 def score(name: str, model: Any, X: NDArray[Any]) -> NDArray[np.float64]:
@@ -30,6 +31,10 @@ def score(name: str, model: Any, X: NDArray[Any]) -> NDArray[np.float64]:
         The same for a row to the last bit, alone or among others, on one machine with as many
         threads.
     """
-    step = len(X) if name in TOGETHER else 1
-    parts = [model.predict_proba(X[i : i + step])[:, 1] for i in range(0, len(X), max(step, 1))]
-    return np.concatenate([np.empty(0), *parts]).astype(np.float64, copy=False)
+    block = BLOCKS.get(name, 1) or max(len(X), 1)
+    parts = [np.empty(0)]
+    for start in range(0, len(X), block):
+        rows = X[start : start + block]
+        short = np.zeros((block - len(rows), *X.shape[1:]), dtype=X.dtype)
+        parts.append(model.predict_proba(np.concatenate([rows, short]))[: len(rows), 1])
+    return np.concatenate(parts).astype(np.float64, copy=False)

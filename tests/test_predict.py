@@ -298,6 +298,22 @@ def test_a_score_is_the_same_alone_and_among_others(name: str) -> None:
     assert score(name, model, X[:0]).shape == (0,)
 
 
+@pytest.mark.parametrize("name", IMAGE_MODELS)
+def test_a_networks_score_is_the_same_alone_and_among_others(name: str) -> None:
+    pytest.importorskip("torch")
+    images, label = textured(40, 32)
+    build: Any = MODELS[name].build
+    network = build(0, "none", backbone="mobilenetv2_050", epochs=1, batch_size=16)
+    network.set_params(pretrained=False, n_jobs=1)
+    network.fit(images[:24], label[:24], validation=(images[24:], label[24:]))
+    together = score(name, network, images)
+    chosen = [5, 39]
+    alone = [score(name, network, images[i : i + 1])[0] for i in chosen]
+    np.testing.assert_array_equal(alone, together[chosen])
+    order = np.random.default_rng(0).permutation(40)
+    np.testing.assert_array_equal(score(name, network, images[order]), together[order])
+
+
 def add_random_embedding(run: Path, data: Path, source: str) -> None:
     """Make a run look as if it had one more cell, of embeddings."""
     tables = results.read_tables(run, ("features", "scores"))

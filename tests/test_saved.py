@@ -121,7 +121,7 @@ if importlib.util.find_spec("models.network_file"):
         pytest.importorskip("torch")
         images, label = textured(48, 32)
         network = MODELS["cnn"].build(0, "smote", backbone="mobilenetv2_050", epochs=1)
-        network.set_params(pretrained=False, batch_size=16)
+        network.set_params(pretrained=False, batch_size=16, n_jobs=1)
         network.fit(images[:36], label[:36], validation=(images[36:], label[36:]))
         save_cell(tmp_path, "pixels/cnn/seed0", network)
         again = load_cell(tmp_path, "pixels/cnn/seed0").predict_proba(images)
