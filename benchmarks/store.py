@@ -23,14 +23,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.store_file import FILE, StoreError, damaged, open_file, refusal, set_aside
+from benchmarks.store_file import FILE, StoreError, damaged, identity, open_file, refusal, set_aside
 from benchmarks.store_keys import FamilyKey
 from benchmarks.store_rows import (
     FamilyInfo,
     count_families,
     evict,
     read_rows,
-    remove_all,
     write_rows,
 )
 
@@ -167,8 +166,8 @@ class FeatureStore:
         if bad:
             warnings.warn(
                 f"{self.path}: {len(bad)} of {len(set(images))} rows of {family.name} are damaged "
-                f"(content ids {', '.join(map(str, bad[:5]))}{', …' if bad[5:] else ''}) and are "
-                "computed again.",
+                f"(table contents, id {', '.join(map(str, bad[:5]))}{', …' if bad[5:] else ''}) and "
+                "are computed again.",
                 stacklevel=2,
             )
         return rows, found
@@ -220,14 +219,22 @@ class FeatureStore:
     def clear(self) -> StoreInfo:
         """Remove every row, and the files moved aside; return what there was.
 
+        The file itself is removed, which needs no space on a full disk. Other processes that use
+        it go on with the new one.
+
         Raises
         ------
         StoreError
         """
         before = self.info()
-        self._repaired(remove_all)
-        for file in self.folder.glob(f"{FILE}.*-*"):
-            file.unlink(missing_ok=True)
+        self._db.close()
+        try:
+            set_aside(self.path, self._identity, "cleared", "cleared")
+            for file in self.folder.glob(f"{FILE}.*-*"):
+                file.unlink(missing_ok=True)
+        except (OSError, sqlite3.Error) as error:
+            raise refusal(self.folder, error) from error
+        self._open()
         return before
 
     def _open(self) -> list[str]:
@@ -237,10 +244,13 @@ class FeatureStore:
     def _repaired(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do something with the file; where it turns out damaged, with a new one."""
         try:
+            if identity(self.path) != self._identity:  # moved aside or removed meanwhile
+                self._db.close()
+                self._open()
             try:
                 return action(self._db)
             except sqlite3.Error as error:
-                if not damaged(error):
+                if not damaged(error, self.path):
                     raise
                 self._db.close()
                 why = f"it is damaged ({error})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -11,9 +12,11 @@ FILE = "features.sqlite"
 LOCK = "features.lock"
 VERSION = 1
 BUSY_SECONDS = 60.0  # how long one process waits for another's transaction
-PRAGMAS = (
+NEW_FILE = (
     "page_size = 8192",  # fits the rows of HOG and LBP with little waste
     "auto_vacuum = INCREMENTAL",
+)
+PRAGMAS = (
     "synchronous = NORMAL",
     "secure_delete = OFF",
     "trusted_schema = OFF",
@@ -52,11 +55,13 @@ class _NotOurs(Exception):  # noqa: N818 - a state of the file
     """The tables are another version's; the message says which."""
 
 
-def damaged(error: sqlite3.Error) -> bool:
+def damaged(error: sqlite3.Error, path: Path) -> bool:
     """Tell a damaged file from a full disk, a missing right or a busy file."""
     if isinstance(error, sqlite3.ProgrammingError):  # such as a closed connection
         return False
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code & 0xFF == sqlite3.SQLITE_READONLY:  # by the system, or by a byte in the file's head
+        return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     return code == SHORT_READ or code & 0xFF in DAMAGE
 
 
@@ -112,7 +117,7 @@ def open_file(folder: Path) -> tuple[sqlite3.Connection, Identity, list[str]]:
             except _NotOurs as error:
                 notes += set_aside(path, before, "version", str(error))
             except sqlite3.Error as error:
-                if not damaged(error) or before is None:
+                if not damaged(error, path) or before is None:
                     raise
                 notes += set_aside(path, before, "damaged", f"it is damaged ({error})")
     except (OSError, sqlite3.Error) as error:
@@ -157,7 +162,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     db.text_factory = lambda text: text.decode("utf-8", "replace")
     try:
-        for pragma in PRAGMAS:
+        new = db.execute("PRAGMA page_count").fetchone()[0] == 0
+        for pragma in (*NEW_FILE, *PRAGMAS) if new else PRAGMAS:
             db.execute(f"PRAGMA {pragma}")
         _use_write_ahead_log(db)
         db.execute("BEGIN IMMEDIATE")  # fails where the file can't be written

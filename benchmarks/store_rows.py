@@ -73,12 +73,14 @@ def write_rows(
     with _transaction(db):
         db.execute("INSERT OR REPLACE INTO families VALUES (?, ?)", family)
         _delete(db, family.key, list(chosen))
-        for image, place in chosen.items():
+        for content, (image, place) in enumerate(chosen.items(), _next_id(db)):
             row = little[place].tobytes()
-            values = _checksum(family, image, row), row
-            content = db.execute("INSERT INTO contents VALUES (NULL, ?, ?)", values).lastrowid
+            values = content, _checksum(family, image, row), row
+            db.execute("INSERT INTO contents VALUES (?, ?, ?)", values)
             entry = family.key, image, content, len(row), now
             db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", entry)
+        if _count(db, family.key, list(chosen)) != len(chosen):
+            raise sqlite3.DatabaseError("rows just written are not found")
 
 
 def evict(db: sqlite3.Connection, max_bytes: int) -> None:
@@ -94,7 +96,7 @@ def evict(db: sqlite3.Connection, max_bytes: int) -> None:
             break
     over = _number(db, "page_count") - bound
     if over > 0:
-        db.execute(f"PRAGMA incremental_vacuum({over})").fetchall()
+        db.executescript(f"PRAGMA incremental_vacuum({over})")  # execute would free one page
         db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
@@ -106,15 +108,6 @@ def count_families(db: sqlite3.Connection) -> list[FamilyInfo]:
         "LEFT JOIN families ON key = family GROUP BY family ORDER BY name, family"
     )
     return [FamilyInfo(str(name), rows, int(total)) for name, rows, total in db.execute(query)]
-
-
-def remove_all(db: sqlite3.Connection) -> None:
-    """Remove every row and give the space back."""
-    with _transaction(db):
-        for table in ("contents", "entries", "families"):
-            db.execute(f"DELETE FROM {table}")
-    db.execute("PRAGMA incremental_vacuum").fetchall()
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 @contextmanager
@@ -148,6 +141,24 @@ def _note_use(db: sqlite3.Connection, family: FamilyKey, images: list[bytes]) ->
         for some in _chunks(images):
             query = f"UPDATE entries SET used = ? WHERE family = ? AND image IN ({_marks(some)})"
             db.execute(query, (now, family.key, *some))
+
+
+def _next_id(db: sqlite3.Connection) -> int:
+    last = int(db.execute("SELECT coalesce(max(id), 0) FROM contents").fetchone()[0])
+    if not 0 <= last < 2**62:
+        raise sqlite3.DatabaseError(f"a content has the id {last}")
+    return last + 1
+
+
+def _count(db: sqlite3.Connection, family: bytes, images: list[bytes]) -> int:
+    total = 0
+    for some in _chunks(images):
+        query = (
+            "SELECT count(*) FROM entries JOIN contents ON id = content "
+            f"WHERE family = ? AND image IN ({_marks(some)})"
+        )
+        total += db.execute(query, (family, *some)).fetchone()[0]
+    return total
 
 
 def _delete(db: sqlite3.Connection, family: bytes, images: list[bytes]) -> None:
