@@ -15,7 +15,6 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -23,44 +22,23 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.store_file import FILE, StoreError, damaged, identity, open_file, refusal, set_aside
-from benchmarks.store_keys import FamilyKey
-from benchmarks.store_rows import (
-    FamilyInfo,
-    count_families,
-    evict,
-    read_rows,
-    write_rows,
+from benchmarks.store_file import (
+    FAILURES,
+    FILE,
+    StoreError,
+    damaged,
+    identity,
+    open_file,
+    refusal,
+    set_aside,
 )
+from benchmarks.store_keys import FamilyKey
+from benchmarks.store_rows import StoreInfo, count_families, evict, read_rows, write_rows
 
-__all__ = ["FamilyInfo", "FeatureStore", "StoreError", "StoreInfo", "default_folder"]
+__all__ = ["FeatureStore", "StoreError", "StoreInfo", "default_folder"]
 
 GIB = 2**30
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class StoreInfo:
-    """What the store holds.
-
-    Attributes
-    ----------
-    path : Path
-        Of the file.
-    rows : int
-    bytes : int
-        Of the rows' values.
-    file_bytes : int
-        On disk, with SQLite's own files beside it and files moved aside.
-    families : tuple of FamilyInfo
-        By name, one for each key.
-    """
-
-    path: Path
-    rows: int
-    bytes: int
-    file_bytes: int
-    families: tuple[FamilyInfo, ...]
 
 
 def default_folder() -> Path:
@@ -164,10 +142,10 @@ class FeatureStore:
         """
         rows, found, bad = self._repaired(lambda db: read_rows(db, family, images, width))
         if bad:
+            ids = ", ".join(map(str, bad[:5])) + (", …" if bad[5:] else "")
             warnings.warn(
                 f"{self.path}: {len(bad)} of {len(set(images))} rows of {family.name} are damaged "
-                f"(table contents, id {', '.join(map(str, bad[:5]))}{', …' if bad[5:] else ''}) and "
-                "are computed again.",
+                f"(table contents, id {ids}) and are computed again.",
                 stacklevel=2,
             )
         return rows, found
@@ -188,7 +166,8 @@ class FeatureStore:
         ValueError
             If ``rows`` are of another shape or dtype, or not finite.
         StoreError
-            If the disk is full, for instance. Nothing of this call may be kept then.
+            If the disk is full, for instance. What earlier calls kept is still there; the caller
+            warns once and goes on without writing.
         """
         if rows.dtype != np.float32 or rows.ndim != 2 or rows.shape[:1] != (len(images),):
             raise ValueError(
@@ -232,7 +211,7 @@ class FeatureStore:
             set_aside(self.path, self._identity, "cleared", "cleared")
             for file in self.folder.glob(f"{FILE}.*-*"):
                 file.unlink(missing_ok=True)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *FAILURES) as error:
             raise refusal(self.folder, error) from error
         self._open()
         return before
@@ -249,7 +228,7 @@ class FeatureStore:
                 self._open()
             try:
                 return action(self._db)
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 if not damaged(error, self.path):
                     raise
                 self._db.close()
@@ -258,5 +237,5 @@ class FeatureStore:
             for note in notes + self._open():
                 warnings.warn(note, stacklevel=3)
             return action(self._db)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *FAILURES) as error:
             raise refusal(self.folder, error) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -39,6 +41,8 @@ DAMAGE = {
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_INTERNAL,
 }
+FAILURES = (sqlite3.Error, UnicodeDecodeError)  # the latter where a message quotes the damage
+SPACE = 2**28  # with as many bytes free, a disk is not taken to be full on SQLite's word
 SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file is cut off
 
 Identity = tuple[int, int] | None
@@ -55,20 +59,22 @@ class _NotOurs(Exception):  # noqa: N818 - a state of the file
     """The tables are another version's; the message says which."""
 
 
-def damaged(error: sqlite3.Error, path: Path) -> bool:
+def damaged(error: Exception, path: Path) -> bool:
     """Tell a damaged file from a full disk, a missing right or a busy file."""
     if isinstance(error, sqlite3.ProgrammingError):  # such as a closed connection
         return False
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code & 0xFF == sqlite3.SQLITE_READONLY:  # by the system, or by a byte in the file's head
         return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    if code & 0xFF == sqlite3.SQLITE_FULL:  # truly, or by a wrong number of pages
+        return shutil.disk_usage(path.parent).free > SPACE and not _is_sound(path)
     return code == SHORT_READ or code & 0xFF in DAMAGE
 
 
 def refusal(folder: Path, error: Exception) -> StoreError:
     """Error that says why the store in ``folder`` can't be used, and what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
         what, remedy = "the disk is full", "Free some space, choose another folder"
     elif code == sqlite3.SQLITE_BUSY:
         what = f"another process has kept it locked for {BUSY_SECONDS:g} s"
@@ -116,11 +122,11 @@ def open_file(folder: Path) -> tuple[sqlite3.Connection, Identity, list[str]]:
                 return _connect(path), identity(path), notes
             except _NotOurs as error:
                 notes += set_aside(path, before, "version", str(error))
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 if not damaged(error, path) or before is None:
                     raise
                 notes += set_aside(path, before, "damaged", f"it is damaged ({error})")
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *FAILURES) as error:
         raise refusal(folder, error) from error
 
 
@@ -173,6 +179,14 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as db:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except FAILURES:
+        return False
 
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,30 @@ class FamilyInfo:
     name: str
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What the store holds.
+
+    Attributes
+    ----------
+    path : Path
+        Of the file.
+    rows : int
+    bytes : int
+        Of the rows' values.
+    file_bytes : int
+        On disk, with SQLite's own files beside it and files moved aside.
+    families : tuple of FamilyInfo
+        By name, one for each key.
+    """
+
+    path: Path
+    rows: int
+    bytes: int
+    file_bytes: int
+    families: tuple[FamilyInfo, ...]
 
 
 def read_rows(
