@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks import store_rows
 from benchmarks.store import FeatureStore, StoreError, default_folder
-from benchmarks.store_file import FILE, VERSION, open_file
+from benchmarks.store_file import FILE, VERSION, identity, open_file, set_aside
 from benchmarks.store_keys import FamilyKey
 from benchmarks.store_rows import FamilyInfo
 
@@ -258,9 +258,9 @@ def test_changed_bytes_anywhere_in_the_file_are_survived(tmp_path: Path) -> None
     sound = (tmp_path / "sound" / FILE).read_bytes()
     rng = np.random.default_rng(0)
     heads = [page + k for page in range(0, len(sound), 8192) for k in range(50)]
-    structure = [page + k for page in range(0, len(sound), 8192) for k in (0, 6, 9)]
-    places = [*range(0, 100, 3), *structure, *rng.integers(0, len(sound), 40).tolist()]
-    harms = [[place] for place in places] + [rng.choice(heads, 20).tolist() for _ in range(20)]
+    structure = [page + k for page in range(0, len(sound), 8192) for k in (0, 6)]
+    places = [*range(0, 100, 6), *structure, *rng.integers(0, len(sound), 20).tolist()]
+    harms = [[place] for place in places] + [rng.choice(heads, 20).tolist() for _ in range(15)]
     lost = 0
     for number, harm in enumerate(harms):
         folder = tmp_path / str(number)
@@ -274,6 +274,50 @@ def test_changed_bytes_anywhere_in_the_file_are_survived(tmp_path: Path) -> None
             assert_usable(folder, images, rows)
         lost += len(caught) > 0
     assert lost > len(harms) // 3
+
+
+def test_an_index_out_of_order_hides_no_row_for_good(tmp_path: Path) -> None:
+    images, rows = some(30)
+    with FeatureStore(tmp_path) as store:
+        store.write(HOG, images, rows)
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'entries'"
+        start = 8192 * (store._db.execute(query).fetchone()[0] - 1)
+    data = bytearray((tmp_path / FILE).read_bytes())
+    cells = np.frombuffer(data, ">u2", 30, offset=start + 8)  # after the head of a leaf
+    data[start + 8 : start + 68] = cells[::-1].tobytes()
+    (tmp_path / FILE).write_bytes(data)
+    with FeatureStore(tmp_path) as store:
+        assert store.read(HOG, images)[1].sum() < 15
+        with pytest.warns(UserWarning, match=r"UNIQUE constraint failed.*damaged-1"):
+            store.write(HOG, images, rows)
+        np.testing.assert_array_equal(store.read(HOG, images)[0], rows)
+
+
+def test_rows_that_a_damaged_index_loses_are_written_to_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, rows = some(3)
+    counts = [2]  # of the damaged file; the new one is counted truly
+    true = store_rows._count
+    monkeypatch.setattr(
+        store_rows, "_count", lambda *given: counts.pop() if counts else true(*given)
+    )
+    with FeatureStore(tmp_path) as store:
+        with pytest.warns(UserWarning, match=r"rows just written are not found.*damaged-1"):
+            store.write(HOG, images, rows)
+        np.testing.assert_array_equal(store.read(HOG, images)[0], rows)
+
+
+def test_a_new_file_is_not_moved_aside_for_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.touch()
+    old = identity(path)
+    path.rename(tmp_path / "old")
+    path.touch()
+    assert set_aside(path, old, "damaged", "it is damaged") == []
+    assert path.exists()
+    assert len(set_aside(path, identity(path), "damaged", "it is damaged")) == 1
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
