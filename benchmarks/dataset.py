@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.image_stack import ImageStack
+
 MANIFEST_COLUMNS = [
     "image", "label", "class", "subtype", "group", "split", "sha256", "width", "height", "frames",
 ]  # fmt: skip
@@ -26,7 +28,7 @@ class Dataset:
     ----------
     name : str
         Short name, used in the run folder's name and the report.
-    images : ndarray of shape (n, S, S), uint8
+    images : ndarray or ImageStack of shape (n, S, S), uint8
         Grey images, resized but otherwise as found; row ``i`` belongs to manifest row ``i``.
     manifest : DataFrame of n rows
         ``image`` (identifier: the path inside the data folder), ``label`` (1 = PNEUMONIA),
@@ -51,7 +53,7 @@ class Dataset:
     """
 
     name: str
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | ImageStack
     manifest: pd.DataFrame
     licence: str
     citation: str
@@ -69,7 +71,7 @@ def take(dataset: Dataset, rows: NDArray[np.intp]) -> Dataset:
     """Return the data set of some rows, given by position."""
     return replace(
         dataset,
-        images=dataset.images[rows],
+        images=ImageStack.of(dataset.images).take(rows),
         manifest=dataset.manifest.iloc[rows].reset_index(drop=True),
         masks=None if dataset.masks is None else dataset.masks[rows],
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.dataset import CLASSES, DataError, Dataset
+from benchmarks.image_stack import ImageStack
 from benchmarks.results import IMAGES, write_table
 
 DIFFERENCE_SCALE = 50.0
@@ -252,7 +253,7 @@ def _by_split_and_class(
                 yield {"split": part, "class": name}, rows
 
 
-def _mean(images: NDArray[np.uint8], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+def _mean(images: NDArray[np.uint8] | ImageStack, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     total = np.zeros(images.shape[1:], dtype=np.float64)
     for chunk in _chunks(rows):
         total += images[chunk].sum(axis=0, dtype=np.float64)

@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,18 @@ _SIGNATURES = {
 _MODES_16 = frozenset({"I;16", "I;16B"})
 _MODES = _MODES_16 | {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 _REFUSED_MODES = {"F": "floating-point", "I": "32-bit or signed", "LAB": "CIELAB"}
+_ORIENTATION, _ON_ITS_SIDE = 274, (5, 6, 7, 8)  # EXIF: rows are columns
 _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339  # TIFF tags
 _PILLOW = threading.Lock()
+
+
+class Decoded(NamedTuple):
+    """Grey pixels of shape (H, W), uint8, upright; width and height at full scale; frames."""
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    frames: int
 
 
 class ImageError(ValueError):
@@ -136,6 +146,16 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
     return np.array(image.convert("L"))
 
 
+def _grey_jpeg(image: ImageFile.ImageFile, size: int | None) -> tuple[NDArray[np.uint8], int, int]:
+    """Decode the luma, at reduced scale where that is enough; tell the size at full scale."""
+    width, height = image.size
+    if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
+        width, height = height, width
+    image.draft("L", (size, size) if size else None)
+    ImageOps.exif_transpose(image, in_place=True)
+    return _grey(image), width, height
+
+
 @contextmanager
 def _our_pillow(name: str) -> Iterator[None]:
     """Make Pillow refuse half images, leave the size check to us, and keep its warnings in.
@@ -154,7 +174,7 @@ def _our_pillow(name: str) -> Iterator[None]:
             ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
-def decode_grey(data: bytes, shown: str, max_pixels: int) -> tuple[NDArray[np.uint8], int]:
+def decode_grey(data: bytes, shown: str, max_pixels: int, size: int | None = None) -> Decoded:
     """Decode the first frame.
 
     Parameters
@@ -165,11 +185,13 @@ def decode_grey(data: bytes, shown: str, max_pixels: int) -> tuple[NDArray[np.ui
         How messages name it.
     max_pixels : int
         Largest width × height, checked from the header.
+    size : int, optional
+        Side to which the image will be shrunk: a JPEG is decoded at the smallest of full, half,
+        quarter and eighth scale at which both its sides have that many pixels.
 
     Returns
     -------
-    ndarray of shape (H, W), uint8, and int
-        Grey pixels after EXIF orientation; frames in the file.
+    Decoded
 
     Raises
     ------
@@ -184,8 +206,12 @@ def decode_grey(data: bytes, shown: str, max_pixels: int) -> tuple[NDArray[np.ui
             if name == "PNG":  # load() skips the checksums, and verify() leaves no image
                 _OPENERS[name](io.BytesIO(data)).verify()
             frames = int(getattr(image, "n_frames", 1))
+            if name == "JPEG":
+                return Decoded(*_grey_jpeg(image, size), frames)
             ImageOps.exif_transpose(image, in_place=True)
-            return _grey(image), frames
+            pixels = _grey(image)
+            height, width = pixels.shape
+            return Decoded(pixels, width, height, frames)
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise almost anything

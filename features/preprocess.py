@@ -77,8 +77,39 @@ def stretch_contrast(images: GreyImages, low: float = 1.0, high: float = 99.0) -
     """
     result = np.empty_like(images)
     for image, out in zip(images, result, strict=True):
-        bottom, top = np.percentile(image, [low, high])
+        bottom, top = grey_percentiles(image, low, high)
         scale = 255.0 / max(top - bottom, 1e-12) if top > bottom else 0.0
         table = np.clip((np.arange(256) - bottom) * scale, 0, 255).round().astype(np.uint8)
-        out[:] = table[image]
+        out[:] = cv2.LUT(image, table)
     return result
+
+
+def grey_percentiles(image: GreyImages, *percentiles: float) -> list[float]:
+    """Percentiles of grey values from their histogram, several times as fast as by sorting.
+
+    Parameters
+    ----------
+    image : ndarray of any shape, uint8
+    *percentiles : float in [0, 100]
+
+    Returns
+    -------
+    list of float
+        To the last bit those of ``np.percentile``, which interpolates linearly.
+
+    Examples
+    --------
+    >>> grey_percentiles(np.array([10, 20, 40], np.uint8), 50, 75)
+    [20.0, 30.0]
+    """
+    below = np.bincount(image.ravel(), minlength=256).cumsum()
+    found = []
+    for percentile in percentiles:
+        place = (image.size - 1) * (percentile / 100)
+        rank = min(int(place), image.size - 1)
+        share = place - rank
+        # The grey value of a rank is the first with more pixels up to it than the rank.
+        low, high = np.searchsorted(below, [rank, min(rank + 1, image.size - 1)], side="right")
+        step = float(high - low)
+        found.append(low + step * share if share < 0.5 else high - step * (1 - share))
+    return [float(value) for value in found]

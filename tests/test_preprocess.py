@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from features.preprocess import central_crop, resize, stretch_contrast
+from features.preprocess import central_crop, grey_percentiles, resize, stretch_contrast
 
 
 def test_shrinking_averages_areas() -> None:
@@ -36,3 +38,13 @@ def test_contrast_takes_out_exposure() -> None:
 
 def test_constant_images_become_black() -> None:
     assert (stretch_contrast(np.full((2, 16, 16), 99, np.uint8)) == 0).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    values=st.lists(st.integers(0, 255), min_size=1, max_size=200),
+    percentiles=st.lists(st.floats(0, 100), min_size=1, max_size=5),
+)
+def test_percentiles_are_numpys(values: list[int], percentiles: list[float]) -> None:
+    image = np.array(values, np.uint8)
+    assert grey_percentiles(image, *percentiles) == np.percentile(image, percentiles).tolist()

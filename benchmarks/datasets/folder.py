@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from joblib import delayed
 
 from benchmarks import splits
 from benchmarks.config import RunConfig
 from benchmarks.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.image_stack import ImageFile, ImageStack
 from benchmarks.progress import track
+from benchmarks.workers import parallel
 from features.images import GreyImage, ImageError, list_images, read_image
 from features.preprocess import resize
 
@@ -172,30 +172,30 @@ def _contradictions(manifest: pd.DataFrame) -> list[str]:
 
 def _read(
     root: Path, manifest: pd.DataFrame, size: int, config: RunConfig
-) -> tuple[NDArray[np.uint8], pd.DataFrame, pd.DataFrame]:
+) -> tuple[ImageStack, pd.DataFrame, pd.DataFrame]:
     """Decode every file once, in processes; leave out what can't be read."""
-    read = Parallel(n_jobs=config.jobs, return_as="generator")(
+    read = parallel(config.jobs, return_as="generator")(
         delayed(_read_one)(root, path, size) for path in manifest["path"]
     )
     kept: list[tuple[int, str, int, int, int]] = []
     failed: list[tuple[str, str]] = []
-    pixels = np.empty((len(manifest), size, size), dtype=np.uint8)
-    for row, result in enumerate(track(read, "read images", len(manifest), config.quiet)):
+    pixels = ImageFile(config.out, size)
+    for row, result in enumerate(track(read, "data", len(manifest), "images", config.quiet)):
         if isinstance(result, ImageError):
             failed.append((manifest["image"][row], str(result)))
             continue
-        pixels[len(kept)] = result.pixels
+        pixels.append(result.pixels)
         kept.append((row, result.sha256, result.width, result.height, result.frames))
     left_out = pd.DataFrame(failed, columns=["image", "reason"])
     _check_left_out(left_out, len(manifest), config.max_unreadable)
     rows = pd.DataFrame(kept, columns=["row", "sha256", "width", "height", "frames"])
     table = manifest.iloc[rows.pop("row")].reset_index(drop=True).join(rows)
-    return pixels[: len(table)], table[MANIFEST_COLUMNS], left_out
+    return pixels.images(), table[MANIFEST_COLUMNS], left_out
 
 
 def _read_one(root: Path, path: str, size: int) -> GreyImage | ImageError:
     try:
-        read = read_image(root / path, root=root)
+        read = read_image(root / path, root=root, size=size)
     except ImageError as error:
         return error
     return GreyImage(

@@ -131,7 +131,7 @@ def generate(
     images = np.empty((n_images, size, size), np.uint8)
     masks = np.empty((n_images, size, size), np.bool_)
     rows = []
-    for patient in track(patients, "phantom patients", len(patients), quiet):
+    for patient in track(patients, "phantoms", len(patients), "patients", quiet):
         for number, shot in enumerate(radiograph(patient, size, seed), start=1):
             row = slot[patient.image_name(number)]
             images[row], masks[row] = shot.image, shot.mask
