@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.progress import say
+from benchmarks.family_rows import FamilyRows
+from benchmarks.image_stack import ImageStack
+from benchmarks.progress import Steps, say
 from benchmarks.results import FEATURE_COLUMNS
+from benchmarks.store import FeatureStore
+from benchmarks.store_keys import hash_images
 from features import FEATURES, ImageDescriptor
-from features.backbone import MissingExtra, WeightsUnavailable
 from features.preprocess import central_crop, stretch_contrast
 
 RANDOM_WEIGHTS_SEED = 0  # one random network for all seeds of a run
+CHUNK = 256  # images in memory at once
 
 
 @dataclass
@@ -29,14 +34,16 @@ class Extracted:
     Attributes
     ----------
     matrices : dict of ndarray of shape (n, d), float32
+        Mapped from files: reading rows takes them from disk.
     reasons : dict of (status, reason)
         For each family without a matrix: ``not_run`` (weights or an extra are missing) or
         ``failed``.
     settings : dict of dict
         Parameters of each family's descriptor.
     table : DataFrame
-        ``features.csv``: family, dimension, milliseconds_per_image (wall time over all
-        processes), weights, status, reason.
+        ``features.csv``: family, dimension, milliseconds_per_image (wall time of all threads,
+        of the images that were computed), from_store (images whose rows were read from the
+        feature store), weights, status, reason.
     """
 
     matrices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -66,6 +73,11 @@ def prepare(images: NDArray[np.uint8], config: RunConfig) -> NDArray[np.uint8]:
     return stretch_contrast(cropped) if config.contrast else cropped
 
 
+def prepared(images: NDArray[np.uint8] | ImageStack, config: RunConfig) -> ImageStack:
+    """Stack of images that are prepared whenever they are read; see :func:`prepare`."""
+    return ImageStack.of(images).map(partial(prepare, config=config), config.size)
+
+
 def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
     """Unfitted descriptor of a family, as configured."""
     if family == "embedding":
@@ -79,53 +91,54 @@ def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
     return FEATURES[family](n_jobs=config.jobs)
 
 
-def extract(images: NDArray[np.uint8], config: RunConfig, families: Collection[str]) -> Extracted:
-    """Compute some families of features.
+def extract(
+    images: ImageStack,
+    config: RunConfig,
+    families: Collection[str],
+    scratch: Path,
+    store: FeatureStore | None = None,
+) -> Extracted:
+    """Describe all images by some families of features, chunk by chunk.
 
     A family that can't be computed is recorded with its reason and the others go on.
 
     Parameters
     ----------
-    images : ndarray of shape (n, size, size), uint8
-        Prepared images.
+    images : ImageStack of shape (n, size, size)
+        Prepared images; each is read once.
     config : RunConfig
         ``backbone``, ``weights``, ``jobs`` and ``quiet`` apply.
     families : collection of str
         Keys of ``FEATURES``.
+    scratch : Path
+        Folder for the matrices' files, which must last as long as the matrices are used.
+    store : FeatureStore, optional
+        Rows found there are not computed; those computed are put there.
     """
+    work = [
+        FamilyRows(
+            name, partial(make_descriptor, name, config), len(images), scratch, store, config.quiet
+        )
+        for name in FEATURES
+        if name in families
+    ]
+    with Steps("features", len(images), "images", config.quiet) as steps:
+        for start in range(0, len(images) if work else 0, CHUNK):
+            chunk = images[start : start + CHUNK]
+            hashes = hash_images(chunk) if store else []
+            for family in work:
+                steps.show(family.name)
+                family.add(chunk, hashes)
+            steps.advance(len(chunk))
     result = Extracted()
-    rows = []
-    for family in (name for name in FEATURES if name in families):
-        source, status, reason = "", "ok", ""
-        try:
-            descriptor = make_descriptor(family, config).fit(images)
-            start = time.perf_counter()
-            result.matrices[family] = descriptor.transform(images)
-            seconds = time.perf_counter() - start
-            result.settings[family] = _settings(descriptor)
-            source = getattr(descriptor, "weights_source_", "")
-        except (WeightsUnavailable, MissingExtra) as error:
-            status, reason = "not_run", str(error)
-        except Exception as error:  # the others go on; this one is a row with its reason
-            status, reason = "failed", f"{type(error).__name__}: {error}"
-        row: dict[str, Any] = {"family": family, "status": status, "reason": reason}
-        if status == "ok":
-            row["dimension"] = result.matrices[family].shape[1]
-            row["milliseconds_per_image"] = 1000 * seconds / len(images)
-            row["weights"] = source
-            say("  {family}: {dimension} features, {milliseconds_per_image:.1f} ms an image"
-                .format(**row), config.quiet)  # fmt: skip
+    for family in work:
+        family.finish()
+        say(f"  {family.summary()}", config.quiet)
+        if family.matrix is None:
+            result.reasons[family.name] = (family.status, family.reason)
         else:
-            result.reasons[family] = (status, reason)
-            say(f"  {family}: {status}: {reason}", config.quiet)
-        rows.append(row)
-    table = pd.DataFrame(rows, columns=FEATURE_COLUMNS)
-    result.table = table.astype({"dimension": "Int64"})
+            result.matrices[family.name] = family.matrix
+            result.settings[family.name] = family.settings()
+    table = pd.DataFrame([family.row() for family in work], columns=FEATURE_COLUMNS)
+    result.table = table.astype({"dimension": "Int64", "from_store": "Int64"})
     return result
-
-
-def _settings(descriptor: ImageDescriptor) -> dict[str, Any]:
-    """Parameters that change a number, ready for JSON; the weights are told by their hash."""
-    aside = ("n_jobs", "batch_size", "weights")
-    values = {k: v for k, v in descriptor.get_params().items() if k not in aside}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

@@ -6,9 +6,12 @@ import sys
 from functools import partial
 
 from benchmarks.datasets import DATASETS
+from benchmarks.store import StoreInfo
 from features import FEATURE_SETS, FEATURES
 from models import MODELS
 from models.balance import BALANCES
+
+MIB = 2**20
 
 
 def choices() -> dict[str, dict[str, str]]:
@@ -20,6 +23,14 @@ def choices() -> dict[str, dict[str, str]]:
         "Balancing (--balance)": dict(BALANCES),
         "Data (--data)": {name: _first_line(m.__doc__) for name, m in DATASETS.items()},
     }
+
+
+def contents(store: StoreInfo) -> str:
+    """Where the feature store is and what it holds, a line each."""
+    lines = [f"{store.path}: {store.rows:,} rows, {store.file_bytes / MIB:,.1f} MiB on disk"]
+    for family in store.families:
+        lines.append(f"  {family.name}: {family.rows:,} rows, {family.bytes / MIB:,.1f} MiB")
+    return "\n".join(lines)
 
 
 def _family_line(name: str) -> str:

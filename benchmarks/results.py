@@ -30,7 +30,7 @@ SCORE_COLUMNS = [
     "fit_seconds", "predict_seconds", "status", "reason", *COUNTS,
 ]  # fmt: skip
 FEATURE_COLUMNS = [
-    "family", "dimension", "milliseconds_per_image", "weights", "status", "reason",
+    "family", "dimension", "milliseconds_per_image", "from_store", "weights", "status", "reason",
 ]  # fmt: skip
 INTENSITY_COLUMNS = ["split", "class", "value", "fraction"]
 TRAINING_COLUMNS = [
@@ -112,13 +112,19 @@ def read_results(folder: Path) -> Results:
         If the folder or one of its tables is missing or unreadable.
     """
     tables = read_tables(folder, tuple(TABLES))
+    return Results(folder=folder, run=read_run(folder), **tables)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read ``run.json``; see :func:`read_results`."""
+    path = folder / "run.json"
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        run = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder / 'run.json'}: expected a run's record, got {error}") from error
+        raise RunError(f"{path}: expected a run's record, got {error}.") from error
     if not isinstance(run, dict):
-        raise RunError(f"{folder / 'run.json'}: expected a run's record, got {type(run).__name__}.")
-    return Results(folder=folder, run=run, **tables)
+        raise RunError(f"{path}: expected a run's record, got {type(run).__name__}.")
+    return run
 
 
 def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
@@ -129,10 +135,13 @@ def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]
 def _read_table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / f"{name}.csv"
     text = ["cell", "features", "model", "balance", "split", "operating_point", "image", "group",
-            "subtype", "class", "sha256", "status", "reason", "family"]  # fmt: skip
+            "subtype", "class", "sha256", "status", "reason", "family", "weights"]  # fmt: skip
     try:
         table = pd.read_csv(
-            path, dtype=dict.fromkeys(text, str), na_values=[""], keep_default_na=False
+            path,
+            dtype=dict.fromkeys(text, str),
+            na_values=[""],
+            keep_default_na=False,
         )
     except (OSError, ValueError) as error:
         raise RunError(

@@ -104,10 +104,15 @@ class FrozenEmbedding(ImageDescriptor):
         super().fit(X)
         network = self._network()
         self.weights_source_, self.input_note_ = network.weights_source, network.note
+        self.precision_ = "float32"
+        return self
+
+    @property
+    def engine_(self) -> str:
+        """How the network is run; the graph is built when this or a first image asks for it."""
         with _one_thread_an_operation():
             self._graph(*self.image_shape_)
-        self.precision_, self.engine_ = "float32", self._how
-        return self
+        return self._how
 
     def transform(self, X: GreyImages) -> Matrix:
         """Describe every image, several at once on threads; see the base class."""

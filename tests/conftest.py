@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,19 @@ from tests.helpers import textured
 ROOT = Path(__file__).parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data" / "chest_xray_224"
 REAL_WEIGHTS = ROOT.parent / "shared" / "weights" / "mobilenetv2_100.safetensors"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=1, help="Runs to kill at random moments.")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests' features out of the user's feature store."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("store")
+        patch.setattr("benchmarks.runner.default_folder", lambda: folder)
+        yield
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks import extract as module
 from benchmarks.config import RunConfig
 from benchmarks.extract import extract, prepare, reading_size
+from benchmarks.image_stack import ImageStack
 from features import FEATURE_SETS
 from features.backbone import WeightsUnavailable
 from tests.helpers import textured
@@ -27,9 +30,10 @@ def test_contrast_is_stretched_after_cropping() -> None:
     assert 100 < prepared.mean() < 155
 
 
-def test_only_the_families_needed_are_computed() -> None:
+def test_only_the_families_needed_are_computed(tmp_path: Path) -> None:
     config = RunConfig(image_size=64, jobs=1, quiet=True)
-    result = extract(textured(3)[0], config, FEATURE_SETS["texture"])
+    images = ImageStack.of(textured(3)[0])
+    result = extract(images, config, FEATURE_SETS["texture"], tmp_path)
     assert list(result.matrices) == ["glcm", "gabor", "intensity"]
     table = result.table.set_index("family")
     assert table.loc["intensity", "dimension"] == 170
@@ -46,14 +50,14 @@ def test_only_the_families_needed_are_computed() -> None:
     ],
 )
 def test_a_family_that_cannot_be_computed_is_a_row(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, status: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, status: str
 ) -> None:
     def broken(**_: object) -> None:
         raise error
 
     monkeypatch.setitem(module.FEATURES, "hog", broken)
     config = RunConfig(image_size=64, jobs=1, quiet=True)
-    result = extract(textured(3)[0], config, ("hog", "intensity"))
+    result = extract(ImageStack.of(textured(3)[0]), config, ("hog", "intensity"), tmp_path)
     assert list(result.matrices) == ["intensity"]
     assert result.reasons["hog"][0] == status
     assert str(error) in result.reasons["hog"][1]

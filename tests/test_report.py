@@ -164,8 +164,8 @@ def make_run(
     write_table(folder, "predictions", predictions)
     write_table(folder, "scores", pd.DataFrame(lines, columns=SCORE_COLUMNS))
     write_table(folder, "features", pd.DataFrame(
-        {"family": features, "dimension": 300, "milliseconds_per_image": 4.25, "weights": "",
-         "status": "ok", "reason": ""}))  # fmt: skip
+        {"family": features, "dimension": 300, "milliseconds_per_image": 4.25, "from_store": 0,
+         "weights": "", "status": "ok", "reason": ""}))  # fmt: skip
     trained = [f"pixels/cnn/seed{s}" for s in seeds] if cnn and ok else []
     write_table(folder, "training", fake_training(trained))
     write_run(folder, fake_run(synthetic, features, models, seeds, hostile, trained))
