@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 Floats = NDArray[np.float64]
+Ranking = tuple[Floats, Floats]
 Labels = NDArray[np.integer]
 
 DRAWS = 2000
@@ -143,7 +144,7 @@ class PatientBootstrap:
 
 
 def bootstrap_metrics(
-    label: Labels, score: Floats, threshold: float, weights: Floats
+    label: Labels, score: Floats, threshold: float, weights: Floats, ranking: Ranking | None = None
 ) -> dict[str, Floats]:
     """Every metric of ``point_metrics`` for every draw at once.
 
@@ -153,6 +154,8 @@ def bootstrap_metrics(
         As in ``point_metrics``.
     weights : ndarray of shape (draws, n)
         How often each image is in each draw.
+    ranking : pair of ndarrays of shape (draws,), optional
+        From :func:`bootstrap_ranking`, which knows no threshold; computed if not given.
 
     Returns
     -------
@@ -167,7 +170,7 @@ def bootstrap_metrics(
             (1 - positive) * (1 - called), positive * (1 - called),
         )
     )  # fmt: skip
-    auc, average_precision = _weighted_ranking(positive, score, weights)
+    auc, average_precision = ranking or bootstrap_ranking(label, score, weights)
     recall, specificity = tp / (tp + fn), tn / (tn + fp)
     spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return {
@@ -205,11 +208,11 @@ def subgroup_recall(
 
 def evaluate(
     label: Labels, score: Floats, threshold: float, subtype: NDArray[np.object_],
-    bootstrap: PatientBootstrap,
+    bootstrap: PatientBootstrap, ranking: Ranking | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Metrics with intervals and counts: the numbers of one row of ``scores.csv``."""
     values = dict(point_metrics(label, score, threshold))
-    draws = bootstrap_metrics(label, score, threshold, bootstrap.weights)
+    draws = bootstrap_metrics(label, score, threshold, bootstrap.weights, ranking)
     for name in ("bacteria", "virus"):
         key = f"recall_{name}"
         values[key], draws[key] = subgroup_recall(
@@ -226,8 +229,21 @@ def _ratio(top: Floats, bottom: Floats) -> Floats:
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
-def _weighted_ranking(positive: Floats, score: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """AUC and average precision of each draw; images with equal scores count as one block."""
+def bootstrap_ranking(label: Labels, score: Floats, weights: Floats) -> Ranking:
+    """AUC and average precision of each draw; images with equal scores count as one block.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n,), 1 = positive
+    score : ndarray of shape (n,)
+    weights : ndarray of shape (draws, n)
+        How often each image is in each draw.
+
+    Returns
+    -------
+    pair of ndarrays of shape (draws,)
+    """
+    positive = (label == 1).astype(float)
     order = np.argsort(-score, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
     drawn = weights[:, order]

@@ -22,9 +22,11 @@ TRUSTED = (
     "imblearn.pipeline.Pipeline",
     "models.balance.Balancer",
     "models.boosting.WeightedXgb",
+    "models.forest.Forest",
+    "models.logistic.LeanLogistic",
     "models.platt.PlattScaled",
     "models.reduce.BoundedPca",
-    "numpy.asarray",
+    "models.select.BestColumns",
     "sklearn.tree._tree.Tree",  # its nodes are checked after loading
 )
 ARCHIVE = "skops"

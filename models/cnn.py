@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
-from tqdm import tqdm
 
 from features.backbone import Backbone, WeightsUnavailable, create_backbone, require_deep
 from models.augmentation import AUGMENTATION
@@ -59,8 +60,6 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
     seed : int
         Of everything random. Two fits on the CPU of one machine with as many threads are the same
         to the last bit.
-    progress : bool
-        Show a bar with the time left, if on a terminal.
     n_jobs : int, optional
         Threads; None leaves torch's own setting.
 
@@ -99,7 +98,6 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         balance: bool = True,
         patience: int = HYPERPARAMETERS["patience"],
         seed: int = 0,
-        progress: bool = False,
         n_jobs: int | None = None,
     ) -> None:
         self.backbone = backbone
@@ -112,7 +110,6 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         self.balance = balance
         self.patience = patience
         self.seed = seed
-        self.progress = progress
         self.n_jobs = n_jobs
 
     def fit(
@@ -121,6 +118,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         validation: tuple[ImageStack, ArrayLike] | None = None,
         checkpoint: Path | None = None,
+        on_batch: Callable[[int, int], object] | None = None,
     ) -> CnnClassifier:
         """Train, and keep the weights of the epoch that did best on the validation images.
 
@@ -138,6 +136,9 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
             images, labels, parameters, versions, threads), training goes on from it, and ends with
             the same numbers to the last bit as without the interruption; anything else there
             is replaced, with a warning. It is left for the caller to remove.
+        on_batch : callable, optional
+            Told after each batch how many are done, and how many there are if training does not
+            stop early.
 
         Returns
         -------
@@ -175,7 +176,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         with deterministic(self.device_, self.seed, self.n_jobs):
             network = self._start(images)
             parts = self._labelled(images, labels), self._labelled(unseen, unseen_labels)
-            self._train(network, *parts, checkpoint)
+            self._train(network, *parts, checkpoint, on_batch or (lambda done, total: None))
         return self
 
     def predict_proba(self, X: ImageStack) -> NDArray[np.float64]:
@@ -235,23 +236,22 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         return network
 
     def _train(
-        self, network: Backbone, seen: Labelled, unseen: Labelled, checkpoint: Path | None
-    ) -> None:
+        self, network: Backbone, seen: Labelled, unseen: Labelled, checkpoint: Path | None,
+        on_batch: Callable[[int, int], object],
+    ) -> None:  # fmt: skip
         plan = self._plan()
         training = begin(network, plan, len(seen.images))
         if checkpoint is not None:
             fit = fingerprint(self._facts(), plan, seen, unseen)
             restore(checkpoint, fit, training)
         steps = plan.steps(len(seen.images))
-        hidden = None if self.progress else True  # None: hidden unless on a terminal
-        total, done = steps * plan.epochs, steps * len(training.history)
-        with tqdm(
-            total=total, initial=done, desc="cnn", unit="batch", disable=hidden, leave=False
-        ) as bar:
-            while not is_over(training, plan):
-                one_epoch(training, plan, seen, unseen, bar)
-                if checkpoint is not None:
-                    save(checkpoint, fit, training)
+        done = itertools.count(steps * len(training.history) + 1)
+        while not is_over(training, plan):
+            one_epoch(
+                training, plan, seen, unseen, lambda: on_batch(next(done), steps * plan.epochs)
+            )
+            if checkpoint is not None:
+                save(checkpoint, fit, training)
         drawn = steps * min(plan.batch_size, len(seen.images)) * len(training.history)
         self.images_per_second_ = round(drawn / training.seconds, 3)
         self._keep(training)
@@ -306,7 +306,7 @@ def build(
     n_jobs : int or None
         Threads; None leaves torch's own setting.
     **options
-        ``backbone``, ``weights``, ``epochs``, ``batch_size``, ``progress`` …: see
+        ``backbone``, ``weights``, ``epochs``, ``batch_size`` …: see
         :class:`CnnClassifier`.
 
     Returns

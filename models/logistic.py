@@ -15,10 +15,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import validate_data
 
 from models.balance import Balancer, class_weight
-from models.select import BestColumns
 
 HYPERPARAMETERS: dict[str, Any] = {
-    "columns_of_largest_F": 4000, "scaling": "zero mean, unit variance",
+    "scaling": "zero mean, unit variance",
     "penalty": "L2", "C": 0.01, "max_iter": 2000, "tolerance": 1e-6,
 }  # fmt: skip
 GRID = {"classify__C": [0.0001, 0.001, 0.01, 0.1, 1.0]}
@@ -134,7 +133,7 @@ def penalised_loss(
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
-    """Unfitted logistic pipeline: choose columns, scale, resample, logistic regression.
+    """Unfitted logistic pipeline: scale, resample, logistic regression.
 
     Parameters
     ----------
@@ -158,7 +157,6 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
     """
     return Pipeline(
         [
-            ("select", BestColumns(HYPERPARAMETERS["columns_of_largest_F"])),
             ("scale", StandardScaler()),
             ("balance", Balancer(balance, seed)),
             (

@@ -49,7 +49,6 @@ class Parameters(_Strict):
     balance: bool
     patience: int
     seed: int
-    progress: bool
     n_jobs: PositiveInt | None
 
 

@@ -10,12 +10,10 @@ from sklearn.svm import SVC
 
 from models.balance import Balancer, class_weight
 from models.platt import FOLDS, PlattScaled
-from models.reduce import POWER_ITERATIONS, BoundedPca
-from models.select import BestColumns
+from models.reduce import BoundedPca
 
 HYPERPARAMETERS: dict[str, Any] = {
-    "columns_of_largest_F": 4000, "scaling": "zero mean, unit variance",
-    "principal_components": 200, "power_iterations": POWER_ITERATIONS,
+    "scaling": "zero mean, unit variance", "principal_components": 200,
     "kernel": "rbf", "C": 1.0, "gamma": "scale", "sigmoid_folds": FOLDS,
 }  # fmt: skip
 GRID = {
@@ -25,7 +23,7 @@ GRID = {
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
-    """Unfitted SVM pipeline: choose columns, scale, PCA to 200, resample, SVC, Platt's sigmoid.
+    """Unfitted SVM pipeline: scale, PCA to 200, resample, SVC, Platt's sigmoid.
 
     Parameters
     ----------
@@ -61,7 +59,6 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
     )
     return Pipeline(
         [
-            ("select", BestColumns(HYPERPARAMETERS["columns_of_largest_F"])),
             ("scale", StandardScaler()),
             ("reduce", BoundedPca(HYPERPARAMETERS["principal_components"], seed)),
             ("classify", PlattScaled(machine, balanced=balance != "none", seed=seed)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,10 +94,16 @@ def is_over(training: Training, plan: Plan) -> bool:
     return done >= plan.epochs or done - training.best_epoch >= max(plan.patience, 1)
 
 
-def one_epoch(training: Training, plan: Plan, seen: Labelled, unseen: Labelled, bar: Any) -> None:
+def one_epoch(
+    training: Training,
+    plan: Plan,
+    seen: Labelled,
+    unseen: Labelled,
+    after_batch: Callable[[], object],
+) -> None:
     """Train for an epoch, validate, and keep the weights if they are the best so far."""
     start = time.perf_counter()
-    loss = _train(training, plan, seen, bar)
+    loss = _train(training, plan, seen, after_batch)
     training.seconds += time.perf_counter() - start
     row: dict[str, Any] = {"epoch": len(training.history) + 1, "train_loss": loss}
     row |= validate(training.network, unseen, plan.device)
@@ -126,7 +133,9 @@ def _merit(row: dict[str, Any]) -> tuple[float, float]:
     return row["validation_average_precision"], -row["validation_loss"]
 
 
-def _train(training: Training, plan: Plan, seen: Labelled, bar: Any) -> float:
+def _train(
+    training: Training, plan: Plan, seen: Labelled, after_batch: Callable[[], object]
+) -> float:
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -149,5 +158,5 @@ def _train(training: Training, plan: Plan, seen: Labelled, bar: Any) -> float:
         training.optimiser.step()
         training.schedule.step()
         losses.append(loss.item())
-        bar.update()
+        after_batch()
     return float(np.mean(losses))

@@ -326,8 +326,12 @@ def test_build(balance: str | bool, drawn: bool) -> None:
     assert (model.seed, model.balance, model.backbone, model.epochs) == (7, drawn, SMALL, 3)
 
 
-def test_progress_bar_is_silent_off_a_terminal(
+def test_each_batch_is_told_and_nothing_printed(
     train: Labelled, unseen: Labelled, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    network(epochs=1, progress=True).fit(*train, validation=unseen)
+    told: list[tuple[int, int]] = []
+    model = network(epochs=2, batch_size=8)
+    model.fit(*train, validation=unseen, on_batch=lambda *step: told.append(step))
+    batches = 2 * (len(train[0]) // 8)
+    assert told == [(done, batches) for done in range(1, batches + 1)]
     assert capfd.readouterr() == ("", "")
