@@ -15,7 +15,7 @@ install: $(READY) ## Make .venv with the pinned versions
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[deep,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[deep,fast,dev]'
 	@touch $@
 
 benchmark: $(READY) ## Run the whole benchmark on the embedded phantoms; report in runs/
@@ -33,7 +33,7 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-speed: $(READY) ## Time the features against scikit-image
+speed: $(READY) ## Time the program against other libraries; table and figures in runs/speed
 	$(BIN)/python -m benchmarks.speed
 
 constraints: ## Pin the newest versions that pyproject.toml admits (needs uv)

@@ -46,27 +46,41 @@ class Failure(click.ClickException):
               "patients.")  # fmt: skip
 @click.option("--epochs", help="Of the CNN, at most.")
 @click.option("--batch-size", help="Of the CNN [32].")
+@click.option("--cache", type=FILE, help="Folder of the feature store [the user's cache folder].")
+@click.option("--no-cache", "use_cache", is_flag=True, flag_value=False, default=None,
+              help="Compute all features; store none.")  # fmt: skip
+@click.option("--no-models", "save_models", is_flag=True, flag_value=False, default=None,
+              help="Keep no fitted models in the run folder.")  # fmt: skip
+@click.option("--resume", type=FILE, help="Go on with the run in this folder: finished cells are "
+              "kept, the others computed.")  # fmt: skip
 @click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
 @click.pass_context
-def main(context: click.Context, file: Path | None, **options: Any) -> None:
+def main(context: click.Context, file: Path | None, resume: Path | None, **options: Any) -> None:
     """Classical machine learning against a CNN on chest radiographs: one run, one report.
 
     Without a command, runs the benchmark and writes a run folder. Exit codes: 0 all cells done,
-    1 some cell failed (the report is written all the same), 2 unusable arguments or data.
+    1 some cell failed (the report is written all the same), 2 unusable arguments or data, 130 or
+    143 interrupted (go on with --resume).
     """
     given = {key: value for key, value in options.items() if value is not None}
     if context.invoked_subcommand:
-        if given or file:
+        if given or file or resume:
             raise click.UsageError(f"Options go with a run, not with {context.invoked_subcommand}.")
         return
     from benchmarks.config import ConfigError, load_config
     from benchmarks.dataset import DataError
+    from benchmarks.results import RunError
+    from benchmarks.resume import stored_config
     from benchmarks.runner import run_benchmark
+    from benchmarks.store import StoreError
 
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
     try:
-        context.exit(run_benchmark(load_config(given, file), command))
-    except (ConfigError, DataError) as error:
+        if resume and file:
+            raise ConfigError("--config: a run goes on with its own settings. Leave it out.")
+        config = stored_config(resume, given) if resume else load_config(given, file)
+        context.exit(run_benchmark(config, command, going_on=resume is not None))
+    except (ConfigError, DataError, RunError, StoreError) as error:
         raise Failure(str(error)) from error
     except OSError as error:  # a full disk, say
         raise Failure(f"{error}. What was finished is kept.") from error
@@ -84,6 +98,78 @@ def report(run_dir: Path) -> None:
     except RunError as error:
         raise Failure(str(error)) from error
     click.echo(run_dir / "report.html")
+
+
+@main.command()
+@click.argument("run_dir", type=FILE)
+@click.argument("paths", type=FILE, nargs=-1, required=True, metavar="PATH...")
+@click.option("--out", type=FILE, help="CSV file [standard output].")
+@click.option("--cells", help="Cells or their beginnings, comma-separated, as hog/svm [all].")
+@click.option("--weights", type=FILE, help="File of the backbone's weights, if it has moved "
+              "since the run.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Print nothing but scores, cautions and errors.")
+def predict(
+    run_dir: Path, paths: tuple[Path, ...], out: Path | None, cells: str | None,
+    weights: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Score images, or folders of them, with the fitted cells that RUN_DIR keeps.
+
+    Not for clinical use. Exit codes: 0 all images scored, 1 some can't be read, 2 unusable
+    arguments or run folder.
+    """
+    from benchmarks.config import ConfigError
+    from benchmarks.predict import predict as score_images
+    from benchmarks.results import RunError
+    from benchmarks.saved import ModelFileError
+
+    wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
+    try:
+        table, left_out = score_images(
+            run_dir, paths, out, cells=wanted, weights=weights, quiet=quiet
+        )
+    except (ConfigError, ModelFileError, OSError, RunError) as error:
+        raise Failure(str(error)) from error
+    if out is None:
+        click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)
+    click.get_current_context().exit(0 if left_out.empty else 1)
+
+
+@main.group()
+@click.option("--cache", "folder", type=FILE, help="Its folder [in the user's cache folder].")
+@click.pass_context
+def cache(context: click.Context, folder: Path | None) -> None:
+    """Look at the feature store, or empty it."""
+    from benchmarks.store import default_folder
+
+    context.obj = folder or default_folder()
+
+
+@cache.command()
+@click.pass_obj
+def info(folder: Path) -> None:
+    """Say where the feature store is and what it holds."""
+    from benchmarks.listing import contents
+    from benchmarks.store import FeatureStore, StoreError
+
+    try:
+        with FeatureStore(folder) as store:
+            click.echo(contents(store.info()))
+    except StoreError as error:
+        raise Failure(str(error)) from error
+
+
+@cache.command()
+@click.pass_obj
+def clear(folder: Path) -> None:
+    """Remove all rows of the feature store."""
+    from benchmarks.listing import contents
+    from benchmarks.store import FeatureStore, StoreError
+
+    try:
+        with FeatureStore(folder) as store:
+            click.echo(f"Removed: {contents(store.clear())}")
+    except StoreError as error:
+        raise Failure(str(error)) from error
 
 
 @main.command("list")

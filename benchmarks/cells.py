@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -17,6 +18,10 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.config import RunConfig
+from benchmarks.image_stack import ImageStack
+from benchmarks.pipeline_file import ModelFileError
+from benchmarks.progress import Steps
+from benchmarks.saved import save_cell
 from benchmarks.scoring import score
 from features import FEATURE_SETS
 from features.backbone import MissingExtra, WeightsUnavailable
@@ -25,6 +30,7 @@ from models.balance import resampling_record
 
 PIXELS = "pixels"
 TUNING_FOLDS = 3
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,11 @@ def plan(config: RunConfig) -> list[Cell]:
 
 
 def fit_on_features(
-    cell: Cell, matrices: Mapping[str, NDArray[np.float32]], rows: Rows, tune: bool
+    cell: Cell,
+    matrices: Mapping[str, NDArray[np.float32]],
+    rows: Rows,
+    tune: bool,
+    keep_in: Path | None = None,
 ) -> Outcome:
     """Fit and score one cell on one thread, so that its numbers don't depend on the machine's load.
 
@@ -121,6 +131,8 @@ def fit_on_features(
     rows : Rows
     tune : bool
         Search the model's ``GRID`` on training rows, grouped by patient.
+    keep_in : Path, optional
+        Run folder in which the fitted pipeline is kept.
 
     Returns
     -------
@@ -130,27 +142,36 @@ def fit_on_features(
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome = _fit_on_features(cell, matrices, rows, tune)
+            outcome, pipeline = _fit_on_features(cell, matrices, rows, tune)
+            if keep_in is not None:
+                columns = sum(matrices[family].shape[1] for family in cell.families)
+                _keep(keep_in, cell, pipeline, columns)
         except Exception as error:  # a cell's failure is a row of the table, not the run's end
             outcome = failure(cell, error)
     return _with_warnings(outcome, caught)
 
 
-def fit_on_images(cell: Cell, images: NDArray[np.uint8], rows: Rows, config: RunConfig) -> Outcome:
-    """Fit and score an end-to-end cell.
+def fit_on_images(
+    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, folder: Path
+) -> Outcome:
+    """Fit and score an end-to-end cell, going on from its last epoch if it was interrupted.
 
     Parameters
     ----------
     cell : Cell
-    images : ndarray of shape (n, size, size), uint8
+    images : ImageStack of shape (n, size, size)
     rows : Rows
     config : RunConfig
-        ``backbone``, ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
+        ``backbone``, ``weights``, ``epochs``, ``batch_size``, ``save_models`` and ``quiet`` apply.
+    folder : Path
+        Run folder: the state after each epoch is kept there until the cell is finished.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome = _fit_on_images(cell, images, rows, config)
+            outcome, network = _fit_on_images(cell, images, rows, config, folder)
+            if config.save_models:
+                _keep(folder, cell, network, None)
         except Exception as error:  # as above
             outcome = failure(cell, error)
     return _with_warnings(outcome, caught)
@@ -165,7 +186,7 @@ def failure(cell: Cell, error: BaseException) -> Outcome:
 
 def _fit_on_features(
     cell: Cell, matrices: Mapping[str, NDArray[np.float32]], rows: Rows, tune: bool
-) -> Outcome:
+) -> tuple[Outcome, Any]:
     outcome = Outcome(cell)
     model = MODELS[cell.model]
     start = time.perf_counter()
@@ -183,12 +204,13 @@ def _fit_on_features(
         pipeline.fit(X, y, **fit_params)
     outcome.fit_seconds = time.perf_counter() - start
     outcome.details["resampling"] = resampling_record(pipeline)
-    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows)
+    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows), pipeline
 
 
-def _fit_on_images(cell: Cell, images: NDArray[np.uint8], rows: Rows, config: RunConfig) -> Outcome:
+def _fit_on_images(
+    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, folder: Path
+) -> tuple[Outcome, Any]:
     outcome = Outcome(cell)
-    start = time.perf_counter()
     network = MODELS[cell.model].build(
         cell.random_state,
         cell.balance,
@@ -196,14 +218,18 @@ def _fit_on_images(cell: Cell, images: NDArray[np.uint8], rows: Rows, config: Ru
         weights=config.weights,
         epochs=config.epochs,
         batch_size=config.batch_size,
-        progress=not config.quiet,
     )
-    validation = (images[rows.validation], rows.label[rows.validation])
-    network.fit(images[rows.train], rows.label[rows.train], validation=validation)
-    outcome.fit_seconds = time.perf_counter() - start
+    validation = (images.take(rows.validation), rows.label[rows.validation])
+    train = (images.take(rows.train), rows.label[rows.train])
+    with Steps(cell.name, 0, "batches", config.quiet) as steps:
+        network.fit(
+            *train, validation=validation, checkpoint=checkpoint_path(folder, cell),
+            on_batch=steps.reach,
+        )  # fmt: skip
     outcome.training = network.history_
+    outcome.fit_seconds = sum(epoch["seconds"] for epoch in network.history_)
     outcome.details = network.record()
-    return _score(outcome, network, lambda part: images[part], rows)
+    return _score(outcome, network, images.take, rows), network
 
 
 def _score(outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows) -> Outcome:
@@ -221,6 +247,19 @@ def _columns(
     cell: Cell, matrices: Mapping[str, NDArray[np.float32]], part: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     return np.concatenate([matrices[family][part] for family in cell.families], axis=1)
+
+
+def checkpoint_path(folder: Path, cell: Cell) -> Path:
+    """File in the run folder for the state of a cell's training."""
+    return folder / CHECKPOINTS / f"{cell.name.replace('/', '-')}.safetensors"
+
+
+def _keep(folder: Path, cell: Cell, model: Any, columns: int | None) -> None:
+    """Save a fitted model; the scores stand if it can't be saved."""
+    try:
+        save_cell(folder, cell.name, model, columns=columns)
+    except (OSError, ModelFileError) as error:
+        warnings.warn(f"the fitted model could not be kept: {error}", stacklevel=2)
 
 
 def _wants_groups(pipeline: Any) -> bool:

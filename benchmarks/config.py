@@ -59,6 +59,12 @@ class RunConfig(BaseModel):
         Of the CNN; None: by how it starts.
     batch_size : int
         Of the CNN.
+    use_cache : bool
+        Whether features are read from the feature store and put there; never changes a number.
+    cache : Path or None
+        Folder of the feature store; the user's cache folder if None.
+    save_models : bool
+        Whether fitted cells are kept in the run folder.
     quiet : bool
     """
 
@@ -81,6 +87,9 @@ class RunConfig(BaseModel):
     tune: bool = False
     epochs: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=2)
+    use_cache: bool = True
+    cache: Path | None = None
+    save_models: bool = True
     quiet: bool = False
 
     @field_validator("features", "models", "seeds", mode="before")

@@ -9,15 +9,23 @@ import pandas as pd
 
 from benchmarks import results
 from benchmarks.cells import Cell, Outcome, Rows
-from benchmarks.metrics import PatientBootstrap, evaluate, threshold_at_recall
+from benchmarks.metrics import (
+    PatientBootstrap,
+    bootstrap_ranking,
+    evaluate,
+    threshold_at_recall,
+)
 
 TARGET_RECALL = 0.95
 SEED = 0  # of the bootstrap: all cells, of whatever seed, meet the same draws of patients
 SPLITS = ("validation", "test")
+TABLES = ("predictions", "training", "scores")  # in the order of writing
 
 
 class OutcomeTables:
-    """``predictions.csv``, ``scores.csv`` and ``training.csv`` of a run in progress.
+    """``predictions.csv``, ``training.csv`` and ``scores.csv`` of a run in progress.
+
+    Scores are written last: a cell that is in them is in the other tables, too.
 
     Parameters
     ----------
@@ -33,7 +41,7 @@ class OutcomeTables:
     def __init__(self, folder: Path, cells: list[Cell], manifest: pd.DataFrame, rows: Rows) -> None:
         self.folder, self.cells, self.manifest, self.rows = folder, cells, manifest, rows
         self.outcomes: dict[Cell, Outcome] = {}
-        self._scores: dict[Cell, pd.DataFrame] = {}
+        self._lines: dict[tuple[str, Cell], str] = {}
         self._bootstraps = {
             split: PatientBootstrap.draw(rows.group[part], rows.label[part], SEED)
             for split, part in ((split, getattr(rows, split)) for split in SPLITS)
@@ -42,27 +50,21 @@ class OutcomeTables:
     def add(self, *outcomes: Outcome) -> None:
         """Score finished cells and write the tables, each in one step."""
         for outcome in outcomes:
-            self.outcomes[outcome.cell] = outcome
-            self._scores[outcome.cell] = self._score(outcome)
+            cell = outcome.cell
+            self.outcomes[cell] = outcome
+            training = [{"cell": cell.name, **epoch} for epoch in outcome.training]
+            self._lines["predictions", cell] = _lines("predictions", self._predict(outcome))
+            self._lines["training", cell] = _lines("training", pd.DataFrame(training))
+            self._lines["scores", cell] = _lines("scores", self._score(outcome))
         done = [cell for cell in self.cells if cell in self.outcomes]
-        predictions = [part for cell in done for part in self._predict(self.outcomes[cell])]
-        training = [
-            {"cell": cell.name, **epoch} for cell in done for epoch in self.outcomes[cell].training
-        ]
-        self._write("predictions", predictions)
-        self._write("scores", [self._scores[cell] for cell in done])
-        self._write("training", [pd.DataFrame(training)] if training else [])
+        for name in TABLES:
+            header = _lines(name, pd.DataFrame(), header=True)
+            lines = [self._lines[name, cell] for cell in done]
+            results.write_text(self.folder / f"{name}.csv", "".join([header, *lines]))
 
-    def _write(self, name: str, parts: list[pd.DataFrame]) -> None:
-        columns = results.TABLES[name]
-        table = pd.DataFrame(columns=columns)
-        if parts:
-            table = pd.concat([part.astype(object) for part in parts], ignore_index=True)
-        results.write_table(self.folder, name, table.reindex(columns=columns))
-
-    def _predict(self, outcome: Outcome) -> list[pd.DataFrame]:
+    def _predict(self, outcome: Outcome) -> pd.DataFrame:
         cell = outcome.cell
-        return [
+        parts = [
             self.manifest.iloc[getattr(self.rows, split)][
                 ["image", "group", "subtype", "label"]
             ].assign(
@@ -71,6 +73,7 @@ class OutcomeTables:
             )
             for split, score in outcome.scores.items()
         ]  # fmt: skip
+        return pd.concat(parts) if parts else pd.DataFrame()
 
     def _score(self, outcome: Outcome) -> pd.DataFrame:
         """Four rows a cell: two splits at two operating points, blank if it did not finish."""
@@ -87,7 +90,7 @@ class OutcomeTables:
             for split in SPLITS
             for point in results.OPERATING_POINTS
         ]
-        return pd.DataFrame(rows).reindex(columns=results.SCORE_COLUMNS)
+        return pd.DataFrame(rows)
 
     def _evaluate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
         label = self.rows.label
@@ -98,10 +101,18 @@ class OutcomeTables:
         numbers = {}
         for split in SPLITS:
             part = getattr(self.rows, split)
+            known = (label[part], outcome.scores[split])
+            bootstrap = self._bootstraps[split]
+            ranking = bootstrap_ranking(*known, bootstrap.weights)
             for point, threshold in zip(results.OPERATING_POINTS, (0.5, chosen), strict=True):
                 numbers[split, point] = {
                     "threshold": threshold, "n": len(part), "n_positive": int(label[part].sum()),
-                    **evaluate(label[part], outcome.scores[split], threshold, subtype[part],
-                               self._bootstraps[split]),
+                    **evaluate(*known, threshold, subtype[part], bootstrap, ranking),
                 }  # fmt: skip
         return numbers
+
+
+def _lines(name: str, table: pd.DataFrame, header: bool = False) -> str:
+    """Rows of a table as CSV; floats keep every digit."""
+    table = table.reindex(columns=results.TABLES[name]).astype(object)
+    return str(table.to_csv(index=False, header=header, lineterminator="\n"))

@@ -125,10 +125,10 @@ def _batches(
     """Yield names, hashes and resized images; what can't be read is told and left out."""
     size = reading_size(config)
     names, hashes, images = [], [], []
-    for file in track(files, "images", len(files), config.quiet):
+    for file in track(files, "predict", len(files), "images", config.quiet):
         name = file.as_posix().encode("utf-8", "backslashreplace").decode()
         try:
-            read = read_image(file)
+            read = read_image(file, size=size)
         except ImageError as error:
             left_out.append((name, str(error)))
             say(str(error), quiet=False)

@@ -15,8 +15,8 @@ import pandas as pd
 PROGRAM = "cxr-classical-baseline"
 LIBRARIES = (
     "imbalanced-learn", "joblib", "matplotlib", "numba", "numpy", "opencv-python-headless",
-    "pandas", "pillow", "pydantic", "scikit-image", "scikit-learn", "scipy", "timm", "torch",
-    "torchvision", "xgboost",
+    "pandas", "pillow", "pydantic", "scikit-image", "scikit-learn",
+    "scikit-learn-intelex", "scipy", "skops", "timm", "torch", "torchvision", "xgboost",
 )  # fmt: skip
 GIB = 2**30
 

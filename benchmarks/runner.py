@@ -1,58 +1,45 @@
-"""The loop over cells: data in, run folder out. Finished cells are kept, whatever comes after."""
+"""The stages of a run: data in, run folder out. Finished cells are kept, whatever comes after."""
 
 from __future__ import annotations
 
-import re
-import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 
-from benchmarks import datasets, exploration, provenance, results, splits
-from benchmarks.cells import Cell, Outcome, Rows, failure, fit_on_features, fit_on_images, plan
+from benchmarks import datasets, exploration, results, resume, splits
+from benchmarks.cells import (
+    Cell,
+    Outcome,
+    Rows,
+    checkpoint_path,
+    failure,
+    fit_on_features,
+    fit_on_images,
+    plan,
+)
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.dataset import Dataset
-from benchmarks.extract import Extracted, extract, prepare, reading_size
-from benchmarks.metrics import CONFIDENCE, DRAWS
-from benchmarks.outcome_tables import TARGET_RECALL, OutcomeTables
+from benchmarks.extract import Extracted, extract, prepared, reading_size
+from benchmarks.image_stack import ImageStack
+from benchmarks.outcome_tables import OutcomeTables
 from benchmarks.progress import say, track
 from benchmarks.report import render_report
+from benchmarks.run_state import RunState, make_folder, stage_names
+from benchmarks.store import FeatureStore, default_folder
+from benchmarks.workers import Interrupted, interruptible, parallel, stop_workers
 from features.backbone import MissingExtra, WeightsError, check_name, check_weights
-from models import IMAGE_MODELS, MODELS
+from models import IMAGE_MODELS
 
 WRONG_SHOWN = 12  # of each class
 ALL_DONE, SOME_FAILED = 0, 1
 
 
-@dataclass
-class Run:
-    """A run in progress: its settings, the folder it is kept in, its times."""
-
-    config: RunConfig
-    folder: Path
-    command: str
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    stages: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Announce a stage and note its time."""
-        say(f"{name} …", self.config.quiet)
-        start = time.perf_counter()
-        yield
-        self.stages[name] = round(time.perf_counter() - start, 2)
-
-
-def run_benchmark(config: RunConfig, command: str = "") -> int:
+def run_benchmark(config: RunConfig, command: str = "", going_on: bool = False) -> int:
     """Run every cell and write the run folder and its report.
 
     Parameters
@@ -60,16 +47,20 @@ def run_benchmark(config: RunConfig, command: str = "") -> int:
     config : RunConfig
     command : str
         As the user typed it, for the record.
+    going_on : bool
+        Keep the finished cells of the run in ``config.out`` and compute the others.
 
     Returns
     -------
     int
-        0 if every cell is done or could not run for want of weights or an extra, 1 if one failed.
+        0 if every cell is done or could not run for want of weights or an extra, 1 if one failed,
+        130 or 143 if SIGINT or SIGTERM ended the run.
 
     Raises
     ------
     ConfigError
-        If the run folder is in use or can't be written, or no network fits the settings.
+        If the run folder is in use or can't be written, no network fits the settings, or the run
+        can't be gone on with.
     DataError
         If the data can't be used; no feature has been computed then.
     """
@@ -77,32 +68,46 @@ def run_benchmark(config: RunConfig, command: str = "") -> int:
     families = {family for cell in cells for family in cell.families}
     if families & {"embedding", "embedding_random"} or set(config.models) & set(IMAGE_MODELS):
         _check_network(config)
-    run = Run(config, _make_folder(config), command)
-    with warnings.catch_warnings(record=True) as caught:
+    if going_on:
+        state = RunState(config, command, before=resume.read_record(_folder(config)))
+    else:
+        state = RunState(config.model_copy(update={"out": make_folder(config)}), command)
+    with warnings.catch_warnings(record=True) as caught, interruptible():
         warnings.simplefilter("default")
         try:
-            dataset, manifest, record = _load(run)
-        except BaseException:
-            with suppress(OSError):
-                run.folder.rmdir()
-            raise
-        with run.stage("exploration"):
-            exploration.explore(dataset, manifest["split"], run.folder)
-        with run.stage("features"):
-            images = prepare(dataset.images, config)
-            extracted = extract(images, config, families)
-            results.write_table(run.folder, "features", extracted.table)
-        tables = OutcomeTables(run.folder, cells, manifest, _rows(manifest))
-        _run_cells(run, images, extracted, tables)
-        _explain_errors(run, dataset)
-    record["features"] = extracted.settings
-    results.write_run(run.folder, _finished(record, run, tables, caught))
-    render_report(run.folder)
-    failed = [o for o in tables.outcomes.values() if o.status == "failed"]
-    for outcome in failed:
-        say(f"{outcome.cell.name} failed: {outcome.reason}", quiet=False)
-    say(f"Report: {run.folder / 'report.html'}", config.quiet)
-    return SOME_FAILED if failed else ALL_DONE
+            return _run(state, cells, caught)
+        except Interrupted as interruption:
+            stop_workers()
+            _say_interrupted(state, caught)
+            return interruption.exit_code
+
+
+def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessage]) -> int:
+    dataset, manifest = _load(state)
+    with state.stage("exploration"):
+        exploration.explore(dataset, manifest["split"], state.folder)
+    rows = _rows(manifest)
+    tables = OutcomeTables(state.folder, cells, manifest, rows)
+    if state.before:
+        tables.add(*resume.finished(state.folder, cells, rows))
+        say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
+    images = prepared(dataset.images, state.config)
+    stages = stage_names(state.config)
+    if "features" in stages:
+        with state.scratch() as scratch:
+            _fit_features(state, images, tables, scratch)
+    if "cnn" in stages:
+        _fit_images(state, images, tables)
+    _explain_errors(state, dataset)
+    state.end("finished", caught)
+    with state.stage("report"):
+        render_report(state.folder)
+    return _summarise(state, tables)
+
+
+def _folder(config: RunConfig) -> Path:
+    assert config.out is not None
+    return config.out
 
 
 def _check_network(config: RunConfig) -> None:
@@ -119,63 +124,27 @@ def _check_network(config: RunConfig) -> None:
         raise ConfigError(f"--backbone: {error}") from error
 
 
-def _make_folder(config: RunConfig) -> Path:
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data).name.removesuffix(".npz")) or "data"
-    folder = config.out or Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ConfigError(f"--out {folder}: expected a new or empty folder. Choose another.")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f"--out {folder}: expected a folder that can be written, got: {error.strerror}."
-        ) from error
-    return folder
-
-
-def _load(run: Run) -> tuple[Dataset, pd.DataFrame, dict[str, Any]]:
+def _load(state: RunState) -> tuple[Dataset, pd.DataFrame]:
     """Read and split the data; write the manifest and the first record."""
-    with run.stage("data"):
-        dataset = datasets.load(run.config, reading_size(run.config))
-        split, notes = splits.assign(dataset.manifest)
-        manifest = dataset.manifest.assign(split=split)
-        notes += splits.copies(manifest)
-        results.write_table(run.folder, "manifest", manifest)
+    try:
+        with state.stage("data"):
+            dataset = datasets.load(state.config, reading_size(state.config))
+            split, notes = splits.assign(dataset.manifest)
+            manifest = dataset.manifest.assign(split=split)
+            notes += splits.copies(manifest)
+            state.begin(dataset, manifest, notes)
+            if state.before:
+                resume.check_same(state.folder, state.before, state.record)
+            results.write_table(state.folder, "manifest", manifest)
+    except BaseException:
+        if not state.before:
+            with suppress(OSError):
+                state.folder.rmdir()
+        raise
     for note in notes:
-        say(f"  {note}", run.config.quiet)
-    record = _record(run, dataset, manifest, notes)
-    results.write_run(run.folder, record)
-    return dataset, manifest, record
-
-
-def _run_cells(run: Run, images: Any, extracted: Extracted, tables: OutcomeTables) -> None:
-    blocked = []
-    ready = []
-    for cell in tables.cells:
-        reasons = [extracted.reasons[f] for f in cell.families if f in extracted.reasons]
-        if reasons:
-            blocked.append(Outcome(cell, *reasons[0]))
-        elif cell.model not in IMAGE_MODELS:
-            ready.append(cell)
-    tables.add(*blocked)
-    if ready:
-        with run.stage("classifiers"):
-            for outcome in _fit_all(ready, extracted, tables.rows, run.config):
-                _keep(run, tables, outcome)
-    on_images = [cell for cell in tables.cells if cell.model in IMAGE_MODELS]
-    if on_images:
-        with run.stage("cnn"):
-            for cell in on_images:
-                _keep(run, tables, fit_on_images(cell, images, tables.rows, run.config))
-
-
-def _keep(run: Run, tables: OutcomeTables, outcome: Outcome) -> None:
-    tables.add(outcome)
-    seconds = f", {outcome.fit_seconds:.1f} s" if outcome.fit_seconds is not None else ""
-    reason = f": {outcome.reason}" if outcome.reason else ""
-    say(f"  {outcome.cell.name}: {outcome.status}{seconds}{reason}", run.config.quiet)
+        say(f"  {note}", state.config.quiet)
+    state.write()
+    return dataset, manifest
 
 
 def _rows(manifest: pd.DataFrame) -> Rows:
@@ -190,17 +159,87 @@ def _rows(manifest: pd.DataFrame) -> Rows:
     )  # fmt: skip
 
 
+def _fit_features(
+    state: RunState, images: ImageStack, tables: OutcomeTables, scratch: Path
+) -> None:
+    """Describe the images and fit the cells that need the features."""
+    cells = [cell for cell in _left(tables) if cell.model not in IMAGE_MODELS]
+    families = {family for cell in cells for family in cell.families}
+    with state.stage("features"), _store(state.config) as store:
+        extracted = extract(images, state.config, families, scratch, store)
+        _write_features(state, extracted)
+    with state.stage("classifiers"):
+        ready = []
+        for cell in cells:
+            reasons = [extracted.reasons[f] for f in cell.families if f in extracted.reasons]
+            if reasons:
+                state.keep(tables, Outcome(cell, *reasons[0]))
+            else:
+                ready.append(cell)
+        for outcome in _fit_all(ready, extracted, tables.rows, state):
+            state.keep(tables, outcome)
+
+
+def _fit_images(state: RunState, images: ImageStack, tables: OutcomeTables) -> None:
+    """Fit the end-to-end cells, one after the other."""
+    with state.stage("cnn"):
+        for cell in [cell for cell in _left(tables) if cell.model in IMAGE_MODELS]:
+            outcome = fit_on_images(cell, images, tables.rows, state.config, state.folder)
+            state.keep(tables, outcome)
+            checkpoint_path(state.folder, cell).unlink(missing_ok=True)
+
+
+def _left(tables: OutcomeTables) -> list[Cell]:
+    return [cell for cell in tables.cells if cell not in tables.outcomes]
+
+
+@contextmanager
+def _store(config: RunConfig) -> Iterator[FeatureStore | None]:
+    if not config.use_cache:
+        yield None
+        return
+    with FeatureStore(config.cache or default_folder()) as store:
+        yield store
+
+
+def _write_features(state: RunState, extracted: Extracted) -> None:
+    """Write ``features.csv``; a run that goes on keeps the rows of families it has no need of."""
+    table = extracted.table
+    if state.before and (state.folder / "features.csv").exists():
+        known = results.read_tables(state.folder, ("features",))["features"]
+        _check_weights_source(state, known, table)
+        others = known[~known["family"].isin(table["family"])]
+        table = pd.concat([others, table]) if len(table) else others
+    results.write_table(state.folder, "features", table)
+    state.record["features"] = {**state.record["features"], **extracted.settings}
+    state.write()
+
+
+def _check_weights_source(state: RunState, known: pd.DataFrame, table: pd.DataFrame) -> None:
+    both = known.merge(table, on="family", suffixes=("_before", "_now"))
+    other = both[(both["status_before"] == "ok") & (both["status_now"] == "ok")
+                 & (both["weights_before"] != both["weights_now"])]  # fmt: skip
+    if len(other):
+        row = other.iloc[0]
+        raise ConfigError(
+            f"--resume {state.folder}: {row['family']} had the weights {row['weights_before']}, "
+            f"but now {row['weights_now']}. Give the same --weights, or start a new run."
+        )
+
+
 def _fit_all(
-    cells: list[Cell], extracted: Extracted, rows: Rows, config: RunConfig
+    cells: list[Cell], extracted: Extracted, rows: Rows, state: RunState
 ) -> Iterator[Outcome]:
     """Fit cells side by side, one thread each; yield them as they finish."""
-    parallel = Parallel(n_jobs=config.jobs, return_as="generator_unordered")
+    config = state.config
+    folder = state.folder if config.save_models else None
     left = set(cells)
     try:
-        outcomes = parallel(
-            delayed(fit_on_features)(cell, extracted.matrices, rows, config.tune) for cell in cells
+        outcomes = parallel(config.jobs, return_as="generator_unordered")(
+            delayed(fit_on_features)(cell, extracted.matrices, rows, config.tune, folder)
+            for cell in cells
         )
-        for outcome in track(outcomes, "cells", len(cells), config.quiet):
+        for outcome in track(outcomes, "classifiers", len(cells), "cells", config.quiet):
             left.discard(outcome.cell)
             yield outcome
     except (RuntimeError, OSError) as error:  # a worker was killed, for want of memory say
@@ -208,56 +247,34 @@ def _fit_all(
             yield failure(cell, error)
 
 
-def _explain_errors(run: Run, dataset: Dataset) -> None:
+def _explain_errors(state: RunState, dataset: Dataset) -> None:
     """Keep thumbnails of the test images that most cells get wrong."""
-    tables = results.read_tables(run.folder, ("predictions", "scores"))
+    tables = results.read_tables(state.folder, ("predictions", "scores"))
     wrong = exploration.hardest(tables["predictions"], tables["scores"], WRONG_SHOWN)
-    exploration.save_thumbnails(dataset, wrong["image"].tolist(), run.folder)
+    exploration.save_thumbnails(dataset, wrong["image"].tolist(), state.folder)
 
 
-def _record(run: Run, dataset: Dataset, manifest: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
-    """Build the first ``run.json``: everything that is known before the first cell."""
-    config = run.config
-    return {
-        "status": "running",
-        "program": provenance.program(),
-        "command": run.command,
-        "config": {**config.model_dump(mode="json"), "image_size": config.size},
-        "protocol": {"bootstrap_draws": DRAWS, "confidence": CONFIDENCE,
-                     "target_recall": TARGET_RECALL},
-        "data": {
-            "name": dataset.name, "synthetic": dataset.synthetic, "licence": dataset.licence,
-            "citation": dataset.citation, "notes": [*dataset.notes, *notes],
-            "fingerprint": provenance.fingerprint(manifest),
-            "left_out": dataset.left_out.to_dict("records"),
-            "ignored_files": dataset.ignored_files, "groups_known": dataset.patients_known,
-        },
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
-        "models": {name: MODELS[name].HYPERPARAMETERS for name in config.models},
-        "times": {"started": run.started.isoformat(timespec="seconds")},
-        "cells": {},
-        "warnings": [],
-    }  # fmt: skip
+def _summarise(state: RunState, tables: OutcomeTables) -> int:
+    """Print times, failures and where the report is."""
+    quiet = state.config.quiet
+    width = max(map(len, state.stages))
+    for name, seconds in state.stages.items():
+        say(f"  {name:<{width}} {seconds:8.1f} s", quiet)
+    failed = [o for o in tables.outcomes.values() if o.status == "failed"]
+    for outcome in failed:
+        say(f"{outcome.cell.name} failed: {outcome.reason}", quiet=False)
+    say(f"Report: {state.folder / 'report.html'}", quiet)
+    return SOME_FAILED if failed else ALL_DONE
 
 
-def _finished(
-    record: dict[str, Any], run: Run, tables: OutcomeTables, caught: list[warnings.WarningMessage]
-) -> dict[str, Any]:
-    """Complete ``run.json``."""
-    now = datetime.now(UTC)
-    cells = {cell.name: tables.outcomes[cell].details for cell in tables.cells}
-    warned = [f"{name}: {w}" for name, detail in cells.items() for w in detail.get("warnings", [])]
-    general = {f"{warning.category.__name__}: {warning.message}" for warning in caught}
-    return {
-        **record,
-        "status": "finished",
-        "times": {
-            **record["times"],
-            "finished": now.isoformat(timespec="seconds"),
-            "seconds": round((now - run.started).total_seconds(), 1),
-            "stages": run.stages,
-        },
-        "cells": cells,
-        "warnings": [*sorted(general), *warned],
-    }
+def _say_interrupted(state: RunState, caught: list[warnings.WarningMessage]) -> None:
+    if not state.record:
+        say("Interrupted before the data were read: nothing was kept.", quiet=False)
+        return
+    state.end("interrupted", caught)
+    done = sum(bool(details) for details in state.record["cells"].values())
+    say(
+        f"Interrupted: {done} cells are finished and kept. Go on with: "
+        f"python run_benchmark.py --resume {state.folder}",
+        quiet=False,
+    )

@@ -44,7 +44,7 @@ def test_imports_go_one_way(package: str) -> None:
 
 @pytest.mark.parametrize("module", ["features", "models", "benchmarks.runner", "run_benchmark"])
 def test_import_is_light(module: str) -> None:
-    heavy = ["torch", "timm", "matplotlib", "shap"]
+    heavy = ["torch", "timm", "matplotlib", "shap", "skops", "sklearnex"]
     code = f"import sys, {module}; sys.exit(', '.join(set({heavy}) & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, f"import {module} loads {done.stderr}"
