@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from benchmarks.speed import families, size, threads
+from benchmarks.speed import decoding, families, size, stored, threads
 from benchmarks.speed.timing import Options
 
 SECTIONS: dict[str, Callable[[Options], pd.DataFrame]] = {
@@ -14,4 +14,6 @@ SECTIONS: dict[str, Callable[[Options], pd.DataFrame]] = {
     "threads": threads.measure,
     "sides": size.measure_sides,
     "counts": size.measure_counts,
+    "decoding": decoding.measure,
+    "store": stored.measure,
 }

@@ -55,11 +55,12 @@ def measure(
         of the ratios within repetitions.
     """
     phantoms = generate(images, size)
+    pixels = np.asarray(phantoms.images)
     labels = np.asarray(phantoms.manifest["label"])
     with _threads(threads):
         rows = [
-            _embedding(phantoms.images, backbone, weights, repetitions),
-            _training(phantoms.images, labels, backbone, weights, repetitions),
+            _embedding(pixels, backbone, weights, repetitions),
+            _training(pixels, labels, backbone, weights, repetitions),
         ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -110,7 +110,7 @@ def _read(dataset: Dataset, config: RunConfig) -> NDArray[np.uint8]:
     """Read again with Pillow where there are files; phantoms are in memory already."""
     root = Path(config.data)
     if not root.is_dir():
-        return np.stack([stretch(image) for image in dataset.images])
+        return np.stack([stretch(image) for image in np.asarray(dataset.images)])
     return np.stack(
         Parallel(n_jobs=-1)(
             delayed(_read_one)(root / name, config.size) for name in dataset.manifest["image"]

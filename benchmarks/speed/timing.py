@@ -52,7 +52,7 @@ class Options:
 
 def phantoms(n: int, size: int) -> GreyImages:
     """``n`` phantoms of ``size`` pixels a side, contrast stretched; repeated beyond the 16th."""
-    made = stretch_contrast(generate(FEWEST_PHANTOMS, min(size, 256)).images)
+    made = stretch_contrast(np.asarray(generate(FEWEST_PHANTOMS, min(size, 256)).images))
     return np.stack([resize(made[k % len(made)], size) for k in range(n)])
 
 

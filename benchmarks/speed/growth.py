@@ -1,0 +1,127 @@
+"""Time and memory of reading and describing more and more phantoms from disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import cv2
+import numpy as np
+import pandas as pd
+
+from benchmarks import datasets
+from benchmarks.config import RunConfig
+from benchmarks.datasets.phantoms import generate
+from benchmarks.extract import extract, prepared, reading_size
+from benchmarks.speed.memory import peak_memory
+from benchmarks.store import FeatureStore
+from features import FEATURE_SETS
+
+DRAWS = 20  # of noise, of each phantom
+COLUMNS = ["images", "pass", "data_seconds", "features_seconds", "peak_mib"]
+
+
+def write_phantoms(folder: Path, n_images: int, size: int) -> None:
+    """Write phantoms in a folder with ``{train,test}/{NORMAL,PNEUMONIA}``.
+
+    Each phantom is written ``DRAWS`` times, each time with noise of its own of one grey level.
+    """
+    phantoms = generate(max(16, n_images // DRAWS), size)
+    noise = np.random.default_rng(0)
+    names = phantoms.manifest["image"]
+    for name, image in zip(names, np.asarray(phantoms.images), strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for draw in range(DRAWS):
+            varied = image + noise.integers(-1, 2, image.shape)
+            file = path.with_name(f"{path.stem}_{draw:02d}.jpeg")
+            cv2.imwrite(str(file), varied.clip(0, 255).astype(np.uint8))
+
+
+def describe(config: RunConfig) -> dict[str, float]:
+    """Read a folder, describe it into the store, and tell the seconds of both stages."""
+    start = time.perf_counter()
+    dataset = datasets.load(config, reading_size(config))
+    read = time.perf_counter()
+    assert config.cache is not None
+    with TemporaryDirectory(dir=config.cache) as scratch, FeatureStore(config.cache) as store:
+        images = prepared(dataset.images, config)
+        extract(images, config, FEATURE_SETS["handcrafted"], Path(scratch), store)
+    return {
+        "images": len(dataset.manifest),
+        "data_seconds": read - start,
+        "features_seconds": time.perf_counter() - read,
+    }
+
+
+def measure(folder: Path, n_images: int, size: int, cache: Path) -> dict[str, float]:
+    """Do the same in a process of its own and watch its memory."""
+    values = {"data": str(folder), "limit": n_images, "image_size": size, "cache": str(cache),
+              "quiet": True}  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.speed.growth", "--describe", json.dumps(values)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        peak_memory(process.pid) as peak,
+    ):
+        output = process.communicate()[0]
+    if process.returncode:
+        raise RuntimeError(f"describing {n_images} phantoms ended with {process.returncode}")
+    return {**json.loads(output), "peak_mib": peak.mib}
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """Draw time and memory against the number of images, on logarithmic axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, column, label in zip(
+        figure.subplots(1, 2), ("features_seconds", "peak_mib"),
+        ("features stage (s)", "peak resident memory (MiB)"), strict=True,
+    ):  # fmt: skip
+        for name, part in table.groupby("pass", sort=False):
+            axes.loglog(part["images"], part[column], marker="o", label=name)
+        axes.set_xlabel("images")
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=1 if column == "peak_mib" else None)
+        axes.legend()
+        axes.grid(alpha=0.3)
+    figure.savefig(path)
+
+
+@click.command()
+@click.option("--images", "counts", default="1000,10000,100000", show_default=True)
+@click.option("--size", default=128, show_default=True, help="Side of the phantoms in pixels.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/growth"))
+@click.option("--describe", "values", hidden=True)
+def main(counts: str, size: int, out: Path, values: str | None) -> None:
+    """Describe growing numbers of phantoms, first with an empty store, then with a full one."""
+    if values is not None:
+        click.echo(json.dumps(describe(RunConfig(**json.loads(values)))))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    numbers = sorted(int(part) for part in counts.split(","))
+    rows = []
+    with TemporaryDirectory(dir=out) as place:
+        folder = Path(place) / "phantoms"
+        click.echo(f"Writing {max(numbers):,} phantoms ({os.cpu_count()} cores) …", err=True)
+        write_phantoms(folder, max(numbers), size)
+        for number in numbers:
+            cache = Path(place) / f"store{number}"
+            cache.mkdir()
+            for name in ("cold", "warm"):
+                rows.append({"pass": name, **measure(folder, number, size, cache)})
+                click.echo(rows[-1], err=True)
+    table = pd.DataFrame(rows)[COLUMNS]
+    table.to_csv(out / "growth.csv", index=False, lineterminator="\n")
+    draw(table, out / "growth.svg")
+    click.echo(table.to_markdown(index=False, floatfmt=".1f"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Memory of a process and all it has started."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+INTERVAL = 0.2  # seconds
+MIB = 2**20
+
+
+@dataclass
+class Peak:
+    """Largest resident memory seen, in MiB; pages that processes share count once."""
+
+    mib: float = 0.0
+
+
+def resident(pid: int) -> float:
+    """Proportional resident memory of a process and its descendants, in MiB.
+
+    Raises
+    ------
+    OSError
+        Where the system has no ``/proc/<pid>/smaps_rollup``: it is Linux that has it.
+    """
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    children: list[str] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        children += (task / "children").read_text().split()
+    return own + sum(_if_alive(int(child)) for child in children)
+
+
+@contextmanager
+def peak_memory(pid: int) -> Iterator[Peak]:
+    """Watch the memory of a process and its descendants from a thread.
+
+    Parameters
+    ----------
+    pid : int
+
+    Yields
+    ------
+    Peak
+        Of samples every 0.2 seconds; NaN where the system doesn't tell.
+    """
+    peak, done = Peak(), threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            try:
+                peak.mib = max(peak.mib, resident(pid))
+            except (OSError, StopIteration):
+                peak.mib = max(peak.mib, float("nan")) if peak.mib else float("nan")
+            done.wait(INTERVAL)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _if_alive(pid: int) -> float:
+    try:
+        return resident(pid)
+    except (OSError, StopIteration):
+        return 0.0

@@ -1,0 +1,43 @@
+"""The features stage with a full store against an empty one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from benchmarks.config import RunConfig
+from benchmarks.extract import extract
+from benchmarks.image_stack import ImageStack
+from benchmarks.speed.timing import Call, Options, interleave, phantoms, row
+from benchmarks.store import FeatureStore
+
+IMAGES = 512
+WARM, COLD = "features from the store", "features computed and stored"
+
+
+def measure(options: Options) -> pd.DataFrame:
+    """Describe the same phantoms twice by the handcrafted families, on all cores."""
+    images = ImageStack.of(phantoms(64 if options.quick else IMAGES, options.size))
+    images = _distinct(images)
+    config = RunConfig(image_size=options.size, quiet=True)
+    with TemporaryDirectory() as place, FeatureStore(Path(place) / "store") as store:
+
+        def run(clear: bool) -> None:
+            if clear:
+                store.clear()
+            with TemporaryDirectory(dir=place) as scratch:
+                extract(images, config, options.families, Path(scratch), store)
+
+        calls: dict[str, Call] = {COLD: lambda: run(True), WARM: lambda: run(False)}
+        times = interleave(calls, min(options.repetitions, 5)) / len(images)
+    return pd.DataFrame([row(times, WARM, COLD)])
+
+
+def _distinct(images: ImageStack) -> ImageStack:
+    """Mark each image by its number, so that the store has a row for each."""
+    pixels = images[:]
+    for number, image in enumerate(pixels):
+        image[0, :2] = divmod(number, 256)
+    return ImageStack.of(pixels)
