@@ -221,11 +221,10 @@ def _fit_on_images(
     )
     validation = (images.take(rows.validation), rows.label[rows.validation])
     train = (images.take(rows.train), rows.label[rows.train])
+    checkpoint = checkpoint_path(folder, cell)
+    checkpoint.parent.mkdir(exist_ok=True)
     with Steps(cell.name, 0, "batches", config.quiet) as steps:
-        network.fit(
-            *train, validation=validation, checkpoint=checkpoint_path(folder, cell),
-            on_batch=steps.reach,
-        )  # fmt: skip
+        network.fit(*train, validation=validation, checkpoint=checkpoint, on_batch=steps.reach)
     outcome.training = network.history_
     outcome.fit_seconds = sum(epoch["seconds"] for epoch in network.history_)
     outcome.details = network.record()

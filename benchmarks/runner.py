@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,10 +14,10 @@ from joblib import delayed
 
 from benchmarks import datasets, exploration, results, resume, splits
 from benchmarks.cells import (
+    CHECKPOINTS,
     Cell,
     Outcome,
     Rows,
-    checkpoint_path,
     failure,
     fit_on_features,
     fit_on_images,
@@ -29,6 +30,7 @@ from benchmarks.image_stack import ImageStack
 from benchmarks.outcome_tables import OutcomeTables
 from benchmarks.progress import say, track
 from benchmarks.report import render_report
+from benchmarks.results import FEATURE_COLUMNS
 from benchmarks.run_state import RunState, make_folder, stage_names
 from benchmarks.store import FeatureStore, default_folder
 from benchmarks.workers import Interrupted, interruptible, parallel, stop_workers
@@ -91,6 +93,9 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     if state.before:
         tables.add(*resume.finished(state.folder, cells, rows))
         say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
+    else:
+        tables.add()
+        results.write_table(state.folder, "features", pd.DataFrame(columns=FEATURE_COLUMNS))
     images = prepared(dataset.images, state.config)
     stages = stage_names(state.config)
     if "features" in stages:
@@ -186,7 +191,7 @@ def _fit_images(state: RunState, images: ImageStack, tables: OutcomeTables) -> N
         for cell in [cell for cell in _left(tables) if cell.model in IMAGE_MODELS]:
             outcome = fit_on_images(cell, images, tables.rows, state.config, state.folder)
             state.keep(tables, outcome)
-            checkpoint_path(state.folder, cell).unlink(missing_ok=True)
+            shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
 
 
 def _left(tables: OutcomeTables) -> list[Cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -251,7 +252,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
                 training, plan, seen, unseen, lambda: on_batch(next(done), steps * plan.epochs)
             )
             if checkpoint is not None:
-                save(checkpoint, fit, training)
+                _save(checkpoint, fit, training)
         drawn = steps * min(plan.batch_size, len(seen.images)) * len(training.history)
         self.images_per_second_ = round(drawn / training.seconds, 3)
         self._keep(training)
@@ -317,3 +318,15 @@ def build(
     return CnnClassifier(
         seed=seed, balance=balance not in (False, "none"), n_jobs=n_jobs, **options
     )
+
+
+def _save(checkpoint: Path, fit: dict[str, Any], training: Training) -> None:
+    """Write the state; training goes on where it can't be written."""
+    try:
+        save(checkpoint, fit, training)
+    except OSError as error:
+        warnings.warn(
+            f"{error}. Training goes on, but could not be resumed after epoch "
+            f"{len(training.history)}.",
+            stacklevel=2,
+        )

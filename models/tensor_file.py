@@ -29,7 +29,13 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: str) -
     tensors : mapping of str to Tensor
     facts : str
         JSON.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, for instance; what was there stays.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
@@ -40,6 +46,8 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: str) -
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
+    except SafetensorError as error:
+        raise OSError(f"{path} can't be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     _keep_the_name(path.parent)

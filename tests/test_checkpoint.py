@@ -256,3 +256,12 @@ def test_no_pickle_in_a_checkpoint(path: Path) -> None:
     with safe_open(path, framework="pt") as file:
         assert file.metadata().keys() == {"facts and sha256"}
     assert checkpoint.ROWS > 1
+
+
+@pytest.mark.filterwarnings("ignore:.*can't be written:UserWarning")
+def test_training_goes_on_where_its_state_cannot_be_written(
+    tmp_path: Path, whole: tuple[Any, ...]
+) -> None:
+    with pytest.warns(UserWarning, match="can't be written: .* could not be resumed after epoch"):
+        model = fit(tmp_path / "missing" / "state.safetensors")
+    assert outcome(model) == whole

@@ -39,10 +39,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture
-def half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that Ctrl-C ended after two of its four cells."""
-    out = tmp_path / "half"
+    out = tmp_path_factory.mktemp("runs") / "half"
     keep = RunState.keep
 
     def two(self: RunState, tables: Any, outcome: Any) -> None:
@@ -50,7 +50,7 @@ def half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if len(tables.outcomes) == 2:
             raise Interrupted(signal.SIGINT)
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunState, "keep", two)
         done = invoke(*QUICK, "--jobs", 1, "--out", out)
     assert done.exit_code == 130
@@ -58,6 +58,12 @@ def half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         done.output
     )
     return out
+
+
+@pytest.fixture
+def half(interrupted: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(interrupted, tmp_path / "half"))
 
 
 def assert_same(folder: Path, whole: Path) -> None:
@@ -224,3 +230,47 @@ def test_killed_at_random_moments(whole: Path, tmp_path: Path, pytestconfig: pyt
         errors = again.communicate()[1]
         assert again.returncode == 0, errors
         assert_same(out, whole)
+
+
+def test_the_cnn_goes_on_from_its_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("timm")
+    from models import cnn
+
+    arguments = ["--models", "cnn", "--backbone", "test_resnet", "--epochs", 3, "--limit", 150,
+                 "--image-size", 32, "--batch-size", 8]  # fmt: skip
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    with monkeypatch.context() as patch:
+        patch.setattr("models.cnn.CnnClassifier._start", _from_random(cnn.CnnClassifier._start))
+        assert invoke(*arguments, "--out", whole).exit_code == 0
+        with monkeypatch.context() as inner:
+            inner.setattr(cnn, "save", _then_stop(cnn.save))
+            assert invoke(*arguments, "--out", half).exit_code == 130
+        epochs: list[int] = []
+        one_epoch = cnn.one_epoch
+        patch.setattr(cnn, "one_epoch", lambda *a: (epochs.append(1), one_epoch(*a)))
+        assert invoke("--resume", half).exit_code == 0
+    assert len(epochs) == 2
+    assert (half / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
+    got, expected = (pd.read_csv(f / "training.csv").drop(columns="seconds") for f in (half, whole))
+    pd.testing.assert_frame_equal(got, expected, check_exact=True)
+    assert not (half / "checkpoints").exists()
+
+
+def _from_random(start: Any) -> Any:
+    """Without asking the hub for weights."""
+
+    def begin(self: Any, images: Any) -> Any:
+        self.pretrained = False
+        return start(self, images)
+
+    return begin
+
+
+def _then_stop(save: Any) -> Any:
+    def saved(*arguments: Any) -> None:
+        save(*arguments)
+        raise Interrupted(signal.SIGINT)
+
+    return saved

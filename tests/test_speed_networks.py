@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ pytest.importorskip("timm")
 
 import torch
 
-from benchmarks.speed.networks import COLUMNS, _row, measure
+from benchmarks.speed.networks import _row, measure
+from benchmarks.speed.timing import COLUMNS, Options
 
 
-def test_table() -> None:
+def test_table(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
-    table = measure(images=16, size=64, repetitions=1, backbone="test_resnet", threads=1)
+    table = measure(Options(tmp_path, size=64, repetitions=1, quick=True))
     assert list(table.columns) == COLUMNS
     assert len(table) == 2
     cosine = re.search(r"graph, float32, cosine (\d\.\d+)$", table["ours"][0])

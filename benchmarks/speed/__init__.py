@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from benchmarks.speed import decoding, families, size, stored, threads
+from benchmarks.speed import decoding, families, networks, size, stored, threads
 from benchmarks.speed.timing import Options
 
 SECTIONS: dict[str, Callable[[Options], pd.DataFrame]] = {
@@ -16,4 +16,5 @@ SECTIONS: dict[str, Callable[[Options], pd.DataFrame]] = {
     "counts": size.measure_counts,
     "decoding": decoding.measure,
     "store": stored.measure,
+    "networks": networks.measure,
 }

@@ -43,6 +43,8 @@ def chosen(only: str) -> tuple[list[str], tuple[str, ...]]:
 @click.option("--images", default=8, show_default=True, help="Phantoms a round.")
 @click.option("--repetitions", default=15, show_default=True, help="Rounds.")
 @click.option("--only", default="", help="Sections or families, with commas between. [all]")
+@click.option("--weights", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="File of MobileNetV2's weights [random].")  # fmt: skip
 @click.option("--quick", is_flag=True, help="Smallest sizes, one round: a test of the program.")
 @click.option(
     "--out",
@@ -51,17 +53,19 @@ def chosen(only: str) -> tuple[list[str], tuple[str, ...]]:
     show_default=True,
     help="Folder for speed.csv and figures.",
 )
-def main(size: int, images: int, repetitions: int, only: str, quick: bool, out: Path) -> None:
-    """Time the features on phantoms, all in one process.
+def main(
+    size: int, images: int, repetitions: int, only: str, weights: Path | None, quick: bool,
+    out: Path,
+) -> None:  # fmt: skip
+    """Time features, reading, store and networks on phantoms, all in one process.
 
     Times are medians in milliseconds an image: of the processor on one thread, of the wall clock
     on two. What other programs do moves the last alone, and ratios less than times.
     """
     sections, families = chosen(only)
     out.mkdir(parents=True, exist_ok=True)
-    options = Options(out, size, images, repetitions, families=families)
-    if quick:
-        options = Options(out, 64, 2, 1, quick=True, families=families)
+    numbers = (64, 2, 1) if quick else (size, images, repetitions)
+    options = Options(out, *numbers, quick=quick, families=families, weights=weights)
     cv2.setNumThreads(1)
     tables = []
     with threadpool_limits(limits=1):

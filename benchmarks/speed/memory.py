@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 INTERVAL = 0.2  # seconds
-MIB = 2**20
 
 
 @dataclass
@@ -46,16 +45,14 @@ def peak_memory(pid: int) -> Iterator[Peak]:
     Yields
     ------
     Peak
-        Of samples every 0.2 seconds; NaN where the system doesn't tell.
+        Of samples every 0.2 seconds; 0 where the system doesn't tell.
     """
     peak, done = Peak(), threading.Event()
 
     def watch() -> None:
         while not done.is_set():
-            try:
+            with suppress(OSError, StopIteration):  # it has ended, or the system doesn't tell
                 peak.mib = max(peak.mib, resident(pid))
-            except (OSError, StopIteration):
-                peak.mib = max(peak.mib, float("nan")) if peak.mib else float("nan")
             done.wait(INTERVAL)
 
     watcher = threading.Thread(target=watch, daemon=True)

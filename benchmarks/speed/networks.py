@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.datasets.phantoms import generate
+from benchmarks.speed.timing import COLUMNS, Options
 from features.backbone import Backbone, create_backbone
 from features.embedding import FrozenEmbedding
 from models.augmentation import augment, draw_batches
@@ -22,46 +23,38 @@ from models.torch_settings import fast_precision
 if TYPE_CHECKING:
     import torch
 
-BATCH = 32
-COLUMNS = ["ours", "ms", "compared with", "its ms", "its time / ours"]
+BACKBONE = "mobilenetv2_100"
+IMAGES, BATCH, THREADS = 64, 32, 2
 
 
-def measure(
-    images: int = 64,
-    size: int = 224,
-    repetitions: int = 5,
-    backbone: str = "mobilenetv2_100",
-    weights: Path | None = None,
-    threads: int = 2,
-) -> pd.DataFrame:
-    """Time embedding and training on phantoms, in turn with plain loops, on the CPU.
+def measure(options: Options) -> pd.DataFrame:
+    """Time embedding and training on phantoms, in turn with plain loops, on two threads of a CPU.
 
     Parameters
     ----------
-    images, size : int
-        Phantoms, of ``size`` × ``size`` pixels.
-    repetitions : int
-    backbone : str
-        timm's name of the network.
-    weights : Path, optional
-        Without it they are random.
-    threads : int
+    options : Options
+        ``size``, ``repetitions``, ``quick`` and ``weights`` apply.
 
     Returns
     -------
     DataFrame
         A row a comparison: ``ours`` (the embedding's with the least cosine similarity of an image
         to timm's output), median milliseconds an image, the same of the plain loop, and the median
-        of the ratios within repetitions.
+        of the ratios within repetitions. Empty without the extra ``deep``.
     """
-    phantoms = generate(images, size)
+    backbone = "test_resnet" if options.quick else BACKBONE
+    repetitions = min(options.repetitions, 5)
+    phantoms = generate(16 if options.quick else IMAGES, options.size)
     pixels = np.asarray(phantoms.images)
     labels = np.asarray(phantoms.manifest["label"])
-    with _threads(threads):
-        rows = [
-            _embedding(pixels, backbone, weights, repetitions),
-            _training(pixels, labels, backbone, weights, repetitions),
-        ]
+    try:
+        with _threads(THREADS):
+            rows = [
+                _embedding(pixels, backbone, options.weights, repetitions),
+                _training(pixels, labels, backbone, options.weights, repetitions),
+            ]
+    except ImportError:
+        rows = []
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -40,6 +40,8 @@ class Options:
         Whether a section should do with its smallest sizes, for a test of the program.
     families : tuple of str
         Handcrafted families, keys of ``FEATURES``.
+    weights : Path or None
+        File of MobileNetV2's weights for the networks; random weights take as long.
     """
 
     out: Path
@@ -48,6 +50,7 @@ class Options:
     repetitions: int = 15
     quick: bool = False
     families: tuple[str, ...] = HANDCRAFTED
+    weights: Path | None = None
 
 
 def phantoms(n: int, size: int) -> GreyImages:
