@@ -10,7 +10,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 T = TypeVar("T")
-LINE_EVERY = 15.0  # seconds, where there is no terminal
+LINE_EVERY = 30.0  # seconds, where there is no terminal
 
 
 def say(message: str, quiet: bool) -> None:

@@ -76,6 +76,8 @@ def run_benchmark(config: RunConfig, command: str = "", going_on: bool = False) 
         state = RunState(config.model_copy(update={"out": make_folder(config)}), command)
     with warnings.catch_warnings(record=True) as caught, interruptible():
         warnings.simplefilter("default")
+        # joblib starts workers anew that hold much memory after a large cell: no concern of a user.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         try:
             return _run(state, cells, caught)
         except Interrupted as interruption:

@@ -26,7 +26,7 @@ def test_lines_tell_stage_rate_and_time_left(
             steps.advance(250)
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err == "  features: 500 of 1,000 images, 25 a second, 20 s left\n"
+    assert output.err == "  features: 750 of 1,000 images, 25 a second, 10 s left\n"
 
 
 def test_quiet_is_silent(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,7 +60,7 @@ def test_a_stage_gone_on_with_counts_its_own_rate(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Steps("cnn", 0, "batches", quiet=False) as steps:
-        for done in range(601, 621):
+        for done in range(601, 635):
             clock[0] += 1
             steps.reach(done, 1000)
-    assert capsys.readouterr().err == "  cnn: 615 of 1,000 batches, 1 a second, 385 s left\n"
+    assert capsys.readouterr().err == "  cnn: 630 of 1,000 batches, 1 a second, 370 s left\n"
