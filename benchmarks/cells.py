@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.config import RunConfig
 from benchmarks.image_stack import ImageStack
+from benchmarks.matrix_file import StoredMatrix
 from benchmarks.pipeline_file import ModelFileError
 from benchmarks.progress import Steps
 from benchmarks.saved import save_cell
@@ -30,6 +31,7 @@ from models.balance import resampling_record
 
 PIXELS = "pixels"
 TUNING_FOLDS = 3
+Matrix = NDArray[np.float32] | StoredMatrix
 CHECKPOINTS = "checkpoints"
 
 
@@ -116,7 +118,7 @@ def plan(config: RunConfig) -> list[Cell]:
 
 def fit_on_features(
     cell: Cell,
-    matrices: Mapping[str, NDArray[np.float32]],
+    matrices: Mapping[str, Matrix],
     rows: Rows,
     tune: bool,
     keep_in: Path | None = None,
@@ -126,7 +128,7 @@ def fit_on_features(
     Parameters
     ----------
     cell : Cell
-    matrices : dict of ndarray of shape (n, d), float32
+    matrices : dict of ndarray or StoredMatrix of shape (n, d), float32
         By family.
     rows : Rows
     tune : bool
@@ -185,12 +187,13 @@ def failure(cell: Cell, error: BaseException) -> Outcome:
 
 
 def _fit_on_features(
-    cell: Cell, matrices: Mapping[str, NDArray[np.float32]], rows: Rows, tune: bool
+    cell: Cell, matrices: Mapping[str, Matrix], rows: Rows, tune: bool
 ) -> tuple[Outcome, Any]:
     outcome = Outcome(cell)
     model = MODELS[cell.model]
     start = time.perf_counter()
     pipeline = model.build(cell.random_state, cell.balance, 1)
+    pipeline.set_params(scale__copy=False)  # the rows are this cell's own
     y, groups = rows.label[rows.train], rows.group[rows.train]
     X = _columns(cell, matrices, rows.train)
     fit_params = {"classify__groups": groups} if _wants_groups(pipeline) else {}
@@ -202,6 +205,7 @@ def _fit_on_features(
         outcome.details["tuned"] = {k.split("__")[-1]: v for k, v in search.best_params_.items()}
     else:
         pipeline.fit(X, y, **fit_params)
+    pipeline.set_params(scale__copy=True)
     outcome.fit_seconds = time.perf_counter() - start
     outcome.details["resampling"] = resampling_record(pipeline)
     return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows), pipeline
@@ -243,9 +247,13 @@ def _score(outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows) -> O
 
 
 def _columns(
-    cell: Cell, matrices: Mapping[str, NDArray[np.float32]], part: NDArray[np.intp]
+    cell: Cell, matrices: Mapping[str, Matrix], part: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    return np.concatenate([matrices[family][part] for family in cell.families], axis=1)
+    widths = [matrices[family].shape[1] for family in cell.families]
+    columns = np.empty((len(part), sum(widths)), dtype=np.float32)
+    for family, end, width in zip(cell.families, np.cumsum(widths), widths, strict=True):
+        columns[:, end - width : end] = matrices[family][part]
+    return columns
 
 
 def checkpoint_path(folder: Path, cell: Cell) -> Path:

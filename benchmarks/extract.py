@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.config import RunConfig
 from benchmarks.family_rows import FamilyRows
 from benchmarks.image_stack import ImageStack
+from benchmarks.matrix_file import StoredMatrix
 from benchmarks.progress import Steps, say
 from benchmarks.results import FEATURE_COLUMNS
 from benchmarks.store import FeatureStore
@@ -33,8 +34,8 @@ class Extracted:
 
     Attributes
     ----------
-    matrices : dict of ndarray of shape (n, d), float32
-        Mapped from files: reading rows takes them from disk.
+    matrices : dict of StoredMatrix of shape (n, d)
+        Rows are read from disk when asked for.
     reasons : dict of (status, reason)
         For each family without a matrix: ``not_run`` (weights or an extra are missing) or
         ``failed``.
@@ -46,7 +47,7 @@ class Extracted:
         feature store), weights, status, reason.
     """
 
-    matrices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    matrices: dict[str, StoredMatrix] = field(default_factory=dict)
     reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.matrix_file import MatrixFile
+from benchmarks.matrix_file import MatrixFile, StoredMatrix
 from benchmarks.progress import say
 from benchmarks.store import FeatureStore, StoreError
 from benchmarks.store_keys import FamilyKey, family_key
@@ -38,7 +38,7 @@ class FamilyRows:
 
     Attributes
     ----------
-    matrix : ndarray of shape (n_images, d), float32, or None
+    matrix : StoredMatrix of shape (n_images, d) or None
         After :meth:`finish`.
     status, reason : str
         ``ok``, ``not_run`` or ``failed``, and why.
@@ -54,7 +54,7 @@ class FamilyRows:
         quiet: bool,
     ) -> None:
         self.name, self.status, self.reason = name, "ok", ""
-        self.matrix: NDArray[np.float32] | None = None
+        self.matrix: StoredMatrix | None = None
         self.computed, self.found, self.seconds = 0, 0, 0.0
         self._make, self._store, self._quiet = make, store, quiet
         self._file = MatrixFile(scratch / f"{name}.npy", n_images)

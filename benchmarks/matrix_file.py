@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class StoredMatrix:
+    """Matrix of shape (n, d), float32, of which each access reads its rows from a ``.npy`` file.
+
+    The file is mapped for the access alone, so that its pages take no memory afterwards.
+    """
+
+    path: Path
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        n, d = self._map().shape
+        return n, d
+
+    def __getitem__(self, rows: NDArray[np.intp] | slice) -> Matrix:
+        """Read some rows."""
+        return np.array(self._map()[rows])
+
+    def _map(self) -> Matrix:
+        return np.load(self.path, mmap_mode="r", allow_pickle=False)
 
 
 class MatrixFile:
@@ -38,8 +62,8 @@ class MatrixFile:
         """End writing."""
         self._file.close()
 
-    def open(self) -> Matrix:
-        """Map the whole matrix, of shape (n_rows, d), read-only; rows are read when asked for."""
+    def open(self) -> StoredMatrix:
+        """Return the whole matrix for reading."""
         if self._written != self.n_rows:
             raise ValueError(f"Got {self._written} rows, but expected {self.n_rows} in all.")
-        return np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return StoredMatrix(self.path)

@@ -85,7 +85,7 @@ class Balancer(BaseEstimator):
             )
         self.k_neighbors_ = min(NEIGHBOURS, fewest - 1)
         try:
-            X, y = self._sampler(len(y)).fit_resample(X, y)
+            X, y = self._resample(X, y)
         except (ValueError, RuntimeError) as error:
             raise ValueError(
                 f"{self.method} could make no rows from training rows by label "
@@ -93,6 +93,20 @@ class Balancer(BaseEstimator):
             ) from error
         self.counts_after_ = _counts(y)
         return X, y
+
+    def _resample(
+        self, X: NDArray[np.floating], y: NDArray[np.integer]
+    ) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+        sampler = self._sampler(len(y))
+        if self.method != "smote" or len(self.counts_before_) > 2:
+            return tuple(sampler.fit_resample(X, y))
+        # SMOTE makes its rows from the minority alone, so the majority need not be copied twice.
+        few = min(self.counts_before_, key=lambda label: self.counts_before_[label])
+        alone = np.append(np.flatnonzero(y == few), np.flatnonzero(y != few)[0])
+        missing = len(y) - 2 * self.counts_before_[few]
+        sampler.set_params(sampling_strategy={few: self.counts_before_[few] + missing})
+        made = sampler.fit_resample(X[alone], y[alone])[0][len(alone) :]
+        return np.concatenate([X, made]), np.append(y, np.full(missing, few, dtype=y.dtype))
 
     def _sampler(self, n: int) -> Any:
         k = self.k_neighbors_

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from imblearn.over_sampling import SMOTE
 
 from models.balance import RESAMPLERS, Balancer
 
@@ -58,3 +59,14 @@ def test_adasyn_without_hard_rows_says_so() -> None:
     X, y = rows(10, 20)
     with pytest.raises(ValueError, match="adasyn could make no rows"):
         Balancer("adasyn").fit_resample(X + 100 * y[:, None], y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_smote_gives_imbalanced_learns_rows(dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 7)).astype(dtype), (np.arange(90) % 4 == 1).astype(np.int64)
+    got_X, got_y = Balancer("smote", 3).fit_resample(X, y)
+    expected_X, expected_y = SMOTE(random_state=3).fit_resample(X, y)
+    np.testing.assert_array_equal(got_X, expected_X)
+    np.testing.assert_array_equal(got_y, expected_y)
+    assert got_X.dtype == dtype

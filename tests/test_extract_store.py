@@ -25,7 +25,7 @@ def run(images: NDArray[np.uint8], folder: Path, store: FeatureStore | None) -> 
 
 
 def matrices(result: Extracted) -> dict[str, NDArray[np.float32]]:
-    return {name: np.array(matrix) for name, matrix in result.matrices.items()}
+    return {name: matrix[:] for name, matrix in result.matrices.items()}
 
 
 def counts(result: Extracted) -> dict[str, int]:
