@@ -20,9 +20,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.config import RunConfig
 from benchmarks.image_stack import ImageStack
 from benchmarks.matrix_file import StoredMatrix
-from benchmarks.pipeline_file import ModelFileError
 from benchmarks.progress import Steps
-from benchmarks.saved import save_cell
 from benchmarks.scoring import score
 from features import FEATURE_SETS
 from features.backbone import MissingExtra, WeightsUnavailable
@@ -92,6 +90,8 @@ class Outcome:
         Probability of pneumonia, for validation and test.
     status : str
         ``ok``, ``failed`` or ``not_run``.
+    model : Pipeline or CnnClassifier, or None
+        As fitted.
     """
 
     cell: Cell
@@ -102,6 +102,7 @@ class Outcome:
     predict_seconds: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
     training: list[dict[str, Any]] = field(default_factory=list)
+    model: Any = None
 
 
 def plan(config: RunConfig) -> list[Cell]:
@@ -121,7 +122,6 @@ def fit_on_features(
     matrices: Mapping[str, Matrix],
     rows: Rows,
     tune: bool,
-    keep_in: Path | None = None,
 ) -> Outcome:
     """Fit and score one cell on one thread, so that its numbers don't depend on the machine's load.
 
@@ -133,8 +133,6 @@ def fit_on_features(
     rows : Rows
     tune : bool
         Search the model's ``GRID`` on training rows, grouped by patient.
-    keep_in : Path, optional
-        Run folder in which the fitted pipeline is kept.
 
     Returns
     -------
@@ -144,10 +142,7 @@ def fit_on_features(
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome, pipeline = _fit_on_features(cell, matrices, rows, tune)
-            if keep_in is not None:
-                columns = sum(matrices[family].shape[1] for family in cell.families)
-                _keep(keep_in, cell, pipeline, columns)
+            outcome = _fit_on_features(cell, matrices, rows, tune)
         except Exception as error:  # a cell's failure is a row of the table, not the run's end
             outcome = failure(cell, error)
     return _with_warnings(outcome, caught)
@@ -164,16 +159,14 @@ def fit_on_images(
     images : ImageStack of shape (n, size, size)
     rows : Rows
     config : RunConfig
-        ``backbone``, ``weights``, ``epochs``, ``batch_size``, ``save_models`` and ``quiet`` apply.
+        ``backbone``, ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
     folder : Path
         Run folder: the state after each epoch is kept there until the cell is finished.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome, network = _fit_on_images(cell, images, rows, config, folder)
-            if config.save_models:
-                _keep(folder, cell, network, None)
+            outcome = _fit_on_images(cell, images, rows, config, folder)
         except Exception as error:  # as above
             outcome = failure(cell, error)
     return _with_warnings(outcome, caught)
@@ -186,9 +179,7 @@ def failure(cell: Cell, error: BaseException) -> Outcome:
     return Outcome(cell, "failed", f"{type(error).__name__}: {error}")
 
 
-def _fit_on_features(
-    cell: Cell, matrices: Mapping[str, Matrix], rows: Rows, tune: bool
-) -> tuple[Outcome, Any]:
+def _fit_on_features(cell: Cell, matrices: Mapping[str, Matrix], rows: Rows, tune: bool) -> Outcome:
     outcome = Outcome(cell)
     model = MODELS[cell.model]
     start = time.perf_counter()
@@ -208,12 +199,13 @@ def _fit_on_features(
     pipeline.set_params(scale__copy=True)
     outcome.fit_seconds = time.perf_counter() - start
     outcome.details["resampling"] = resampling_record(pipeline)
-    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows), pipeline
+    outcome.model = pipeline
+    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows)
 
 
 def _fit_on_images(
     cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, folder: Path
-) -> tuple[Outcome, Any]:
+) -> Outcome:
     outcome = Outcome(cell)
     network = MODELS[cell.model].build(
         cell.random_state,
@@ -232,7 +224,8 @@ def _fit_on_images(
     outcome.training = network.history_
     outcome.fit_seconds = sum(epoch["seconds"] for epoch in network.history_)
     outcome.details = network.record()
-    return _score(outcome, network, images.take, rows), network
+    outcome.model = network
+    return _score(outcome, network, images.take, rows)
 
 
 def _score(outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows) -> Outcome:
@@ -259,14 +252,6 @@ def _columns(
 def checkpoint_path(folder: Path, cell: Cell) -> Path:
     """File in the run folder for the state of a cell's training."""
     return folder / CHECKPOINTS / f"{cell.name.replace('/', '-')}.safetensors"
-
-
-def _keep(folder: Path, cell: Cell, model: Any, columns: int | None) -> None:
-    """Save a fitted model; the scores stand if it can't be saved."""
-    try:
-        save_cell(folder, cell.name, model, columns=columns)
-    except (OSError, ModelFileError) as error:
-        warnings.warn(f"the fitted model could not be kept: {error}", stacklevel=2)
 
 
 def _wants_groups(pipeline: Any) -> bool:

@@ -22,7 +22,9 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.dataset import Dataset
 from benchmarks.metrics import CONFIDENCE, DRAWS
 from benchmarks.outcome_tables import TARGET_RECALL, OutcomeTables
+from benchmarks.pipeline_file import ModelFileError
 from benchmarks.progress import say
+from benchmarks.saved import save_cell
 from models import IMAGE_MODELS, MODELS
 from models.accelerate import forest_engine
 
@@ -116,12 +118,25 @@ class RunState:
     def keep(self, tables: OutcomeTables, outcome: Outcome) -> None:
         """Write what became of a cell: first its details, the tables after them."""
         name = outcome.cell.name
+        self._save_model(outcome)
         self.record["cells"][name] = outcome.details
         self.write()
         tables.add(outcome)
         seconds = f", {outcome.fit_seconds:.1f} s" if outcome.fit_seconds is not None else ""
         reason = f": {outcome.reason}" if outcome.reason else ""
         say(f"  {name}: {outcome.status}{seconds}{reason}", self.config.quiet)
+
+    def _save_model(self, outcome: Outcome) -> None:
+        """Keep a fitted model, and let go of it; the scores stand if it can't be saved."""
+        model, outcome.model = outcome.model, None
+        if model is None or not self.config.save_models:
+            return
+        try:
+            columns = getattr(model, "n_features_in_", None)  # none of a model on images
+            save_cell(self.folder, outcome.cell.name, model, columns=columns)
+        except (OSError, ModelFileError) as error:
+            warned = outcome.details.setdefault("warnings", [])
+            warned.append(f"UserWarning: the fitted model could not be kept: {error}")
 
     def end(self, status: str, caught: list[warnings.WarningMessage]) -> None:
         """Complete ``run.json``: ``finished`` or ``interrupted``, times, warnings."""

@@ -239,12 +239,10 @@ def _fit_all(
 ) -> Iterator[Outcome]:
     """Fit cells side by side, one thread each; yield them as they finish."""
     config = state.config
-    folder = state.folder if config.save_models else None
     left = set(cells)
     try:
         outcomes = parallel(config.jobs, return_as="generator_unordered")(
-            delayed(fit_on_features)(cell, extracted.matrices, rows, config.tune, folder)
-            for cell in cells
+            delayed(fit_on_features)(cell, extracted.matrices, rows, config.tune) for cell in cells
         )
         for outcome in track(outcomes, "classifiers", len(cells), "cells", config.quiet):
             left.discard(outcome.cell)
