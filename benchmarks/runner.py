@@ -239,6 +239,8 @@ def _fit_all(
 ) -> Iterator[Outcome]:
     """Fit cells side by side, one thread each; yield them as they finish."""
     config = state.config
+    # Model by model: side by side the cells of the widest feature set would need the most memory.
+    cells = sorted(cells, key=lambda cell: config.models.index(cell.model))
     left = set(cells)
     try:
         outcomes = parallel(config.jobs, return_as="generator_unordered")(
