@@ -47,6 +47,8 @@ class RunState:
         ``run.json`` as it will be written.
     stages : dict of float
         Seconds by stage.
+    told : set of str
+        Reasons that the user has read, which need no second time.
     """
 
     config: RunConfig
@@ -54,6 +56,7 @@ class RunState:
     before: dict[str, Any] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -124,6 +127,9 @@ class RunState:
         tables.add(outcome)
         seconds = f", {outcome.fit_seconds:.1f} s" if outcome.fit_seconds is not None else ""
         reason = f": {outcome.reason}" if outcome.reason else ""
+        if reason and outcome.reason in self.told:
+            reason = ", as said above"
+        self.told.add(outcome.reason)
         say(f"  {name}: {outcome.status}{seconds}{reason}", self.config.quiet)
 
     def _save_model(self, outcome: Outcome) -> None:

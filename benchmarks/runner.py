@@ -175,6 +175,7 @@ def _fit_features(
     with state.stage("features"), _store(state.config) as store:
         extracted = extract(images, state.config, families, scratch, store)
         _write_features(state, extracted)
+        state.told.update(reason for _, reason in extracted.reasons.values())
     with state.stage("classifiers"):
         ready = []
         for cell in cells:
