@@ -25,6 +25,7 @@ from benchmarks.outcome_tables import TARGET_RECALL, OutcomeTables
 from benchmarks.pipeline_file import ModelFileError
 from benchmarks.progress import say
 from benchmarks.saved import save_cell
+from benchmarks.workers import check_interrupted
 from models import IMAGE_MODELS, MODELS
 from models.accelerate import forest_engine
 
@@ -68,6 +69,7 @@ class RunState:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Announce a stage and note its time."""
+        check_interrupted()
         names = stage_names(self.config)
         say(f"[{names.index(name) + 1}/{len(names)}] {name} …", self.config.quiet)
         start = time.perf_counter()
@@ -125,6 +127,7 @@ class RunState:
         self.record["cells"][name] = outcome.details
         self.write()
         tables.add(outcome)
+        check_interrupted()
         seconds = f", {outcome.fit_seconds:.1f} s" if outcome.fit_seconds is not None else ""
         reason = f": {outcome.reason}" if outcome.reason else ""
         if reason and outcome.reason in self.told:

@@ -18,6 +18,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 UNIX_SIGNAL = 128  # exit code of a program ended by signal n: 128 + n
 
 
+_heard: list[int] = []  # the signal that came first
+
+
 class Interrupted(BaseException):
     """The user or the system asked the program to end.
 
@@ -37,16 +40,24 @@ def interruptible() -> Iterator[None]:
     """Turn the first SIGINT or SIGTERM into `Interrupted`, and don't hear the later ones."""
 
     def interrupt(signum: int, _: FrameType | None) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(signum)
+        if not _heard:
+            _heard.append(signum)
+            raise Interrupted(signum)
 
+    _heard.clear()
     before = {each: signal.signal(each, interrupt) for each in SIGNALS}
     try:
         yield
     finally:
+        _heard.clear()
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def check_interrupted() -> None:
+    """Raise `Interrupted` again where a destructor or a callback swallowed it."""
+    if _heard:
+        raise Interrupted(_heard[0])
 
 
 def parallel(jobs: int, **options: Any) -> Parallel:
