@@ -53,6 +53,17 @@ class Failure(click.ClickException):
               help="Keep no fitted models in the run folder.")  # fmt: skip
 @click.option("--resume", type=FILE, help="Go on with the run in this folder: finished cells are "
               "kept, the others computed.")  # fmt: skip
+@click.option("--task", help="pneumonia: against normal; subtype: all classes, normal, bacterial, "
+              "viral or those of the folder [pneumonia].")  # fmt: skip
+@click.option("--folds", help="Of the cross-validation on training patients; 0: none [5].")
+@click.option("--cv-cnn", is_flag=True, default=None, help="Cross-validate the CNN, too.")
+@click.option("--study", help="Studies besides the comparison, comma-separated, or none; see list "
+              "[shortcuts].")  # fmt: skip
+@click.option("--full", is_flag=True, default=None, help="All studies and --cv-cnn.")
+@click.option("--external", multiple=True, metavar="NAME=CSV", help="Someone else's model: a file "
+              "with the columns image, score; may be given again.")  # fmt: skip
+@click.option("--allow-leakage", is_flag=True, default=None, help="Go on, marked on every page, "
+              "where the audit of the data would stop the run.")  # fmt: skip
 @click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
 @click.pass_context
 def main(context: click.Context, file: Path | None, resume: Path | None, **options: Any) -> None:
@@ -62,7 +73,7 @@ def main(context: click.Context, file: Path | None, resume: Path | None, **optio
     1 some cell failed (the report is written all the same), 2 unusable arguments or data, 130 or
     143 interrupted (go on with --resume).
     """
-    given = {key: value for key, value in options.items() if value is not None}
+    given = {key: value for key, value in options.items() if value not in (None, ())}
     if context.invoked_subcommand:
         if given or file or resume:
             raise click.UsageError(f"Options go with a run, not with {context.invoked_subcommand}.")

@@ -21,7 +21,7 @@ from benchmarks.config import RunConfig
 from benchmarks.image_stack import ImageStack
 from benchmarks.matrix_file import StoredMatrix
 from benchmarks.progress import Steps
-from benchmarks.scoring import score
+from benchmarks.scoring import WHOLE, score
 from features import FEATURE_SETS
 from features.backbone import MissingExtra, WeightsUnavailable
 from models import IMAGE_MODELS, MODELS
@@ -71,13 +71,22 @@ class Cell:
 
 @dataclass(frozen=True)
 class Rows:
-    """Labels, patients and positions of the images of each split."""
+    """Which images to fit on and which to score, given by position.
+
+    Attributes
+    ----------
+    label, group : ndarrays of shape (n,)
+        Of all images: label and patient.
+    train : ndarray of int
+        Images to fit on.
+    parts : dict of ndarray of int
+        Images to score, by name: ``validation`` and ``test``, or ``cv`` for a held-out fold.
+    """
 
     label: NDArray[np.integer]
     group: NDArray[np.object_]
     train: NDArray[np.intp]
-    validation: NDArray[np.intp]
-    test: NDArray[np.intp]
+    parts: dict[str, NDArray[np.intp]]
 
 
 @dataclass
@@ -87,7 +96,11 @@ class Outcome:
     Attributes
     ----------
     scores : dict of ndarray of shape (n,), float64
-        Probability of pneumonia, for validation and test.
+        Probability of pneumonia, by the parts of ``Rows``.
+    folds : dict of ndarray of float64
+        The same of the held-out images of each fold of a cross-validation, by its number.
+    fold : int
+        Which fold was held out; 0 outside a cross-validation.
     status : str
         ``ok``, ``failed`` or ``not_run``.
     model : Pipeline or CnnClassifier, or None
@@ -98,6 +111,8 @@ class Outcome:
     status: str = "ok"
     reason: str = ""
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    folds: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    fold: int = 0
     fit_seconds: float | None = None
     predict_seconds: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +136,9 @@ def fit_on_features(
     cell: Cell,
     matrices: Mapping[str, Matrix],
     rows: Rows,
-    tune: bool,
+    tune: bool = False,
+    keep_model: bool = False,
+    fold: int = 0,
 ) -> Outcome:
     """Fit and score one cell on one thread, so that its numbers don't depend on the machine's load.
 
@@ -133,6 +150,11 @@ def fit_on_features(
     rows : Rows
     tune : bool
         Search the model's ``GRID`` on training rows, grouped by patient.
+    keep_model : bool
+        Whether the outcome holds the fitted model; if so, each image is scored by itself, so that
+        the model gives the same score to the last bit for that image alone.
+    fold : int
+        Number of the fold that is held out, for the outcome.
 
     Returns
     -------
@@ -142,14 +164,15 @@ def fit_on_features(
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome = _fit_on_features(cell, matrices, rows, tune)
+            outcome = _fit_on_features(cell, matrices, rows, tune, keep_model)
         except Exception as error:  # a cell's failure is a row of the table, not the run's end
             outcome = failure(cell, error)
+    outcome.fold = fold
     return _with_warnings(outcome, caught)
 
 
 def fit_on_images(
-    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, folder: Path
+    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, folder: Path, fold: int = 0
 ) -> Outcome:
     """Fit and score an end-to-end cell, going on from its last epoch if it was interrupted.
 
@@ -162,24 +185,30 @@ def fit_on_images(
         ``backbone``, ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
     folder : Path
         Run folder: the state after each epoch is kept there until the cell is finished.
+    fold : int
+        Number of the fold that is held out; 0 outside a cross-validation.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome = _fit_on_images(cell, images, rows, config, folder)
+            checkpoint = checkpoint_path(folder, cell, fold)
+            outcome = _fit_on_images(cell, images, rows, config, checkpoint)
         except Exception as error:  # as above
             outcome = failure(cell, error)
+    outcome.fold = fold
     return _with_warnings(outcome, caught)
 
 
-def failure(cell: Cell, error: BaseException) -> Outcome:
+def failure(cell: Cell, error: BaseException, fold: int = 0) -> Outcome:
     """Outcome of a cell that could not be run."""
     if isinstance(error, (WeightsUnavailable, MissingExtra)):
-        return Outcome(cell, "not_run", str(error))
-    return Outcome(cell, "failed", f"{type(error).__name__}: {error}")
+        return Outcome(cell, "not_run", str(error), fold=fold)
+    return Outcome(cell, "failed", f"{type(error).__name__}: {error}", fold=fold)
 
 
-def _fit_on_features(cell: Cell, matrices: Mapping[str, Matrix], rows: Rows, tune: bool) -> Outcome:
+def _fit_on_features(
+    cell: Cell, matrices: Mapping[str, Matrix], rows: Rows, tune: bool, keep_model: bool
+) -> Outcome:
     outcome = Outcome(cell)
     model = MODELS[cell.model]
     start = time.perf_counter()
@@ -199,12 +228,13 @@ def _fit_on_features(cell: Cell, matrices: Mapping[str, Matrix], rows: Rows, tun
     pipeline.set_params(scale__copy=True)
     outcome.fit_seconds = time.perf_counter() - start
     outcome.details["resampling"] = resampling_record(pipeline)
-    outcome.model = pipeline
-    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows)
+    outcome.model = pipeline if keep_model else None
+    block = None if keep_model else WHOLE
+    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows, block)
 
 
 def _fit_on_images(
-    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, folder: Path
+    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, checkpoint: Path
 ) -> Outcome:
     outcome = Outcome(cell)
     network = MODELS[cell.model].build(
@@ -215,9 +245,9 @@ def _fit_on_images(
         epochs=config.epochs,
         batch_size=config.batch_size,
     )
-    validation = (images.take(rows.validation), rows.label[rows.validation])
+    chosen_on = rows.parts["validation"]
+    validation = (images.take(chosen_on), rows.label[chosen_on])
     train = (images.take(rows.train), rows.label[rows.train])
-    checkpoint = checkpoint_path(folder, cell)
     checkpoint.parent.mkdir(exist_ok=True)
     with Steps(cell.name, 0, "batches", config.quiet) as steps:
         network.fit(*train, validation=validation, checkpoint=checkpoint, on_batch=steps.reach)
@@ -228,10 +258,12 @@ def _fit_on_images(
     return _score(outcome, network, images.take, rows)
 
 
-def _score(outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows) -> Outcome:
+def _score(
+    outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows, block: int | None = None
+) -> Outcome:
     start = time.perf_counter()
-    for split, part in (("validation", rows.validation), ("test", rows.test)):
-        scores = score(outcome.cell.model, model, select(part))
+    for split, part in rows.parts.items():
+        scores = score(outcome.cell.model, model, select(part), block)
         if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
             raise ValueError(f"{outcome.cell.name} gave {split} scores that are no probabilities")
         outcome.scores[split] = scores
@@ -249,9 +281,10 @@ def _columns(
     return columns
 
 
-def checkpoint_path(folder: Path, cell: Cell) -> Path:
+def checkpoint_path(folder: Path, cell: Cell, fold: int = 0) -> Path:
     """File in the run folder for the state of a cell's training."""
-    return folder / CHECKPOINTS / f"{cell.name.replace('/', '-')}.safetensors"
+    name = cell.name.replace("/", "-") + (f"-fold{fold}" if fold else "")
+    return folder / CHECKPOINTS / f"{name}.safetensors"
 
 
 def _wants_groups(pipeline: Any) -> bool:

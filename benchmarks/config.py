@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -65,6 +66,20 @@ class RunConfig(BaseModel):
         Folder of the feature store; the user's cache folder if None.
     save_models : bool
         Whether fitted cells are kept in the run folder.
+    task : str
+        ``pneumonia`` (pneumonia against normal) or ``subtype`` (all classes that the data have).
+    folds : int
+        Of the cross-validation on training patients; 0: none.
+    cv_cnn : bool
+        Whether the CNN is cross-validated, too.
+    study : tuple of str
+        Keys of ``STUDIES``, or ``none``.
+    full : bool
+        All studies and the cross-validated CNN.
+    external : tuple of (str, Path)
+        Name and CSV file (image, score) of each foreign model to be compared.
+    allow_leakage : bool
+        Whether a run goes on, marked on every page, where the audit would stop it.
     quiet : bool
     """
 
@@ -90,17 +105,31 @@ class RunConfig(BaseModel):
     use_cache: bool = True
     cache: Path | None = None
     save_models: bool = True
+    task: Literal["pneumonia", "subtype"] = "pneumonia"
+    folds: int = Field(default=5, ge=0, le=20)
+    cv_cnn: bool = False
+    study: tuple[str, ...] = ("shortcuts",)
+    full: bool = False
+    external: tuple[tuple[str, Path], ...] = ()
+    allow_leakage: bool = False
     quiet: bool = False
 
-    @field_validator("features", "models", "seeds", mode="before")
+    @field_validator("features", "models", "seeds", "study", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return (value,) if isinstance(value, int) else value
 
-    @field_validator("image_size", "crop", "seeds", "jobs", "limit", "max_unreadable", "epochs",
-                     "batch_size", mode="before")  # fmt: skip
+    @field_validator("external", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        """``name=file``, or a list of such, into pairs."""
+        given = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
+
+    @field_validator("image_size", "folds", "crop", "seeds", "jobs", "limit", "max_unreadable",
+                     "epochs", "batch_size", mode="before")  # fmt: skip
     @classmethod
     def _no_truth_values(cls, value: Any) -> Any:
         if isinstance(value, bool):
@@ -113,6 +142,33 @@ class RunConfig(BaseModel):
         if not value or len(set(value)) != len(value):
             raise ValueError("expected at least one entry, none twice")
         return value
+
+    @field_validator("external")
+    @classmethod
+    def _files_exist(cls, value: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
+        names = [name for name, _ in value]
+        if len(set(names)) != len(names):
+            raise ValueError("expected every name once")
+        for name, file in value:
+            if not file.is_file():
+                raise ValueError(f"expected an existing CSV file for {name}, found none at {file}")
+        return value
+
+    @field_validator("folds")
+    @classmethod
+    def _more_than_one_fold(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("expected at least 2 folds, or 0 for no cross-validation")
+        return value
+
+    @field_validator("study")
+    @classmethod
+    def _known_studies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from benchmarks.studies import STUDIES  # which imports this module
+
+        if "none" in value and len(value) > 1:
+            raise ValueError("expected none alone, or names of studies")
+        return tuple(_choice(name, [*STUDIES, "none"]) for name in dict.fromkeys(value))
 
     @field_validator("features")
     @classmethod
@@ -144,9 +200,23 @@ class RunConfig(BaseModel):
         return value
 
     @property
+    def studies(self) -> tuple[str, ...]:
+        """Studies that the run makes, in their order."""
+        from benchmarks.studies import STUDIES
+
+        return tuple(name for name in STUDIES if self.full or name in self.study)
+
+    @property
     def size(self) -> int:
         """Side of the prepared images in pixels."""
         return self.image_size or (128 if self.data == "phantoms" else 224)
+
+
+def _name_and_file(text: str) -> tuple[str, str]:
+    name, mark, file = text.partition("=")
+    if not (mark and file and re.fullmatch(r"[A-Za-z0-9_.-]+", name)):
+        raise ValueError("expected name=file.csv, the name of letters, digits, - _ and .")
+    return name, file
 
 
 def load_config(options: dict[str, Any], file: Path | None = None) -> RunConfig:

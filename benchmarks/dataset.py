@@ -12,6 +12,7 @@ from benchmarks.image_stack import ImageStack
 
 MANIFEST_COLUMNS = [
     "image", "label", "class", "subtype", "group", "split", "sha256", "width", "height", "frames",
+    "bytes",
 ]  # fmt: skip
 CLASSES = ("NORMAL", "PNEUMONIA")
 
@@ -34,8 +35,8 @@ class Dataset:
         ``image`` (identifier: the path inside the data folder), ``label`` (1 = PNEUMONIA),
         ``class`` (NORMAL or PNEUMONIA), ``subtype`` (bacteria, virus or empty), ``group`` (the
         patient), ``split`` (train, validation or test), ``sha256`` (of the content), ``width``
-        and ``height`` (pixels, as found, after EXIF orientation), ``frames`` (in the file).
-        Sorted by ``image``.
+        and ``height`` (pixels, as found, after EXIF orientation), ``frames`` (in the file),
+        ``bytes`` (size of the file; 0 for images that have none of their own). Sorted by ``image``.
     licence, citation : str
         Of the data, for the report.
     synthetic : bool

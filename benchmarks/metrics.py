@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from features.compiled import compiled
+
 Floats = NDArray[np.float64]
 Ranking = tuple[Floats, Floats]
 Labels = NDArray[np.integer]
@@ -64,15 +66,20 @@ def confusion(label: Labels, decision: NDArray[np.bool_]) -> dict[str, int]:
     }
 
 
-def point_metrics(label: Labels, score: Floats, threshold: float) -> dict[str, float]:
+def point_metrics(
+    label: Labels, score: Floats, threshold: float | Floats, fold: NDArray[np.integer] | None = None
+) -> dict[str, float]:
     """Every metric of one cell at one operating point, by scikit-learn.
 
     Parameters
     ----------
     label : ndarray of shape (n,), 1 = positive; both classes present
     score : ndarray of shape (n,), in [0, 1]
-    threshold : float
+    threshold : float or ndarray of shape (n,)
         ``score >= threshold`` is called positive.
+    fold : ndarray of shape (n,), optional
+        Which model gave the score. Scores of several models have no common ranking: AUC and
+        average precision are then means over the folds.
 
     Returns
     -------
@@ -81,6 +88,7 @@ def point_metrics(label: Labels, score: Floats, threshold: float) -> dict[str, f
         nothing is called positive, as in scikit-learn.
     """
     decision = (score >= threshold).astype(int)
+    parts = _parts(label, fold)
     return {
         "precision": float(sk.precision_score(label, decision, zero_division=0)),
         "recall": float(sk.recall_score(label, decision)),
@@ -89,8 +97,10 @@ def point_metrics(label: Labels, score: Floats, threshold: float) -> dict[str, f
         "accuracy": float(sk.accuracy_score(label, decision)),
         "balanced_accuracy": float(sk.balanced_accuracy_score(label, decision)),
         "mcc": float(sk.matthews_corrcoef(label, decision)),
-        "auc": float(sk.roc_auc_score(label, score)),
-        "average_precision": float(sk.average_precision_score(label, score)),
+        "auc": float(np.mean([sk.roc_auc_score(label[part], score[part]) for part in parts])),
+        "average_precision": float(
+            np.mean([sk.average_precision_score(label[part], score[part]) for part in parts])
+        ),
         "brier": float(sk.brier_score_loss(label, score)),
     }
 
@@ -144,7 +154,11 @@ class PatientBootstrap:
 
 
 def bootstrap_metrics(
-    label: Labels, score: Floats, threshold: float, weights: Floats, ranking: Ranking | None = None
+    label: Labels,
+    score: Floats,
+    threshold: float | Floats,
+    weights: Floats,
+    ranking: Ranking | None = None,
 ) -> dict[str, Floats]:
     """Every metric of ``point_metrics`` for every draw at once.
 
@@ -163,12 +177,12 @@ def bootstrap_metrics(
     """
     positive = (label == 1).astype(float)
     called = (score >= threshold).astype(float)
-    tp, fp, tn, fn = (
-        weights @ indicator
-        for indicator in (
+    squares = (score - positive) ** 2
+    tp, fp, tn, fn, error = np.ascontiguousarray(
+        (weights @ np.column_stack([
             positive * called, (1 - positive) * called,
-            (1 - positive) * (1 - called), positive * (1 - called),
-        )
+            (1 - positive) * (1 - called), positive * (1 - called), squares,
+        ])).T
     )  # fmt: skip
     auc, average_precision = ranking or bootstrap_ranking(label, score, weights)
     recall, specificity = tp / (tp + fn), tn / (tn + fp)
@@ -183,13 +197,13 @@ def bootstrap_metrics(
         "mcc": _ratio(tp * tn - fp * fn, spread),
         "auc": auc,
         "average_precision": average_precision,
-        "brier": weights @ (score - positive) ** 2 / weights.sum(axis=1),
+        "brier": error / (tp + fp + tn + fn),
     }
 
 
 def subgroup_recall(
-    label: Labels, score: Floats, threshold: float, subtype: NDArray[np.object_], name: str,
-    weights: Floats,
+    label: Labels, score: Floats, threshold: float | Floats, subtype: NDArray[np.object_],
+    name: str, weights: Floats,
 ) -> tuple[float, Floats]:  # fmt: skip
     """Recall among the positives of one subtype: its value and its value in every draw (NaN: none).
 
@@ -207,11 +221,13 @@ def subgroup_recall(
 
 
 def evaluate(
-    label: Labels, score: Floats, threshold: float, subtype: NDArray[np.object_],
+    label: Labels, score: Floats, threshold: float | Floats, subtype: NDArray[np.object_],
     bootstrap: PatientBootstrap, ranking: Ranking | None = None,
+    fold: NDArray[np.integer] | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Metrics with intervals and counts: the numbers of one row of ``scores.csv``."""
-    values = dict(point_metrics(label, score, threshold))
+    values = dict(point_metrics(label, score, threshold, fold))
+    ranking = ranking or bootstrap_ranking(label, score, bootstrap.weights, fold)
     draws = bootstrap_metrics(label, score, threshold, bootstrap.weights, ranking)
     for name in ("bacteria", "virus"):
         key = f"recall_{name}"
@@ -229,7 +245,9 @@ def _ratio(top: Floats, bottom: Floats) -> Floats:
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
-def bootstrap_ranking(label: Labels, score: Floats, weights: Floats) -> Ranking:
+def bootstrap_ranking(
+    label: Labels, score: Floats, weights: Floats, fold: NDArray[np.integer] | None = None
+) -> Ranking:
     """AUC and average precision of each draw; images with equal scores count as one block.
 
     Parameters
@@ -238,20 +256,53 @@ def bootstrap_ranking(label: Labels, score: Floats, weights: Floats) -> Ranking:
     score : ndarray of shape (n,)
     weights : ndarray of shape (draws, n)
         How often each image is in each draw.
+    fold : ndarray of shape (n,), optional
+        As in :func:`point_metrics`: means over the folds, NaN where one of them lacks a class.
 
     Returns
     -------
     pair of ndarrays of shape (draws,)
     """
-    positive = (label == 1).astype(float)
-    order = np.argsort(-score, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
-    drawn = weights[:, order]
-    hits = np.add.reduceat(drawn * positive[order], starts, axis=1)
-    misses = np.add.reduceat(drawn * (1 - positive[order]), starts, axis=1)
-    true, false = hits.cumsum(axis=1), misses.cumsum(axis=1)
-    n_true, n_false = true[:, -1], false[:, -1]
-    below = n_false[:, None] - false
-    auc = (hits * (below + misses / 2)).sum(axis=1) / (n_true * n_false)
-    precision = _ratio(true, true + false)
-    return auc, (hits * precision).sum(axis=1) / n_true
+    sums = np.zeros((2, len(weights)))
+    parts = _parts(label, fold)
+    for part in parts:
+        order = part[np.argsort(-score[part], kind="stable")]
+        ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True]) + 1
+        sums += _rank(weights, order, label[order] == 1, ends)
+    auc, average_precision = sums / len(parts)
+    return auc, average_precision
+
+
+def _parts(label: Labels, fold: NDArray[np.integer] | None) -> list[NDArray[np.intp]]:
+    """Positions of the images of each fold; all images where there are no folds."""
+    if fold is None:
+        return [np.arange(len(label))]
+    return [np.flatnonzero(fold == k) for k in np.unique(fold)]
+
+
+@compiled
+def _rank(
+    weights: Floats, order: NDArray[np.intp], positive: NDArray[np.bool_], ends: NDArray[np.intp]
+) -> Floats:
+    """AUC and average precision of each draw; ``ends`` close the blocks of equal scores."""
+    result = np.empty((2, len(weights)))
+    for draw in range(len(weights)):
+        drawn = weights[draw]
+        true = false = lost = precision = 0.0
+        start = 0
+        for end in ends:
+            hits = misses = 0.0
+            for k in range(start, end):
+                if positive[k]:
+                    hits += drawn[order[k]]
+                else:
+                    misses += drawn[order[k]]
+            lost += hits * (false + misses / 2)
+            true += hits
+            false += misses
+            if hits > 0:
+                precision += hits * (true / (true + false))
+            start = end
+        result[0, draw] = 1 - lost / (true * false) if true * false > 0 else np.nan
+        result[1, draw] = precision / true if true > 0 else np.nan
+    return result

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks import results
 from benchmarks.cells import Cell, Outcome, Rows
+from benchmarks.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.metrics import (
+    Floats,
     PatientBootstrap,
     bootstrap_ranking,
     evaluate,
@@ -36,16 +40,29 @@ class OutcomeTables:
     manifest : DataFrame
         With ``split`` as assigned.
     rows : Rows
+    fold : ndarray of shape (len(rows.train),), optional
+        Fold of each training image, where there is a cross-validation.
     """
 
-    def __init__(self, folder: Path, cells: list[Cell], manifest: pd.DataFrame, rows: Rows) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cells: list[Cell],
+        manifest: pd.DataFrame,
+        rows: Rows,
+        fold: NDArray[np.integer] | None = None,
+    ) -> None:
         self.folder, self.cells, self.manifest, self.rows = folder, cells, manifest, rows
+        self.fold = fold
         self.outcomes: dict[Cell, Outcome] = {}
         self._lines: dict[tuple[str, Cell], str] = {}
         self._bootstraps = {
             split: PatientBootstrap.draw(rows.group[part], rows.label[part], SEED)
-            for split, part in ((split, getattr(rows, split)) for split in SPLITS)
+            for split, part in self._parts().items()
         }
+
+    def _parts(self) -> dict[str, NDArray[np.intp]]:
+        return {**self.rows.parts, **({} if self.fold is None else {CV: self.rows.train})}
 
     def add(self, *outcomes: Outcome) -> None:
         """Score finished cells and write the tables, each in one step."""
@@ -64,19 +81,22 @@ class OutcomeTables:
 
     def _predict(self, outcome: Outcome) -> pd.DataFrame:
         cell = outcome.cell
+        scored = [(split, 0, self.rows.parts[split], s) for split, s in outcome.scores.items()]
+        scored += [
+            (CV, k, self.rows.train[self.fold == k], outcome.folds[k])
+            for k in sorted(outcome.folds)
+        ]
         parts = [
-            self.manifest.iloc[getattr(self.rows, split)][
-                ["image", "group", "subtype", "label"]
-            ].assign(
+            self.manifest.iloc[part][["image", "group", "subtype", "label"]].assign(
                 cell=cell.name, features=cell.features, model=cell.model, seed=cell.seed,
-                split=split, score=score,
+                split=split, fold=fold, score=score,
             )
-            for split, score in outcome.scores.items()
+            for split, fold, part, score in scored
         ]  # fmt: skip
         return pd.concat(parts) if parts else pd.DataFrame()
 
     def _score(self, outcome: Outcome) -> pd.DataFrame:
-        """Four rows a cell: two splits at two operating points, blank if it did not finish."""
+        """Two rows a split, one for each operating point; blank if the cell did not finish."""
         cell = outcome.cell
         known = {
             "cell": cell.name, "features": cell.features, "model": cell.model,
@@ -85,31 +105,59 @@ class OutcomeTables:
             "predict_seconds": outcome.predict_seconds,
         }  # fmt: skip
         numbers = self._evaluate(outcome) if outcome.status == "ok" else {}
+        crossed = self._cross_validate(outcome) if self.crossed(outcome) else {}
+        numbers |= crossed
         rows = [
             {**known, "split": split, "operating_point": point, **numbers.get((split, point), {})}
-            for split in SPLITS
+            for split in (*SPLITS, *((CV,) if crossed else ()))
             for point in results.OPERATING_POINTS
         ]
         return pd.DataFrame(rows)
 
+    def complete(self, cell: Cell) -> bool:
+        """Whether nothing of a cell is left to do: all folds, too, if it could be fitted."""
+        outcome = self.outcomes.get(cell)
+        if outcome is None or outcome.status != "ok" or self.fold is None:
+            return outcome is not None
+        return self.crossed(outcome)
+
+    def crossed(self, outcome: Outcome) -> bool:
+        """Whether all folds of a cell's cross-validation are done."""
+        return self.fold is not None and len(outcome.folds) == len(np.unique(self.fold))
+
     def _evaluate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
-        label = self.rows.label
-        subtype = self.manifest["subtype"].to_numpy(dtype=object)
-        chosen = threshold_at_recall(
-            label[self.rows.validation], outcome.scores["validation"], TARGET_RECALL
-        )
-        numbers = {}
+        validation = self.rows.label[self.rows.parts["validation"]]
+        chosen = threshold_at_recall(validation, outcome.scores["validation"], TARGET_RECALL)
+        numbers: dict[tuple[str, str], dict[str, Any]] = {}
         for split in SPLITS:
-            part = getattr(self.rows, split)
-            known = (label[part], outcome.scores[split])
-            bootstrap = self._bootstraps[split]
-            ranking = bootstrap_ranking(*known, bootstrap.weights)
-            for point, threshold in zip(results.OPERATING_POINTS, (0.5, chosen), strict=True):
-                numbers[split, point] = {
-                    "threshold": threshold, "n": len(part), "n_positive": int(label[part].sum()),
-                    **evaluate(*known, threshold, subtype[part], bootstrap, ranking),
-                }  # fmt: skip
+            numbers |= self._at_points(split, outcome.scores[split], (0.5, chosen))
         return numbers
+
+    def _cross_validate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
+        assert self.fold is not None
+        score = np.empty(len(self.fold))
+        for k, held_out in outcome.folds.items():
+            score[self.fold == k] = held_out
+        label = self.rows.label[self.rows.train]
+        chosen = cross_fitted_thresholds(label, score, self.fold, TARGET_RECALL)
+        return self._at_points(CV, score, (0.5, chosen), self.fold)
+
+    def _at_points(
+        self, split: str, score: Floats, thresholds: tuple[float, float | Floats],
+        fold: NDArray[np.integer] | None = None,
+    ) -> dict[tuple[str, str], dict[str, Any]]:  # fmt: skip
+        part, bootstrap = self._parts()[split], self._bootstraps[split]
+        label = self.rows.label[part]
+        subtype = self.manifest["subtype"].to_numpy(dtype=object)[part]
+        ranking = bootstrap_ranking(label, score, bootstrap.weights, fold)
+        return {
+            (split, point): {
+                "threshold": threshold if isinstance(threshold, float) else None,
+                "n": len(part), "n_positive": int(label.sum()),
+                **evaluate(label, score, threshold, subtype, bootstrap, ranking, fold),
+            }
+            for point, threshold in zip(results.OPERATING_POINTS, thresholds, strict=True)
+        }  # fmt: skip
 
 
 def _lines(name: str, table: pd.DataFrame, header: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ RECALLS = ["recall_bacteria", "recall_virus"]
 COUNTS = ["tp", "fp", "tn", "fn"]
 OPERATING_POINTS = ["0.5", "recall95"]
 PREDICTION_COLUMNS = [
-    "cell", "features", "model", "seed", "split", "image", "group", "subtype", "label", "score",
+    "cell", "features", "model", "seed", "split", "fold", "image", "group", "subtype", "label",
+    "score",
 ]  # fmt: skip
 SCORE_COLUMNS = [
     "cell", "features", "model", "balance", "seed", "split", "operating_point", "threshold",
@@ -40,6 +41,57 @@ TRAINING_COLUMNS = [
 TABLES = {
     "manifest": MANIFEST_COLUMNS, "features": FEATURE_COLUMNS, "predictions": PREDICTION_COLUMNS,
     "scores": SCORE_COLUMNS, "training": TRAINING_COLUMNS, "intensity": INTENSITY_COLUMNS,
+}  # fmt: skip
+_BOUNDS = ("", "_lo", "_hi")
+# Tables that a run adds where it can; a run folder may lack them.
+MORE_TABLES = {
+    "audit": ["check", "severity", "images", "patients", "detail"],
+    "audit_images": ["finding", "image", "split", "label"],
+    "gap": [
+        "cell", "metric", "operating_point",
+        *[name + end for name in ("cv", "official", "gap") for end in _BOUNDS],
+    ],
+    "comparisons": [
+        "cell_a", "cell_b", "metric", "operating_point", "test", "value_a", "value_b",
+        "difference", "lo", "hi", "only_a", "only_b", "p", "p_holm",
+    ],
+    "matched": [
+        "cell", "split", "target_recall", "threshold",
+        *[name + end for name in ("recall", "specificity", "precision") for end in _BOUNDS],
+    ],
+    "calibration": [
+        "cell", "recalibration", "n", "brier", "brier_lo", "brier_hi", "reliability",
+        "resolution", "uncertainty",
+        *[name + end for name in ("ece", "slope", "intercept") for end in _BOUNDS],
+    ],
+    "reliability": [
+        "cell", "recalibration", "bin", "n", "mean_score", "observed", "lo", "hi",
+    ],
+    "decision": ["cell", "threshold", "net_benefit", "lo", "hi"],
+    "prevalence": ["cell", "operating_point", "prevalence", "precision", "lo", "hi"],
+    "subgroups": [
+        "cell", "operating_point", "kind", "name", "metric", "n", "patients", "value", "lo", "hi",
+    ],
+    "shortcuts": [
+        "control", "model", "columns", "split", "n",
+        *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
+        "precision", "recall", "specificity",
+    ],
+    "leaky": [
+        "cell", "folds", *[name + end for name in ("grouped", "leaky", "worth") for end in _BOUNDS],
+    ],
+    "ablation": [
+        "features", "model", "balance", "split", "n",
+        *[name + end for name in ("auc", "average_precision", "brier") for end in _BOUNDS],
+        "precision_at_half", "recall_at_half", "specificity_at_half",
+        "precision", "recall", "specificity", "ece", "slope", "intercept", "fit_seconds",
+        "status", "reason",
+    ],
+    "resampling": ["features", "model", "balance", "fold", "label", "before", "after"],
+    "learning": [
+        "cell", "fraction", "draw", "patients", "images", "split",
+        *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
+    ],
 }  # fmt: skip
 IMAGES = "images"
 
@@ -63,6 +115,8 @@ class Results:
         One row an epoch of each CNN cell; empty if none ran.
     intensity : DataFrame
         Histogram of pixel values by split and class: split, class, value, fraction.
+    tables : dict of DataFrame
+        Every name of ``MORE_TABLES``; empty where the run folder has no such file.
     """
 
     folder: Path
@@ -73,6 +127,7 @@ class Results:
     scores: pd.DataFrame
     training: pd.DataFrame
     intensity: pd.DataFrame
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -111,8 +166,14 @@ def read_results(folder: Path) -> Results:
     RunError
         If the folder or one of its tables is missing or unreadable.
     """
-    tables = read_tables(folder, tuple(TABLES))
-    return Results(folder=folder, run=read_run(folder), **tables)
+    needed = read_tables(folder, tuple(TABLES))
+    more = {
+        name: _read_table(folder, name)
+        if (folder / f"{name}.csv").exists()
+        else pd.DataFrame(columns=columns)
+        for name, columns in MORE_TABLES.items()
+    }
+    return Results(folder=folder, run=read_run(folder), tables=more, **needed)
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -135,7 +196,9 @@ def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]
 def _read_table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / f"{name}.csv"
     text = ["cell", "features", "model", "balance", "split", "operating_point", "image", "group",
-            "subtype", "class", "sha256", "status", "reason", "family", "weights"]  # fmt: skip
+            "subtype", "class", "sha256", "status", "reason", "family", "weights", "check",
+            "severity", "detail", "cell_a", "cell_b", "metric", "test", "recalibration", "kind",
+            "name", "control"]  # fmt: skip
     try:
         table = pd.read_csv(
             path,
@@ -148,7 +211,7 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
             f"{path}: expected a table written by run_benchmark.py, got {error}. "
             "Give the folder that a run named as its --out."
         ) from error
-    missing = [column for column in TABLES[name] if column not in table.columns]
+    missing = [column for column in {**TABLES, **MORE_TABLES}[name] if column not in table.columns]
     if missing:
         raise RunError(f"{path}: expected the columns of this version, got none named "
                        f"{', '.join(missing)}. Run the benchmark again.")  # fmt: skip

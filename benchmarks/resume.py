@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks import results
 from benchmarks.cells import Cell, Outcome, Rows
 from benchmarks.config import ConfigError, RunConfig, load_config
+from benchmarks.cross_validation import CV
 from benchmarks.outcome_tables import SPLITS
 
 # Where the same data or weights lie, and what changes no number, may be given anew.
@@ -95,7 +98,9 @@ def check_same(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> Non
                 )
 
 
-def finished(folder: Path, cells: list[Cell], rows: Rows) -> list[Outcome]:
+def finished(
+    folder: Path, cells: list[Cell], rows: Rows, fold: NDArray[np.integer] | None = None
+) -> list[Outcome]:
     """Outcomes of the cells that are done, complete in every table, as they were.
 
     Parameters
@@ -105,6 +110,8 @@ def finished(folder: Path, cells: list[Cell], rows: Rows) -> list[Outcome]:
     cells : list of Cell
         All cells of the run.
     rows : Rows
+    fold : ndarray of shape (len(rows.train),), optional
+        Fold of each training image, where there is a cross-validation.
     """
     if not (folder / "scores.csv").exists():
         return []
@@ -116,9 +123,25 @@ def finished(folder: Path, cells: list[Cell], rows: Rows) -> list[Outcome]:
         done = len(parts["scores"]) and (parts["scores"]["status"] == "ok").all()
         if done and cell.name in details:
             outcome = _outcome(cell, parts, details[cell.name])
-            if all(len(outcome.scores[split]) == len(getattr(rows, split)) for split in SPLITS):
+            outcome.folds = _folds(parts["predictions"], fold)
+            if all(len(outcome.scores[split]) == len(rows.parts[split]) for split in SPLITS):
                 outcomes.append(outcome)
     return outcomes
+
+
+def _folds(
+    predictions: pd.DataFrame, fold: NDArray[np.integer] | None
+) -> dict[int, NDArray[np.float64]]:
+    """Read back the folds of a cross-validation that are complete."""
+    crossed = predictions[predictions["split"] == CV]
+    found = {
+        int(str(k)): part["score"].to_numpy(dtype=float) for k, part in crossed.groupby("fold")
+    }
+    return {
+        k: score
+        for k, score in found.items()
+        if fold is not None and len(score) == (fold == k).sum()
+    }
 
 
 def _outcome(cell: Cell, parts: dict[str, pd.DataFrame], details: dict[str, Any]) -> Outcome:

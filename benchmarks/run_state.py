@@ -113,6 +113,7 @@ class RunState:
             "features": self.before.get("features", {}),
             "times": self._begun(),
             "cells": self.before.get("cells", {}),
+            "studies": self.before.get("studies", {}),
             "warnings": self.before.get("warnings", []),
         }  # fmt: skip
 
@@ -173,8 +174,15 @@ class RunState:
 def stage_names(config: RunConfig) -> list[str]:
     """Stages of a run in their order."""
     on_images = [name for name in config.models if name in IMAGE_MODELS]
-    on_features = ["features", "classifiers"] if len(on_images) < len(config.models) else []
-    return ["data", "exploration", *on_features, *(["cnn"] if on_images else []), "report"]
+    on_features = []
+    if len(on_images) < len(config.models):
+        crossed = ["cross-validation"] if config.folds else []
+        on_features = ["features", "classifiers", *crossed, *config.studies]
+    networks = ["cnn"] if on_images else []
+    if networks and config.folds and (config.cv_cnn or config.full):
+        networks.append("cnn, cross-validation")
+    last = [*networks, "statistics", "report"]
+    return ["data", "exploration", *on_features, *last]
 
 
 def make_folder(config: RunConfig) -> Path:

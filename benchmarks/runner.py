@@ -24,6 +24,7 @@ from benchmarks.cells import (
     plan,
 )
 from benchmarks.config import ConfigError, RunConfig
+from benchmarks.cross_validation import CV, fold_rows
 from benchmarks.dataset import Dataset
 from benchmarks.extract import Extracted, extract, prepared, reading_size
 from benchmarks.image_stack import ImageStack
@@ -32,8 +33,11 @@ from benchmarks.progress import say, track
 from benchmarks.report import render_report
 from benchmarks.results import FEATURE_COLUMNS
 from benchmarks.run_state import RunState, make_folder, stage_names
+from benchmarks.statistics import tabulate_all
 from benchmarks.store import FeatureStore, default_folder
-from benchmarks.workers import Interrupted, interruptible, parallel, stop_workers
+from benchmarks.studies import STUDIES
+from benchmarks.studies.base import StudyContext
+from benchmarks.workers import Interrupted, check_interrupted, interruptible, parallel, stop_workers
 from features.backbone import MissingExtra, WeightsError, check_name, check_weights
 from models import IMAGE_MODELS
 
@@ -91,9 +95,11 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     with state.stage("exploration"):
         exploration.explore(dataset, manifest["split"], state.folder)
     rows = _rows(manifest)
-    tables = OutcomeTables(state.folder, cells, manifest, rows)
+    folds = state.config.folds
+    fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
+    tables = OutcomeTables(state.folder, cells, manifest, rows, fold)
     if state.before:
-        tables.add(*resume.finished(state.folder, cells, rows))
+        tables.add(*resume.finished(state.folder, cells, rows, fold))
         say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
     else:
         tables.add()
@@ -106,6 +112,8 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     if "cnn" in stages:
         _fit_images(state, images, tables)
     _explain_errors(state, dataset)
+    with state.stage("statistics"):
+        tabulate_all(results.read_results(state.folder))
     state.end("finished", caught)
     with state.stage("report"):
         render_report(state.folder)
@@ -156,49 +164,124 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame]:
 
 def _rows(manifest: pd.DataFrame) -> Rows:
     split = manifest["split"].to_numpy()
-    train, validation, test = (
-        np.flatnonzero(split == name) for name in ("train", "validation", "test")
-    )
     return Rows(
         label=manifest["label"].to_numpy(dtype=np.int64),
         group=manifest["group"].to_numpy(dtype=object),
-        train=train, validation=validation, test=test,
-    )  # fmt: skip
+        train=np.flatnonzero(split == "train"),
+        parts={name: np.flatnonzero(split == name) for name in ("validation", "test")},
+    )
 
 
 def _fit_features(
     state: RunState, images: ImageStack, tables: OutcomeTables, scratch: Path
 ) -> None:
-    """Describe the images and fit the cells that need the features."""
-    cells = [cell for cell in _left(tables) if cell.model not in IMAGE_MODELS]
-    families = {family for cell in cells for family in cell.families}
+    """Describe the images, fit the cells that need the features, cross-validate and study them."""
+    cells = [cell for cell in tables.cells if cell.model not in IMAGE_MODELS]
+    done = state.record["studies"]
+    studies = [name for name in state.config.studies if done.get(name) != "ok"]
+    to_do = cells if studies else [cell for cell in cells if not tables.complete(cell)]
+    families = {family for cell in to_do for family in cell.families}
     with state.stage("features"), _store(state.config) as store:
         extracted = extract(images, state.config, families, scratch, store)
         _write_features(state, extracted)
         state.told.update(reason for _, reason in extracted.reasons.values())
     with state.stage("classifiers"):
         ready = []
-        for cell in cells:
+        for cell in _left(tables, cells):
             reasons = [extracted.reasons[f] for f in cell.families if f in extracted.reasons]
             if reasons:
                 state.keep(tables, Outcome(cell, *reasons[0]))
             else:
-                ready.append(cell)
-        for outcome in _fit_all(ready, extracted, tables.rows, state):
+                ready.append((cell, tables.rows, 0))
+        for outcome in _fit_all(ready, extracted, state, "classifiers", keep_model=True):
             state.keep(tables, outcome)
+    if tables.fold is not None:
+        with state.stage("cross-validation"):
+            _cross_validate(state, extracted, tables)
+    for name in studies:
+        with state.stage(name):
+            _study(state, name, images, extracted, tables)
+
+
+def _cross_validate(state: RunState, extracted: Extracted, tables: OutcomeTables) -> None:
+    """Fit every finished cell on features once a fold; keep it when all its folds are done."""
+    assert tables.fold is not None
+    rows_of = fold_rows(tables.rows, tables.fold)
+    tasks = [
+        (cell, rows_of[k], k) for cell, outcome in tables.outcomes.items()
+        if outcome.status == "ok" and cell.model not in IMAGE_MODELS
+        for k in rows_of if k not in outcome.folds
+    ]  # fmt: skip
+    for outcome in _fit_all(tasks, extracted, state, "cross-validation"):
+        _keep_fold(state, tables, outcome)
+
+
+def _keep_fold(state: RunState, tables: OutcomeTables, fitted: Outcome) -> None:
+    """Put the scores of one fold to its cell; a fold that failed leaves the cell without."""
+    outcome = tables.outcomes[fitted.cell]
+    if fitted.status == "ok":
+        outcome.folds[fitted.fold] = fitted.scores[CV]
+    else:
+        failed = f"fold {fitted.fold} of the cross-validation failed: {fitted.reason}"
+        outcome.details.setdefault("warnings", []).append(failed)
+        say(f"  {fitted.cell.name}: {failed}", quiet=False)
+    if tables.complete(fitted.cell) or fitted.cell.model in IMAGE_MODELS:
+        tables.add(outcome)
+    check_interrupted()
+
+
+def _study(
+    state: RunState, name: str, images: ImageStack, extracted: Extracted, tables: OutcomeTables
+) -> None:
+    """Make one study and write its tables; if it fails, the run goes on without them."""
+    fold = tables.fold
+    if fold is None:
+        train = tables.manifest.iloc[tables.rows.train]
+        fold = splits.folds(train, RunConfig.model_fields["folds"].default)
+    finished = {
+        cell.name: outcome for cell, outcome in tables.outcomes.items()
+        if outcome.status == "ok" and cell.model not in IMAGE_MODELS
+    }  # fmt: skip
+    context = StudyContext(
+        state.config, tables.manifest, tables.rows, fold, images, extracted.matrices, finished
+    )
+    try:
+        made = STUDIES[name].run(context)
+    except Exception as error:  # as with a cell
+        state.record["studies"][name] = f"failed: {type(error).__name__}: {error}"
+        say(f"  {name} {state.record['studies'][name]}", quiet=False)
+    else:
+        for table, rows in made.items():
+            results.write_table(state.folder, table, rows)
+        state.record["studies"][name] = "ok"
+    state.write()
+    check_interrupted()
 
 
 def _fit_images(state: RunState, images: ImageStack, tables: OutcomeTables) -> None:
-    """Fit the end-to-end cells, one after the other."""
+    """Fit the end-to-end cells, one after the other; cross-validate them if asked."""
+    config = state.config
+    cells = [cell for cell in tables.cells if cell.model in IMAGE_MODELS]
     with state.stage("cnn"):
-        for cell in [cell for cell in _left(tables) if cell.model in IMAGE_MODELS]:
-            outcome = fit_on_images(cell, images, tables.rows, state.config, state.folder)
+        for cell in _left(tables, cells):
+            outcome = fit_on_images(cell, images, tables.rows, config, state.folder)
             state.keep(tables, outcome)
             shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
+    if tables.fold is None or not (config.cv_cnn or config.full):
+        return
+    rows_of = fold_rows(tables.rows, tables.fold, keep=("validation",))
+    with state.stage("cnn, cross-validation"):
+        for cell in cells:
+            outcome = tables.outcomes[cell]
+            for k in rows_of if outcome.status == "ok" else ():
+                if k not in outcome.folds:
+                    fitted = fit_on_images(cell, images, rows_of[k], config, state.folder, k)
+                    _keep_fold(state, tables, fitted)
+                    shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
 
 
-def _left(tables: OutcomeTables) -> list[Cell]:
-    return [cell for cell in tables.cells if cell not in tables.outcomes]
+def _left(tables: OutcomeTables, cells: list[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell not in tables.outcomes]
 
 
 @contextmanager
@@ -236,23 +319,33 @@ def _check_weights_source(state: RunState, known: pd.DataFrame, table: pd.DataFr
 
 
 def _fit_all(
-    cells: list[Cell], extracted: Extracted, rows: Rows, state: RunState
+    tasks: list[tuple[Cell, Rows, int]],
+    extracted: Extracted,
+    state: RunState,
+    stage: str,
+    keep_model: bool = False,
 ) -> Iterator[Outcome]:
-    """Fit cells side by side, one thread each; yield them as they finish."""
+    """Fit cells side by side, one thread each; yield them as they finish.
+
+    A task is a cell, the rows to fit it on and to score, and the number of the fold or 0.
+    """
     config = state.config
     # Model by model: side by side the cells of the widest feature set would need the most memory.
-    cells = sorted(cells, key=lambda cell: config.models.index(cell.model))
-    left = set(cells)
+    tasks = sorted(tasks, key=lambda task: config.models.index(task[0].model))
+    left = {(cell, fold) for cell, _, fold in tasks}
+    unit = "fits" if any(fold for _, fold in left) else "cells"
     try:
         outcomes = parallel(config.jobs, return_as="generator_unordered")(
-            delayed(fit_on_features)(cell, extracted.matrices, rows, config.tune) for cell in cells
+            delayed(fit_on_features)(cell, extracted.matrices, rows, config.tune, keep_model, fold)
+            for cell, rows, fold in tasks
         )
-        for outcome in track(outcomes, "classifiers", len(cells), "cells", config.quiet):
-            left.discard(outcome.cell)
+        for outcome in track(outcomes, stage, len(tasks), unit, config.quiet):
+            left.discard((outcome.cell, outcome.fold))
             yield outcome
     except (RuntimeError, OSError) as error:  # a worker was killed, for want of memory say
-        for cell in sorted(left, key=cells.index):
-            yield failure(cell, error)
+        for cell, _, fold in tasks:
+            if (cell, fold) in left:
+                yield failure(cell, error, fold)
 
 
 def _explain_errors(state: RunState, dataset: Dataset) -> None:
@@ -272,7 +365,13 @@ def _summarise(state: RunState, tables: OutcomeTables) -> int:
     for outcome in failed:
         say(f"{outcome.cell.name} failed: {outcome.reason}", quiet=False)
     say(f"Report: {state.folder / 'report.html'}", quiet)
-    return SOME_FAILED if failed else ALL_DONE
+    studied = all(outcome == "ok" for outcome in state.record["studies"].values())
+    crossed = all(tables.complete(cell) for cell in tables.cells if not _is_network(cell))
+    return SOME_FAILED if failed or not studied or not crossed else ALL_DONE
+
+
+def _is_network(cell: Cell) -> bool:
+    return cell.model in IMAGE_MODELS
 
 
 def _say_interrupted(state: RunState, caught: list[warnings.WarningMessage]) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Rows given to a model at once. A matrix product rounds a row's sums by its place among the rows,
-# so most models see one row at a time. Trees add up each row by itself: None, all at once. A
+# so most models see one row at a time. Trees add up each row by itself: all at once. A
 # network treats the images of one full batch alike, at half the time of single images.
-BLOCKS: dict[str, int | None] = {"forest": None, "xgboost": None, "cnn": 32}
+WHOLE = 2**31
+BLOCKS: dict[str, int] = {"forest": WHOLE, "xgboost": WHOLE, "cnn": 32}
 
 
-def score(name: str, model: Any, X: NDArray[Any]) -> NDArray[np.float64]:
+def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> NDArray[np.float64]:
     """Probability of pneumonia.
 
     Parameters
@@ -24,14 +25,16 @@ def score(name: str, model: Any, X: NDArray[Any]) -> NDArray[np.float64]:
         Fitted.
     X : ndarray of shape (n, d) float32, or (n, size, size) uint8
         Feature matrix or prepared images.
+    block : int or None
+        Rows given to the model at once; None: as many as leave a row's score as it is alone.
 
     Returns
     -------
     ndarray of shape (n,), float64
-        The same for a row to the last bit, alone or among others, on one machine with as many
-        threads.
+        With ``block`` None the same for a row to the last bit, alone or among others, on one
+        machine with as many threads.
     """
-    block = BLOCKS.get(name, 1) or max(len(X), 1)
+    block = min(block or BLOCKS.get(name, 1), max(len(X), 1) if name != "cnn" else BLOCKS["cnn"])
     parts = [np.empty(0)]
     for start in range(0, len(X), block):
         rows = X[start : start + block]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.dataset import CLASSES, DataError
 
@@ -76,6 +79,44 @@ def limit(manifest: pd.DataFrame, n_images: int, seed: int = SEED) -> NDArray[np
         return np.arange(len(manifest))
     drawn = _draw_patients(manifest, ["split", "class"], n_images / len(manifest), seed, fewest=1)
     return np.flatnonzero(drawn)
+
+
+def folds(manifest: pd.DataFrame, count: int, seed: int = SEED) -> NDArray[np.int64]:
+    """Deal patients into folds, stratified by class and subtype.
+
+    Parameters
+    ----------
+    manifest : DataFrame of n rows
+        Training images, with ``group``, ``class``, ``subtype``; sorted by ``image``.
+    count : int
+        Folds, at least 2.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        1 to ``count``; a patient's images are all in one fold.
+
+    Raises
+    ------
+    DataError
+        If a class has fewer patients than there are folds.
+    """
+    fewest = manifest.groupby("class")["group"].nunique()
+    if fewest.min() < count:
+        raise DataError(
+            f"Got {fewest.min()} training patients of class {fewest.idxmin()}, but {count} folds "
+            f"need at least {count}. Add patients, raise --limit, or give fewer --folds (0: none)."
+        )
+    stratum = (manifest["class"] + "/" + manifest["subtype"]).to_numpy(dtype=str)
+    groups = manifest["group"].to_numpy(dtype=str)
+    deal = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    fold = np.zeros(len(manifest), dtype=np.int64)
+    with warnings.catch_warnings():  # a subtype of fewer patients than folds is no fault
+        warnings.filterwarnings("ignore", message="The least populated class in y")
+        for k, (_, held_out) in enumerate(deal.split(stratum, stratum, groups), start=1):
+            fold[held_out] = k
+    return fold
 
 
 def copies(manifest: pd.DataFrame) -> list[str]:

@@ -15,7 +15,7 @@ def data() -> tuple[dict[str, np.ndarray], Rows]:
     X = rng.normal(size=(180, 10)).astype(np.float32)
     X[:, 0] += 1.5 * label
     order = np.arange(180)
-    rows = Rows(label, order // 2, order[:120], order[120:150], order[150:])
+    rows = Rows(label, order // 2, order[:120], {"validation": order[120:150], "test": order[150:]})
     return {"hog": X, "lbp": X[:, :2]}, rows
 
 
@@ -52,11 +52,11 @@ def test_fit_never_sees_other_rows() -> None:
     matrices, rows = data()
     first = fit_on_features(CELL, matrices, rows, tune=True)
     spoilt = {family: X.copy() for family, X in matrices.items()}
-    spoilt["hog"][rows.test[1:]] = 1e6
-    spoilt["hog"][rows.validation[1:]] = -1e6
+    spoilt["hog"][rows.parts["test"][1:]] = 1e6
+    spoilt["hog"][rows.parts["validation"][1:]] = -1e6
     label = rows.label.copy()
     label[120:] = 1 - label[120:]
-    other = Rows(label, rows.group, rows.train, rows.validation, rows.test)
+    other = Rows(label, rows.group, rows.train, rows.parts)
     second = fit_on_features(CELL, spoilt, other, tune=True)
     for split in ("validation", "test"):
         assert first.scores[split][0] == second.scores[split][0]
@@ -87,7 +87,7 @@ def test_a_failure_is_an_outcome_with_its_reason() -> None:
     label = rows.label.copy()
     label[rows.train] = 1
     label[0] = 0
-    broken = Rows(label, rows.group, rows.train, rows.validation, rows.test)
+    broken = Rows(label, rows.group, rows.train, rows.parts)
     outcome = fit_on_features(CELL, matrices, broken, tune=False)
     assert outcome.status == "failed"
     assert "smote needs two labels with at least 2 rows" in outcome.reason

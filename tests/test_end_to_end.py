@@ -46,8 +46,8 @@ def test_scores_follow_from_predictions(run: Path) -> None:
     """By a few lines of scikit-learn, to the last digit."""
     predictions = pd.read_csv(run / "predictions.csv")
     scores = pd.read_csv(run / "scores.csv", dtype={"operating_point": str})
-    assert len(scores) == 4 * 2 * 2
-    for row in scores.itertuples():
+    assert len(scores) == 4 * 3 * 2
+    for row in scores[scores["split"] != "cv"].itertuples():
         part = predictions[(predictions["cell"] == row.cell) & (predictions["split"] == row.split)]
         decision = part["score"] >= row.threshold
         assert row.precision == sk.precision_score(part["label"], decision, zero_division=0)
@@ -58,9 +58,31 @@ def test_scores_follow_from_predictions(run: Path) -> None:
         assert row.recall_virus == pytest.approx((virus["score"] >= row.threshold).mean())
 
 
+def test_cross_validation_follows_from_predictions(run: Path) -> None:
+    """Ranking: mean over folds. The threshold of a fold: what the other folds needed."""
+    predictions = pd.read_csv(run / "predictions.csv")
+    scores = pd.read_csv(run / "scores.csv", dtype={"operating_point": str})
+    for row in scores[(scores["split"] == "cv")].itertuples():
+        part = predictions[(predictions["cell"] == row.cell) & (predictions["split"] == "cv")]
+        assert part["image"].is_unique
+        assert (part.groupby("group")["fold"].nunique() == 1).all()
+        folds = [fold for _, fold in part.groupby("fold")]
+        assert len(folds) == 5
+        each = [sk.roc_auc_score(fold["label"], fold["score"]) for fold in folds]
+        assert row.auc == pytest.approx(sum(each) / 5, abs=1e-12)
+        true = 0
+        for fold in folds:
+            others = part[(part["fold"] != fold["fold"].iloc[0]) & (part["label"] == 1)]["score"]
+            needed = 0.5
+            if row.operating_point == "recall95":
+                needed = max(t for t in others if (others >= t).mean() >= 0.95)
+            true += int(((fold["score"] >= needed) & (fold["label"] == 1)).sum())
+        assert row.tp == true
+
+
 def test_threshold_comes_from_validation(run: Path) -> None:
     scores = pd.read_csv(run / "scores.csv", dtype={"operating_point": str})
-    chosen = scores[scores["operating_point"] == "recall95"]
+    chosen = scores[(scores["operating_point"] == "recall95") & (scores["split"] != "cv")]
     assert len(chosen[["cell", "threshold"]].drop_duplicates()) == chosen["cell"].nunique()
     assert (chosen[chosen["split"] == "validation"]["recall"] >= 0.95).all()
 

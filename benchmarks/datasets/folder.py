@@ -177,31 +177,34 @@ def _read(
     read = parallel(config.jobs, return_as="generator")(
         delayed(_read_one)(root, path, size) for path in manifest["path"]
     )
-    kept: list[tuple[int, str, int, int, int]] = []
+    kept: list[tuple[int, str, int, int, int, int]] = []
     failed: list[tuple[str, str]] = []
     pixels = ImageFile(config.out, size)
     for row, result in enumerate(track(read, "data", len(manifest), "images", config.quiet)):
         if isinstance(result, ImageError):
             failed.append((manifest["image"][row], str(result)))
             continue
-        pixels.append(result.pixels)
-        kept.append((row, result.sha256, result.width, result.height, result.frames))
+        image, size_of_file = result
+        pixels.append(image.pixels)
+        kept.append((row, image.sha256, image.width, image.height, image.frames, size_of_file))
     left_out = pd.DataFrame(failed, columns=["image", "reason"])
     _check_left_out(left_out, len(manifest), config.max_unreadable)
-    rows = pd.DataFrame(kept, columns=["row", "sha256", "width", "height", "frames"])
+    rows = pd.DataFrame(kept, columns=["row", "sha256", "width", "height", "frames", "bytes"])
     table = manifest.iloc[rows.pop("row")].reset_index(drop=True).join(rows)
     return pixels.images(), table[MANIFEST_COLUMNS], left_out
 
 
-def _read_one(root: Path, path: str, size: int) -> GreyImage | ImageError:
+def _read_one(root: Path, path: str, size: int) -> tuple[GreyImage, int] | ImageError:
+    """Read one file at a size; return it with the file's size in bytes."""
     try:
         read = read_image(root / path, root=root, size=size)
     except ImageError as error:
         return error
-    return GreyImage(
+    image = GreyImage(
         pixels=resize(read.pixels, size), width=read.width, height=read.height,
         frames=read.frames, sha256=read.sha256,
     )  # fmt: skip
+    return image, (root / path).stat().st_size
 
 
 def _check_left_out(left_out: pd.DataFrame, n: int, bound: float) -> None:

@@ -103,6 +103,7 @@ def _read_split(
             "width": images.shape[2],
             "height": images.shape[1],
             "frames": 1,
+            "bytes": 0,
         }
     )
     return pixels, table.assign(group=table["image"])

@@ -243,6 +243,7 @@ def _describe(patient: Patient, number: int, shot: Shot) -> dict[str, object]:
         "width": width,
         "height": height,
         "frames": 1,
+        "bytes": 0,
     }
 
 

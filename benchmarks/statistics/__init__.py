@@ -1,0 +1,22 @@
+"""Tables that follow from predictions and scores: one a file, ``tabulate(results) -> tables``."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from benchmarks.results import Results, write_table
+
+STATISTICS: dict[str, ModuleType] = {}
+
+
+def tabulate_all(results: Results) -> None:
+    """Write the table of every statistic into the run folder.
+
+    Parameters
+    ----------
+    results : Results
+        Predictions and scores as the run left them.
+    """
+    for module in STATISTICS.values():
+        for name, table in module.tabulate(results).items():
+            write_table(results.folder, name, table)
