@@ -7,11 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.delong import AucCovariance, clustered_delong, delong
 from benchmarks.significance import (
-    AucCovariance,
     auc_difference,
-    clustered_delong,
-    delong,
     holm,
     mcnemar,
     paired_intervals,
