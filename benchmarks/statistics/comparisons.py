@@ -1,0 +1,184 @@
+"""Every method against every other on the test images: differences with intervals and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.delong import AucCovariance, clustered_delong, delong
+from benchmarks.metrics import (
+    Floats,
+    Labels,
+    PatientBootstrap,
+    bootstrap_metrics,
+    bootstrap_ranking,
+)
+from benchmarks.results import METRICS, MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.significance import auc_difference, holm, mcnemar, paired_intervals
+from benchmarks.statistics.common import methods, split_of, thresholds
+
+COLUMNS = MORE_TABLES["comparisons"]
+THRESHOLD_FREE = ("auc", "average_precision", "brier")
+MCNEMAR_POINT = "recall95"
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Several methods' scores of the same images.
+
+    Attributes
+    ----------
+    cells : list of str
+        Names, which may repeat where the methods are of two runs.
+    label : ndarray of shape (n,), 1 = positive
+    group : ndarray of shape (n,)
+        Patient of each image.
+    scores : ndarray of shape (methods, n)
+    thresholds : dict of str to ndarray of shape (methods,)
+        By operating point.
+    bootstrap : PatientBootstrap
+        Draws of the patients.
+    """
+
+    cells: list[str]
+    label: Labels
+    group: NDArray[np.object_]
+    scores: Floats
+    thresholds: dict[str, Floats]
+    bootstrap: PatientBootstrap
+
+
+def tabulate(results: Results) -> dict[str, pd.DataFrame]:
+    """Compare all pairs of methods on the test images, the first finished seed of each.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    dict
+        ``comparisons``; see :func:`compare_pairs`. Empty with fewer than two methods.
+    """
+    split = split_of(results, "test", methods(results))
+    cells = list(split.scores)
+    if len(cells) < 2:
+        return {"comparisons": pd.DataFrame(columns=COLUMNS)}
+    cuts = {point: thresholds(results, point) for point in OPERATING_POINTS}
+    scored = Scored(
+        cells,
+        split.label,
+        split.group,
+        np.stack(list(split.scores.values())),
+        {point: np.array([cut[cell] for cell in cells]) for point, cut in cuts.items()},
+        split.bootstrap(),
+    )
+    pairs = [(i, j) for i in range(len(cells)) for j in range(i + 1, len(cells))]
+    return {"comparisons": compare_pairs(scored, pairs)}
+
+
+def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Compare pairs of methods by every test.
+
+    Parameters
+    ----------
+    scored : Scored
+    pairs : sequence of (int, int)
+        Positions of the methods; differences are of the first less the second.
+
+    Returns
+    -------
+    DataFrame
+        Columns as in ``benchmarks.results.MORE_TABLES``. ``test`` is one of
+
+        - ``clustered_delong``: AUC, patients independent (Obuchowski 1997);
+        - ``delong``: AUC, images independent, beside it;
+        - ``mcnemar``: accuracy at the threshold for a recall of 0.95 on validation, exact, images
+          independent; its interval is that of ``bootstrap``;
+        - ``bootstrap``: every metric, by whole patients, with an interval and no p value.
+
+        ``p_holm`` is adjusted over all pairs, for each test by itself.
+    """
+    if not pairs:
+        return pd.DataFrame(columns=COLUMNS)
+    i, j = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
+    areas = {
+        "clustered_delong": clustered_delong(scored.label, scored.scores, scored.group),
+        "delong": delong(scored.label, scored.scores),
+    }
+    parts = [_area_rows(name, found, i, j) for name, found in areas.items()]
+    parts += [_mcnemar_rows(scored, i, j), *_bootstrap_rows(scored, i, j)]
+    table = pd.concat(parts, ignore_index=True)
+    names = np.array(scored.cells, dtype=object)
+    repeats = len(parts)
+    table["cell_a"], table["cell_b"] = np.tile(names[i], repeats), np.tile(names[j], repeats)
+    return table[COLUMNS]
+
+
+def _rows(
+    test: str, metric: str, point: str, values: Floats, i: NDArray[np.intp], j: NDArray[np.intp]
+) -> pd.DataFrame:
+    """One line a pair, what the test does not give left empty."""
+    empty = np.full(len(i), np.nan)
+    counts = pd.array([pd.NA] * len(i), dtype="Int64")
+    return pd.DataFrame({
+        "test": test, "metric": metric, "operating_point": point, "value_a": values[i],
+        "value_b": values[j], "difference": values[i] - values[j], "lo": empty, "hi": empty,
+        "only_a": counts, "only_b": counts, "p": empty, "p_holm": empty,
+    })  # fmt: skip
+
+
+def _area_rows(
+    test: str, areas: AucCovariance, i: NDArray[np.intp], j: NDArray[np.intp]
+) -> pd.DataFrame:
+    found = [auc_difference(areas, int(a), int(b)) for a, b in zip(i, j, strict=True)]
+    difference, low, high, p = np.array(found).T
+    rows = _rows(test, "auc", "", areas.auc, i, j)
+    return rows.assign(difference=difference, lo=low, hi=high, p=p, p_holm=holm(p))
+
+
+def _mcnemar_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> pd.DataFrame:
+    called = scored.scores >= scored.thresholds[MCNEMAR_POINT][:, None]
+    right = (called == (scored.label == 1)).astype(np.int64)
+    both = right @ right.T
+    only_a = np.diag(both)[i] - both[i, j]
+    only_b = np.diag(both)[j] - both[i, j]
+    p = np.array([mcnemar(int(a), int(b)) for a, b in zip(only_a, only_b, strict=True)])
+    rows = _rows("mcnemar", "accuracy", MCNEMAR_POINT, right.mean(axis=1), i, j)
+    counts = {"only_a": only_a, "only_b": only_b}
+    return rows.assign(
+        **{name: pd.array(count, dtype="Int64") for name, count in counts.items()},
+        p=p, p_holm=holm(p),
+    )  # fmt: skip
+
+
+def _bootstrap_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> list[pd.DataFrame]:
+    parts = []
+    for (metric, point), draws in _draws(scored).items():
+        low, high = paired_intervals(draws[:, 1:], i, j)
+        rows = _rows("bootstrap", metric, point, draws[:, 0], i, j)
+        parts.append(rows.assign(lo=low, hi=high))
+    return parts
+
+
+def _draws(scored: Scored) -> dict[tuple[str, str], Floats]:
+    """Every metric of every method, once with all images (column 0) and in each draw."""
+    weights = np.vstack([np.ones(len(scored.label)), scored.bootstrap.weights])
+    found: dict[tuple[str, str], list[Floats]] = {}
+    for k, score in enumerate(scored.scores):
+        ranking = bootstrap_ranking(scored.label, score, weights)
+        for point in OPERATING_POINTS:
+            values = bootstrap_metrics(
+                scored.label, score, float(scored.thresholds[point][k]), weights, ranking
+            )
+            for metric in METRICS:
+                free = metric in THRESHOLD_FREE
+                if not (free and point != OPERATING_POINTS[0]):
+                    found.setdefault((metric, "" if free else point), []).append(values[metric])
+    return {key: np.stack(draws) for key, draws in found.items()}
