@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.checks.coverage import COLUMNS, SCENARIOS, Scenario, check, simulate, truths
 from benchmarks.delong import AucCovariance, clustered_delong, delong
-from benchmarks.significance import (
-    auc_difference,
-    holm,
-    mcnemar,
-    paired_intervals,
-)
+from benchmarks.significance import auc_difference, holm, mcnemar, paired_intervals
 
 # Outcome of 113 patients after a subarachnoid haemorrhage (1 = poor), their WFNS grade and
 # S100 beta in hundredths: Turck et al., Intensive Care Med 2010;36:107-115
@@ -222,3 +221,39 @@ def test_paired_intervals_use_the_same_draw() -> None:
     low, high = paired_intervals(draws, np.array([0, 2]), np.array([1, 0]))
     assert low == pytest.approx([0.25, -0.975])
     assert high == pytest.approx([0.25, -0.025])
+
+
+@pytest.mark.parametrize("classes", ["one", "both"])
+def test_simulated_patients_are_as_described(classes: str) -> None:
+    """20,000 patients: the AUC that the binormal model gives, and the correlation asked for."""
+    scenario = Scenario("as the test set", classes, 20_000, 0.6)
+    label, scores, group = simulate(scenario, np.random.default_rng(0))
+    assert roc_auc_score(label, scores[0]) == pytest.approx(truths(scenario)["auc"], abs=0.005)
+    pair = (group[1:] == group[:-1]) & (label[1:] == label[:-1]) & (label[1:] == 1)
+    alike = np.corrcoef(scores[0, 1:][pair], scores[0, :-1][pair])[0, 1]
+    assert alike == pytest.approx(0.6, abs=0.03)
+    mixed = pd.Series(label).groupby(group).nunique().max() == 2
+    assert mixed == (classes == "both")
+
+
+def test_coverage_check_has_a_row_a_quantity_and_method() -> None:
+    table = check(SCENARIOS[0], repetitions=4, bootstraps=2, seed=0)
+    assert list(table.columns) == COLUMNS
+    assert table.groupby("method")["repetitions"].agg(["count", "max"]).to_dict("index") == {
+        "bootstrap": {"count": 4, "max": 2}, "clustered_delong": {"count": 2, "max": 4},
+        "delong": {"count": 2, "max": 4},
+    }  # fmt: skip
+    assert ((table["lo"] <= table["coverage"]) & (table["coverage"] <= table["hi"])).all()
+
+
+def test_committed_coverage_of_the_clustered_intervals() -> None:
+    """On patients like those of the test set, 95 % intervals hold the truth in 93 to 97 %."""
+    file = Path(__file__).parent.parent / "docs" / "checks" / "coverage.csv"
+    table = pd.read_csv(file)
+    assert list(table.columns) == COLUMNS
+    assert len(table) == 8 * len(SCENARIOS)
+    rows = table[(table["method"] == "clustered_delong") & (table["sizes"] == "as the test set")]
+    assert len(rows) == 12
+    assert rows["coverage"].between(0.93, 0.97).all()
+    clustered = table[table["method"] == "clustered_delong"]
+    assert clustered["variance_ratio"].between(0.9, 1.1).all()

@@ -1,0 +1,1 @@
+"""Checks of the statistics themselves, to be run by hand; their results are in docs/checks."""

@@ -1,0 +1,248 @@
+"""How often 95 % intervals hold the truth, on simulated patients with several images each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import binomtest
+
+from benchmarks.delong import QUANTILE, clustered_delong, delong
+from benchmarks.metrics import Floats, PatientBootstrap, bootstrap_metrics
+from benchmarks.significance import auc_difference, paired_intervals
+
+# Patients of the test split of the Kermany radiographs by number of their images.
+NORMAL = {1: 220, 2: 1, 3: 4}
+PNEUMONIA = {1: 126, 2: 29, 3: 19, 4: 11, 5: 10, 6: 4, 7: 2, 8: 1, 9: 1}
+AUC = (0.95, 0.93)
+RECALL = 0.95  # of the first method, at a fixed threshold
+BETWEEN_METHODS = 0.6  # correlation of two methods' scores of one image
+CORRELATIONS = (0.0, 0.3, 0.6)
+DRAWS = 1000
+COLUMNS = [
+    "sizes", "classes", "patients", "images", "correlation", "quantity", "truth", "method",
+    "draws", "repetitions", "coverage", "lo", "hi", "width", "variance_ratio",
+]  # fmt: skip
+
+Interval = tuple[float, float]
+Found = dict[tuple[str, str], Interval]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What patients are drawn from, and how alike images of one patient are.
+
+    Attributes
+    ----------
+    sizes : str
+        ``"as the test set"``: numbers of images as in the real test split; ``"1 to 10"``: each
+        number equally often.
+    classes : str
+        ``"one"`` class a patient, as in the real test split, or ``"both"``.
+    patients : int
+    correlation : float in [0, 1)
+        Of a method's scores of two images of one patient and class.
+    """
+
+    sizes: str
+    classes: str
+    patients: int
+    correlation: float
+
+
+SCENARIOS = [
+    Scenario(sizes, classes, patients, correlation)
+    for sizes, patients in (("as the test set", 428), ("1 to 10", 100))
+    for classes in ("one", "both")
+    for correlation in CORRELATIONS
+]
+
+
+def population(scenario: Scenario) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Class and number of images of each kind of patient, all equally likely.
+
+    Returns
+    -------
+    (ndarray of int, ndarray of int)
+
+    Examples
+    --------
+    >>> label, size = population(Scenario("as the test set", "one", 428, 0.0))
+    >>> len(label), int(size.sum()), int(size[label == 1].sum())
+    (428, 624, 390)
+    """
+    if scenario.sizes == "1 to 10":
+        return np.repeat([1] * 5 + [0] * 3, 10), np.tile(np.arange(1, 11), 8)
+    kinds = [(label, size, count) for label, table in enumerate((NORMAL, PNEUMONIA))
+             for size, count in table.items()]  # fmt: skip
+    labels, sizes, counts = np.array(kinds).T
+    return labels.repeat(counts), sizes.repeat(counts)
+
+
+def share_positive(scenario: Scenario) -> float:
+    """Compute the expected share of images with pneumonia."""
+    label, size = population(scenario)
+    return float((label * size).sum() / size.sum())
+
+
+def simulate(
+    scenario: Scenario, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
+    """Draw patients and two methods' scores of their images.
+
+    Scores are normal with variance 1: a shift of the positives, an effect of the patient, an
+    effect of the image; both effects are correlated between the methods.
+
+    Returns
+    -------
+    (ndarray of shape (n,), ndarray of shape (2, n), ndarray of shape (n,))
+        Label, scores, patient.
+    """
+    label, size = population(scenario)
+    kind = rng.integers(0, len(label), scenario.patients)
+    group = np.arange(scenario.patients).repeat(size[kind])
+    labels = label[kind].repeat(size[kind])
+    if scenario.classes == "both":
+        labels = (rng.random(len(group)) < share_positive(scenario)).astype(np.int64)
+    covariance = np.array([[1, BETWEEN_METHODS], [BETWEEN_METHODS, 1]])
+    patient = rng.multivariate_normal([0, 0], covariance, scenario.patients)[group].T
+    image = rng.multivariate_normal([0, 0], covariance, len(group)).T
+    rho = scenario.correlation
+    noise = np.sqrt(rho) * patient + np.sqrt(1 - rho) * image
+    return labels, _separations()[:, None] * labels + noise, group
+
+
+def truths(scenario: Scenario) -> dict[str, float]:
+    """Compute the true value of each quantity, by the binormal model.
+
+    Returns
+    -------
+    dict
+        ``auc`` and ``auc difference`` (of two images of different patients), ``recall`` and
+        ``precision`` of the first method at :func:`_threshold`.
+    """
+    share = share_positive(scenario)
+    called = share * RECALL + (1 - share) * float(ndtr(-_threshold()))
+    return {
+        "auc": AUC[0],
+        "auc difference": AUC[0] - AUC[1],
+        "recall": RECALL,
+        "precision": share * RECALL / called,
+    }
+
+
+def normal_intervals(label: NDArray[np.int64], scores: Floats, group: NDArray[np.int64]) -> Found:
+    """Intervals by the clustered and the plain DeLong of one AUC and of a difference."""
+    found: Found = {}
+    for method, areas in (
+        ("clustered_delong", clustered_delong(label, scores, group)),
+        ("delong", delong(label, scores)),
+    ):
+        found["auc", method] = areas.interval(0)
+        _, low, high, _ = auc_difference(areas, 0, 1)
+        found["auc difference", method] = low, high
+    return found
+
+
+def bootstrap_intervals(
+    label: NDArray[np.int64], scores: Floats, group: NDArray[np.int64], seed: int
+) -> Found:
+    """Percentile intervals by whole patients."""
+    drawn = PatientBootstrap.draw(group.astype(object), label, seed, DRAWS)
+    values = [bootstrap_metrics(label, score, _threshold(), drawn.weights) for score in scores]
+    low, high = paired_intervals(
+        np.stack([draws["auc"] for draws in values]), np.array([0]), np.array([1])
+    )
+    found = {("auc difference", "bootstrap"): (float(low[0]), float(high[0]))}
+    for quantity in ("auc", "recall", "precision"):
+        found[quantity, "bootstrap"] = drawn.interval(values[0][quantity])
+    return found
+
+
+def check(scenario: Scenario, repetitions: int, bootstraps: int, seed: int) -> pd.DataFrame:
+    """Simulate one scenario again and again, and count how often each interval holds the truth.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    repetitions, bootstraps : int
+        Data sets, and how many of them are bootstrapped too.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        A row a quantity and method, columns ``COLUMNS``; ``lo`` and ``hi`` are the coverage's own
+        interval (Wilson), ``width`` the mean width, ``variance_ratio`` the mean estimated
+        variance over the variance of the estimates (NaN for the bootstrap, which estimates none).
+    """
+    rng = np.random.default_rng([seed, SCENARIOS.index(scenario)])
+    found = defaultdict(list)
+    images = []
+    for k in range(repetitions):
+        label, scores, group = simulate(scenario, rng)
+        images.append(len(label))
+        intervals = normal_intervals(label, scores, group)
+        if k < bootstraps:
+            intervals |= bootstrap_intervals(label, scores, group, seed=k)
+        for key, bounds in intervals.items():
+            found[key].append(bounds)
+    facts = {**vars(scenario), "images": round(float(np.mean(images)))}
+    true = truths(scenario)
+    rows = [
+        {**facts, "quantity": quantity, "method": method, "truth": true[quantity],
+         **_coverage(np.array(bounds), true[quantity]),
+         "draws": DRAWS if method == "bootstrap" else 0,
+         "variance_ratio": np.nan if method == "bootstrap" else _variance_ratio(np.array(bounds))}
+        for (quantity, method), bounds in found.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def _coverage(bounds: Floats, truth: float) -> dict[str, float]:
+    held = (bounds[:, 0] <= truth) & (truth <= bounds[:, 1])
+    wilson = binomtest(int(held.sum()), len(held)).proportion_ci(method="wilson")
+    return {
+        "repetitions": len(held), "coverage": held.mean(), "lo": wilson.low, "hi": wilson.high,
+        "width": np.diff(bounds, axis=1).mean(),
+    }  # fmt: skip
+
+
+def _variance_ratio(bounds: Floats) -> float:
+    """Of normal intervals: their middles are the estimates, their widths tell the variances."""
+    errors = np.diff(bounds, axis=1) / 2 / QUANTILE
+    return float((errors**2).mean() / bounds.mean(axis=1).var(ddof=1))
+
+
+def _separations() -> Floats:
+    return np.sqrt(2) * ndtri(np.array(AUC))
+
+
+def _threshold() -> float:
+    return float(_separations()[0] - ndtri(RECALL))
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
+              default=Path("docs/checks/coverage.csv"), show_default=True)  # fmt: skip
+@click.option("--repetitions", default=2000, show_default=True, help="Data sets a scenario.")
+@click.option("--bootstraps", default=1000, show_default=True, help="Of these bootstrapped too.")
+@click.option("--seed", default=0, show_default=True)
+def main(out: Path, repetitions: int, bootstraps: int, seed: int) -> None:
+    """Simulate patients with several images each and write how often intervals hold the truth."""
+    tables = []
+    for scenario in SCENARIOS:
+        tables.append(check(scenario, repetitions, bootstraps, seed))
+        click.echo(tables[-1].to_markdown(index=False, floatfmt=".4g"), color=False)
+    table = pd.concat(tables, ignore_index=True).round(6)
+    table.to_csv(out, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
