@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.paper import files as paper
 from benchmarks.report import (
     all_metrics,
     confusion,
@@ -16,6 +17,7 @@ from benchmarks.report import (
     limits,
     methods,
     mistakes,
+    published,
     settings,
     sources,
     subtypes,
@@ -32,6 +34,7 @@ SECTIONS = {
     "subtypes": subtypes.render,
     "gap": gap.render,
     "metrics": all_metrics.render,
+    "published": published.render,
     "training": training.render,
     "data": data.render,
     "mistakes": mistakes.render,
@@ -43,7 +46,7 @@ SECTIONS = {
 
 
 def render_report(folder: Path) -> None:
-    """Write ``report.html``, ``report.md``, ``tables.tex`` and ``figures/`` into a run folder.
+    """Write the report, its figures and what a paper needs into a run folder.
 
     Parameters
     ----------
@@ -61,3 +64,4 @@ def render_report(folder: Path) -> None:
     """
     results = read_results(folder)
     write_report(results, {key: render(results) for key, render in SECTIONS.items()})
+    paper.write_paper(results)

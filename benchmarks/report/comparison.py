@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.metrics import DRAWS
 from benchmarks.report.base import Cell, Figure, Group, Table
-from benchmarks.report.cells import POINT_TITLES, Row, feature_sets
+from benchmarks.report.cells import POINT_TITLES, Row, data_name, feature_sets
 from benchmarks.report.plots import CNN_LOOK, draw, frame, looks, name_rows
 from benchmarks.report.tables import (
     breaks,
@@ -16,6 +18,7 @@ from benchmarks.report.tables import (
     number,
     point_groups,
     table_rows,
+    thousands,
 )
 from benchmarks.results import OPERATING_POINTS, Results
 
@@ -31,6 +34,11 @@ _READING = (
     "inwards, n being the patients of that class (rule of three, "
     "doi:10.1001/jama.1983.03330370053031)."
 )
+_THRESHOLDS = {
+    "0.5": "Threshold: a probability of 0.5, fixed beforehand.",
+    "recall95": "Threshold: for each method the largest score with a recall of at least 0.95 on "
+    "the validation images.",
+}
 _SEEDS = "Mean over seeds ± standard deviation over seeds; interval: mean of the seeds' bounds."
 
 
@@ -59,22 +67,60 @@ def main_table(table: Sequence[Row]) -> Table:
     )
 
 
-def latex_table(table: Sequence[Row], point: str, data: str) -> Table:
+def latex_table(results: Results, table: Sequence[Row], point: str) -> Table:
     """Tabulate every method at one operating point, for a column of a paper."""
     shown = (*_SHOWN, ("auc", "AUC"))
     columns = [estimate_cells(table, "test", point, metric) for metric, _ in shown]
+    several = any(row.finished > 1 for row in table)
     return Table(
         name=f"main-{point.replace('.', '')}",
         caption=(
-            f"Test split of {data}, {POINT_TITLES[point]}: value and 95 % interval "
+            f"Test split of {data_name(results)}, {POINT_TITLES[point]}: value and 95 % interval "
             "(bootstrap over patients); best of each column in bold."
         ),
         header=("Features", "Classifier", *(title for _, title in shown)),
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
+        note=" ".join(
+            [_split_note(results), _THRESHOLDS[point], _draws_note(results),
+             *([_SEEDS] if several else []), *_data_note(results)]
+        ),
         formats=("latex",),
+    )  # fmt: skip
+
+
+def _split_note(results: Results) -> str:
+    in_test = results.manifest["split"] == "test"
+    test, rest = results.manifest[in_test], results.manifest[~in_test]
+    both = len(set(test["group"]) & set(rest["group"]))
+    data = results.run.get("data", {})
+    limit = results.run.get("config", {}).get("limit")
+    whole = "a sample of the test split" if limit else "the test split as it came with the data"
+    who = (
+        f"of {thousands(test['group'].nunique())} patients, {both or 'none'} of them in training "
+        "or validation"
+        if data.get("groups_known", True)
+        else "of unknown patients, each image counted as its own"
     )
+    return (
+        f"Split: {whole}, {thousands(len(test))} images ({thousands(test['label'].sum())} with "
+        f"pneumonia) {who}."
+    )
+
+
+def _draws_note(results: Results) -> str:
+    draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", DRAWS))
+    return (
+        f"Intervals: 2.5th to 97.5th percentile of {draws} bootstrap draws of whole patients. "
+        "Nothing was chosen by its test score; bold describes and chooses nothing."
+    )
+
+
+def _data_note(results: Results) -> list[str]:
+    citation = str(results.run.get("data", {}).get("citation", ""))
+    found = re.findall(r"doi:(10\.\d+/\S+[^\s.;,)])", citation)
+    return [f"Data: {', '.join(f'doi:{one}' for one in found)}."] if found else []
 
 
 def every_seed(results: Results) -> Table:

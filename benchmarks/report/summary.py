@@ -45,9 +45,7 @@ def render(results: Results) -> Section:
             )
         )
     blocks.append(comparison.main_table(table))
-    blocks += [
-        comparison.latex_table(table, point, data_name(results)) for point in OPERATING_POINTS
-    ]
+    blocks += [comparison.latex_table(results, table, point) for point in OPERATING_POINTS]
     finished = [row for row in table if row.ok]
     if finished:
         blocks.append(comparison.overview(finished, is_synthetic(results)))

@@ -1,0 +1,1 @@
+"""What a paper needs from a run: tables, references, checklists, MedMNIST's prediction files."""

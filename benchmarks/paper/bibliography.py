@@ -1,0 +1,212 @@
+"""Which works a run rests on, as keys, in words and as BibTeX."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.paper.references import DATA, REFERENCES, Reference
+from benchmarks.results import Results
+from features import FEATURE_SETS
+from models.balance import RESAMPLERS
+
+_FAMILIES = {
+    "hog": ("dalal2005",), "lbp": ("ojala2002",), "glcm": ("haralick1973",),
+    "gabor": ("manjunath1996",), "intensity": (),
+    "embedding": ("razavian2014", "deng2009"), "embedding_random": ("razavian2014",),
+}  # fmt: skip
+_AS_SCIKIT_IMAGE = {"hog", "lbp", "glcm"}
+_MODELS = {
+    "svm": ("cortes1995", "platt1999", "halko2011"), "forest": ("breiman2001",),
+    "xgboost": ("chen2016",), "logistic": ("liu1989",), "cnn": ("loshchilov2019", "smith2019"),
+}  # fmt: skip
+_BALANCES = {
+    "smote": "chawla2002", "borderline": "han2005", "svmsmote": "nguyen2011", "adasyn": "he2008",
+}  # fmt: skip
+_TESTS = {
+    "bootstrap": (), "clustered_delong": ("delong1988", "obuchowski1997"),
+    "delong": ("delong1988",), "mcnemar": ("mcnemar1947",),
+}  # fmt: skip
+_RECALIBRATIONS = {"none": (), "sigmoid": ("platt1999",), "isotonic": ("zadrozny2002",)}
+_VENUES = {"article": "journal", "inproceedings": "booktitle", "incollection": "booktitle"}
+_ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"'}
+
+
+def table(results: Results, name: str) -> pd.DataFrame:
+    """One of the tables that a run folder may lack; empty if it does."""
+    return results.tables.get(name, pd.DataFrame())
+
+
+def used(results: Results) -> list[str]:
+    """Keys of the works that a run rests on, in the order of ``REFERENCES``.
+
+    Parameters
+    ----------
+    results : Results
+        What finished counts, not what was asked for.
+
+    Returns
+    -------
+    list of str
+    """
+    found = {*_data(results), *_methods(results), *_statistics(results)}
+    return [key for key in REFERENCES if key in found]
+
+
+def _data(results: Results) -> set[str]:
+    citation = str(results.run.get("data", {}).get("citation", ""))
+    return {key for key, work in DATA.items() if work.doi in citation}
+
+
+def _methods(results: Results) -> set[str]:
+    done = results.scores[results.scores["status"] == "ok"]
+    config = results.run.get("config", {})
+    sets = [name for name in done["features"].unique() if name in FEATURE_SETS]
+    families = {family for name in sets for family in FEATURE_SETS[name]}
+    models = set(done["model"].unique())
+    keys = {key for family in families for key in _FAMILIES.get(family, ())}
+    keys |= {key for model in models for key in _MODELS.get(model, ())}
+    if families & _AS_SCIKIT_IMAGE:
+        keys.add("vanderwalt2014")
+    if families - {"embedding", "embedding_random"}:
+        keys.add("lam2015")
+    if families & {"embedding", "embedding_random"} or "cnn" in models:
+        keys |= {"paszke2019", "wightman2019", *_backbone(config)}
+    if models - {"cnn"}:
+        keys |= {"pedregosa2011", "lemaitre2017", *_balance(done)}
+    return keys
+
+
+def _backbone(config: dict[str, Any]) -> set[str]:
+    return {"sandler2018"} if str(config.get("backbone", "")).startswith("mobilenetv2") else set()
+
+
+def _balance(done: pd.DataFrame) -> set[str]:
+    methods = done.loc[done["model"] != "cnn", "balance"].unique()
+    return {_BALANCES[method] for method in methods if method in RESAMPLERS}
+
+
+def _statistics(results: Results) -> set[str]:
+    done = (results.scores["status"] == "ok").any()
+    keys = {"field2007", "hanley1983"} if done else set()
+    comparisons, calibration = table(results, "comparisons"), table(results, "calibration")
+    if len(comparisons):
+        keys |= {key for test in comparisons["test"].unique() for key in _TESTS.get(test, ())}
+        keys |= {"holm1979"} if comparisons["p_holm"].notna().any() else set()
+    if len(calibration):
+        kinds = calibration["recalibration"].unique()
+        keys |= {"murphy1973", *(key for kind in kinds for key in _RECALIBRATIONS.get(kind, ()))}
+    if len(table(results, "decision")):
+        keys.add("vickers2006")
+    return keys
+
+
+def cite(*keys: str) -> str:
+    """Cite works by author and year, as the methods paragraph does.
+
+    Examples
+    --------
+    >>> cite("breiman2001"), cite("dalal2005", "ojala2002")
+    ('Breiman, 2001', 'Dalal and Triggs, 2005; Ojala et al., 2002')
+    """
+    return "; ".join(f"{_who(REFERENCES[key])}, {REFERENCES[key].year}" for key in keys)
+
+
+def _who(work: Reference) -> str:
+    families = [author.split(",")[0] for author in work.authors.split(" and ")]
+    return " and ".join(families) if len(families) < 3 else f"{families[0]} et al."
+
+
+def in_words(key: str) -> str:
+    """Write a work as a reference list does, without its address.
+
+    Examples
+    --------
+    >>> in_words("breiman2001")
+    'Breiman L. Random forests. Machine Learning 2001;45:5–32.'
+    """
+    work = REFERENCES[key]
+    names = [_short(author) for author in work.authors.split(" and ")]
+    pages = work.more.get("pages", "").replace("-", "–")
+    if "volume" in work.more:
+        where = f"{work.venue} {work.year};{work.more['volume']}:{pages}"
+    else:
+        where = f"{work.venue}, {work.year}" + (f", pp. {pages}" if pages else "")
+    return f"{', '.join(names)}. {_sentence(work.title)} {where}."
+
+
+def _short(author: str) -> str:
+    if author == "others":
+        return "et al"
+    family, _, given = author.partition(", ")
+    return f"{family} {re.sub(r'[. -]', '', given)}"
+
+
+def _sentence(title: str) -> str:
+    return title if title.endswith("?") else f"{title}."
+
+
+def address(key: str) -> tuple[str, str]:
+    """Text and URL of the link to a work.
+
+    Examples
+    --------
+    >>> address("breiman2001")
+    ('doi:10.1023/A:1010933404324', 'https://doi.org/10.1023/A:1010933404324')
+    """
+    work = REFERENCES[key]
+    if not work.doi:
+        return work.url.removeprefix("https://"), work.url
+    path = work.doi.replace("<", "%3C").replace(">", "%3E")
+    return f"doi:{work.doi}", f"https://doi.org/{path}"
+
+
+def bibtex(keys: Iterable[str]) -> str:
+    """Write works as BibTeX in plain ASCII, so that every BibTeX reads it.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        Of ``REFERENCES``.
+
+    Examples
+    --------
+    >>> print(bibtex(["breiman2001"]))
+    @article{breiman2001,
+      author = {Breiman, L.},
+      title = {{Random forests}},
+      year = {2001},
+      journal = {Machine Learning},
+      volume = {45},
+      pages = {5--32},
+      doi = {10.1023/A:1010933404324},
+    }
+    <BLANKLINE>
+    """
+    return "\n".join(_entry(key, REFERENCES[key]) for key in keys)
+
+
+def _entry(key: str, work: Reference) -> str:
+    more = {name: value.replace("-", "--") if name == "pages" else value
+            for name, value in work.more.items()}  # fmt: skip
+    fields = {
+        "author": _ascii(work.authors), "title": f"{{{_ascii(work.title)}}}",
+        "year": str(work.year), _VENUES.get(work.kind, "howpublished"): _ascii(work.venue),
+        **more, "doi": work.doi, "url": work.url,
+    }  # fmt: skip
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+    return "\n".join([f"@{work.kind}{{{key},", *lines, "}", ""])
+
+
+def _ascii(text: str) -> str:
+    """Accents as LaTeX commands: BibTeX sorts and abbreviates bytes."""
+    found = ""
+    for character in text:
+        base, *marks = list(unicodedata.normalize("NFD", character))
+        command = "".join(_ACCENTS[mark] for mark in marks)
+        found += f"{{\\{command}{base}}}" if command else base
+    return found.replace("&", r"\&")

@@ -1,0 +1,31 @@
+"""Write what a paper needs beside the report, from the run's tables alone."""
+
+from __future__ import annotations
+
+from benchmarks.paper import bibliography, checklists, medmnist_form, tables
+from benchmarks.results import Results, write_table, write_text
+
+MEDMNIST = "medmnist"
+
+
+def write_paper(results: Results) -> None:
+    """Write ``tables.csv``, ``references.bib``, two checklists and, if they apply, predictions.
+
+    Parameters
+    ----------
+    results : Results
+        Files go into its folder; predictions in MedMNIST's form into ``medmnist/`` there.
+
+    Notes
+    -----
+    The same results give the same bytes.
+    """
+    folder = results.folder
+    write_table(folder, "tables", tables.tidy(results))
+    write_text(folder / "references.bib", bibliography.bibtex(bibliography.used(results)))
+    for name, text in checklists.checklists(results).items():
+        write_text(folder / name, text)
+    if medmnist_form.is_medmnist(results) and not medmnist_form.obstacle(results):
+        (folder / MEDMNIST).mkdir(exist_ok=True)
+        for name, text in medmnist_form.files(results):
+            write_text(folder / MEDMNIST / name, text)

@@ -1,0 +1,141 @@
+"""Items of two reporting guidelines: number, topic in our words, facts that answer it, where.
+
+The topics are ours; the guidelines' own wording, which alone counts, is in the papers cited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of a checklist.
+
+    Attributes
+    ----------
+    number, topic : str
+    facts : tuple of str
+        Names of :func:`benchmarks.paper.facts.facts`; none where only the authors can answer.
+    where : str
+        Section of the report that has more.
+    """
+
+    number: str
+    topic: str
+    facts: tuple[str, ...] = ()
+    where: str = ""
+
+
+def _items(*lines: tuple[str, ...]) -> tuple[Item, ...]:
+    return tuple(
+        Item(number, topic, tuple(names.split()), *where) for number, topic, names, *where in lines
+    )
+
+
+_DATA, _SETTINGS = "The data", "Settings"
+_MAIN, _METHODS = "What was run, and how well it did", "Methods, ready for a paper"
+_GAP, _LIMITS = "From validation to test", "What the numbers can't say"
+_SOURCES = "Sources and licence"
+
+TRIPOD_AI = _items(
+    ("1", "Title names model study, population and outcome", ""),
+    ("2", "Abstract by the guideline's own list for abstracts", ""),
+    ("3a", "Medical context and reason for the model", ""),
+    ("3b", "For whom and what, at which point of care", ""),
+    ("3c", "Known inequalities between groups", ""),
+    ("4", "Aims; development, evaluation or both", ""),
+    ("5a", "Where the data come from, and whom they represent", "source", _SOURCES),
+    ("5b", "Dates of collection", ""),
+    ("6a", "Setting and centres", "setting"),
+    ("6b", "Who was eligible", "eligible"),
+    ("6c", "Treatments", ""),
+    ("7", "Preparation and quality checks", "preparation audit", _DATA),
+    ("8a", "Outcome: what, how and when assessed", "outcome", _DATA),
+    ("8b", "Who assessed the outcome", "annotators test_annotators"),
+    ("8c", "Blinding of that assessment", ""),
+    ("9a", "Choice of predictors", "predictors", _METHODS),
+    ("9b", "Definition of predictors", "preparation predictors", _SETTINGS),
+    ("9c", "Who judged predictors, if that needs judgement", "preparation", _METHODS),
+    ("10", "How the sample size came about", "sizes", _DATA),
+    ("11", "Missing data", "missing", _SETTINGS),
+    ("12a", "Use of the data: fitting, choosing, testing", "sizes split", _DATA),
+    ("12b", "Scaling and transformation of predictors", "models", _SETTINGS),
+    ("12c", "Kind of model, building, tuning, internal validation", "models tuning validation",
+     _METHODS),
+    ("12d", "Differences between clusters such as hospitals", ""),
+    ("12e", "Measures and plots of performance", "measures uncertainty", _METHODS),
+    ("12f", "Updating such as recalibration", "recalibration"),
+    ("12g", "How predictions were computed", "specification", _SETTINGS),
+    ("13", "Class imbalance, and recalibration after it", "balance recalibration", _METHODS),
+    ("14", "Fairness", ""),
+    ("15", "Output and thresholds", "operating", _METHODS),
+    ("16", "How development and evaluation data differ", "shift", _GAP),
+    ("17", "Ethics approval and consent", ""),
+    ("18a", "Funding", ""),
+    ("18b", "Competing interests", ""),
+    ("18c", "Protocol", ""),
+    ("18d", "Registration", ""),
+    ("18e", "Access to data", "source licence", _SOURCES),
+    ("18f", "Access to code", "code", _SETTINGS),
+    ("19", "Patients and public in the study", ""),
+    ("20a", "Flow of patients, with and without the outcome", "sizes missing", _DATA),
+    ("20b", "Characteristics of patients", ""),
+    ("20c", "Development and evaluation data compared", "sizes", _DATA),
+    ("21", "Patients and events in each analysis", "sizes", _DATA),
+    ("22", "The model itself, for others to use", "specification", _SETTINGS),
+    ("23a", "Performance with intervals, subgroups too", "performance subgroups", _MAIN),
+    ("23b", "Performance across clusters", ""),
+    ("24", "Results of updating", "recalibration"),
+    ("25", "Interpretation", ""),
+    ("26", "Limits", "limits", _LIMITS),
+    ("27a", "Poor or missing input in use", ""),
+    ("27b", "What a user must do and know", ""),
+    ("27c", "Next steps", ""),
+)  # fmt: skip
+CLAIM = _items(
+    ("1", "Title or abstract names AI and its kind", ""),
+    ("2", "Abstract with design, methods, results, conclusions", ""),
+    ("3", "Background, and the role meant for the method", ""),
+    ("4", "Aims and hypotheses", ""),
+    ("5", "Prospective or retrospective", "design", _METHODS),
+    ("6", "Goal of the study", ""),
+    ("7", "Where the data come from", "source", _SOURCES),
+    ("8", "Who and what was let in or kept out", "eligible"),
+    ("9", "Preparation of the images", "preparation", _METHODS),
+    ("10", "Subsets taken", "limit", _SETTINGS),
+    ("11", "De-identification", ""),
+    ("12", "Missing data", "missing", _SETTINGS),
+    ("13", "How the images were acquired", "acquired"),
+    ("14", "Reference standard: how it was made", "outcome", _DATA),
+    ("15", "Why this reference standard", ""),
+    ("16", "Who annotated", "annotators"),
+    ("17", "How the test set was annotated", "test_annotators"),
+    ("18", "Agreement within and between annotators", ""),
+    ("19", "How images were assigned to splits", "split", _DATA),
+    ("20", "Level at which splits are disjoint", "split", _DATA),
+    ("21", "Sample size meant for testing", ""),
+    ("22", "The models in detail", "predictors models", _SETTINGS),
+    ("23", "Software with versions", "software", _SETTINGS),
+    ("24", "First values of parameters", "start seeds", _SETTINGS),
+    ("25", "Training", "tuning balance", _METHODS),
+    ("26", "Choice of the final model", "validation", _METHODS),
+    ("27", "Ensembles", "ensembles", _METHODS),
+    ("28", "Measures of performance", "measures", _METHODS),
+    ("29", "Uncertainty and significance", "uncertainty", _METHODS),
+    ("30", "Robustness", "robustness"),
+    ("31", "Explanation of decisions", "explained"),
+    ("32", "Evaluation on data of the same source", "validation", _GAP),
+    ("33", "Testing on data of another source", "external"),
+    ("34", "Registration of a trial", ""),
+    ("35", "Patients and images in and out", "sizes missing", _DATA),
+    ("36", "Characteristics of patients in each split", ""),
+    ("37", "Performance with uncertainty", "performance", _MAIN),
+    ("38", "Diagnostic performance and its precision", "performance operating", _MAIN),
+    ("39", "Analysis of failures", "failures", "Images that most models get wrong"),
+    ("40", "Limits", "limits", _LIMITS),
+    ("41", "What it means for practice", ""),
+    ("42", "Protocol and further details", ""),
+    ("43", "Access to software, models and data", "code specification source", _SETTINGS),
+    ("44", "Funding and the funders' part", ""),
+)  # fmt: skip

@@ -1,0 +1,94 @@
+"""Predictions in the form that ``medmnist.Evaluator.parse_and_evaluate`` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from benchmarks.results import Results
+
+FLAG = "pneumoniamnist"
+IMAGES = {"test": 624, "val": 524}
+_SPLITS = {"test": "test", "val": "validation"}
+_SIDES = {28: "", 64: "_64", 128: "_128", 224: "_224"}
+
+
+def is_medmnist(results: Results) -> bool:
+    """Whether the run's data call themselves PneumoniaMNIST: the download, or a file of that name.
+
+    Parameters
+    ----------
+    results : Results
+    """
+    return str(results.run.get("data", {}).get("name", "")).startswith(FLAG)
+
+
+def obstacle(results: Results) -> str:
+    """Say why no files can be written for PneumoniaMNIST; empty if they can.
+
+    ``Evaluator`` compares row by row with the labels of MedMNIST's file, so every image must be
+    there in its place.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+        A clause.
+    """
+    manifest = results.manifest
+    sides = manifest[["width", "height"]].drop_duplicates().to_numpy().tolist()
+    if results.run.get("config", {}).get("limit"):
+        return "the run took a sample of the images (--limit)"
+    for part, count in IMAGES.items():
+        own = manifest["image"].astype(str).str.startswith(f"{part}/")
+        found = set(manifest.loc[own & (manifest["split"] == _SPLITS[part]), "image"])
+        if found != {f"{part}/{k:05d}" for k in range(count)}:
+            return f"the run has not exactly the {count} {part} images of MedMNIST's file"
+    if len(sides) != 1 or sides[0][0] != sides[0][1] or sides[0][0] not in _SIDES:
+        return f"its images are not of a size that MedMNIST publishes ({list(_SIDES)})"
+    return ""
+
+
+def files(results: Results) -> Iterator[tuple[str, str]]:
+    """Name and text of a file for each finished cell and each of test and val.
+
+    Parameters
+    ----------
+    results : Results
+        Without an :func:`obstacle`.
+
+    Yields
+    ------
+    name, text : str
+        ``pneumoniamnist_224_test_[AUC]0.950_[ACC]0.850@hog-svm-seed0.csv`` as
+        ``Evaluator`` names it, and lines of row number and score for pneumonia. Its accuracy
+        is at a score above, not at or above, 0.5.
+
+    References
+    ----------
+    Yang J et al. MedMNIST v2. Scientific Data 2023;10:41. doi:10.1038/s41597-022-01721-8
+    """
+    side = _SIDES[int(results.manifest["width"].iloc[0])]
+    for cell, own in results.predictions.groupby("cell", sort=False):
+        for part in IMAGES:
+            rows = own[(own["split"] == _SPLITS[part])]
+            rows = rows.sort_values("image", kind="stable")
+            if len(rows) == IMAGES[part]:
+                yield _name(rows, side, part, str(cell)), _text(rows)
+
+
+def _name(rows: pd.DataFrame, side: str, part: str, cell: str) -> str:
+    label, score = rows["label"].to_numpy(), rows["score"].to_numpy(dtype=float)
+    auc, accuracy = roc_auc_score(label, score), accuracy_score(label, score > 0.5)
+    run = cell.replace("/", "-")
+    return f"{FLAG}{side}_{part}_[AUC]{auc:.3f}_[ACC]{accuracy:.3f}@{run}.csv"
+
+
+def _text(rows: pd.DataFrame) -> str:
+    scores = rows["score"].reset_index(drop=True)
+    return str(scores.to_csv(header=False, lineterminator="\n"))

@@ -1,0 +1,58 @@
+"""The ledger of published results on the same radiographs, and whether it applies to a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.results import Results
+
+LEDGER = Path(__file__).parent.parent / "published.csv"
+COLUMNS = [
+    "source", "address", "year", "method", "test_set", "accuracy", "recall", "specificity",
+    "precision", "auc", "comparable", "why", "read",
+]  # fmt: skip
+METRICS = ["accuracy", "recall", "specificity", "precision", "auc"]
+OFFICIAL, MEDMNIST, PRIVATE = "official 624", "PneumoniaMNIST 624", "private split"
+TEST_IMAGES, TEST_PNEUMONIAS = 624, 390
+
+
+def ledger(path: Path = LEDGER) -> pd.DataFrame:
+    """Read the ledger of published results.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    DataFrame
+        Columns ``COLUMNS``. ``test_set`` is ``official 624`` (Kermany's own test images),
+        ``PneumoniaMNIST 624`` (the same radiographs, cropped and resized by MedMNIST) or
+        ``private split`` (drawn by the authors from the pooled images); metrics are fractions,
+        NaN if not published; ``comparable`` is yes, partly or no, with a reason in ``why``;
+        ``read`` says what was read: ``primary`` (the paper), ``abstract`` or ``secondhand``.
+    """
+    return pd.read_csv(path, dtype=dict.fromkeys(METRICS, float))[COLUMNS]
+
+
+def which_test_set(results: Results) -> str:
+    """Which test set of the ledger a run was scored on; empty if none.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+        By what the run knows: synthetic or not, the name of the data, and 624 test images of
+        which 390 show pneumonia.
+    """
+    data, manifest = results.run.get("data", {}), results.manifest
+    test = manifest[manifest["split"] == "test"]
+    counts = (len(test), int(test["label"].sum()))
+    if data.get("synthetic") or counts != (TEST_IMAGES, TEST_PNEUMONIAS):
+        return ""
+    return MEDMNIST if str(data.get("name", "")).startswith("pneumoniamnist") else OFFICIAL

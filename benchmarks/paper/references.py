@@ -1,0 +1,255 @@
+"""Every work that a run can rest on, once: the report, the methods and the BibTeX file cite these.
+
+Author lists end in "others" where a paper has more than six. Works without a DOI have an address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One work.
+
+    Attributes
+    ----------
+    kind : str
+        BibTeX's entry type.
+    authors : str
+        "Family, Initials" joined by " and "; a last "others" stands for the rest.
+    title : str
+    year : int
+    venue : str
+        Journal, proceedings, book or publisher.
+    doi, url : str
+        One of the two.
+    what : str
+        What a run owes to it, in few words.
+    more : dict of str
+        Further BibTeX fields: volume, pages, ….
+    """
+
+    kind: str
+    authors: str
+    title: str
+    year: int
+    venue: str
+    what: str
+    doi: str = ""
+    url: str = ""
+    more: dict[str, str] = field(default_factory=dict)
+
+
+def _article(
+    authors: str, title: str, year: int, venue: str, volume: str, pages: str, doi: str, what: str
+) -> Reference:
+    more = {"volume": volume, "pages": pages}
+    return Reference("article", authors, title, year, venue, what, doi=doi, more=more)
+
+
+def _paper(
+    authors: str, title: str, year: int, venue: str, pages: str, doi: str, what: str
+) -> Reference:
+    more = {"pages": pages} if pages else {}
+    return Reference("inproceedings", authors, title, year, venue, what, doi=doi, more=more)
+
+
+_CVPR = "IEEE Conference on Computer Vision and Pattern Recognition"
+_PAMI = "IEEE Transactions on Pattern Analysis and Machine Intelligence"
+_BIOMETRICS = "Biometrics"
+_JMLR = "Journal of Machine Learning Research"
+
+DATA = {
+    "kermany2018": _article(
+        "Kermany, D. S. and Goldbaum, M. and Cai, W. and Valentim, C. C. S. and Liang, H. and "
+        "Baxter, S. L. and others",
+        "Identifying medical diagnoses and treatable diseases by image-based deep learning", 2018,
+        "Cell", "172", "1122-1131", "10.1016/j.cell.2018.02.010", "Pediatric chest radiographs"),
+    "kermany2018data": Reference(
+        "misc", "Kermany, D. and Zhang, K. and Goldbaum, M.",
+        "Labeled optical coherence tomography (OCT) and chest X-ray images for classification",
+        2018, "Mendeley Data, V2", "The images", doi="10.17632/rscbjbr9sj.2"),
+    "yang2023": _article(
+        "Yang, J. and Shi, R. and Wei, D. and Liu, Z. and Zhao, L. and Ke, B. and others",
+        "MedMNIST v2: a large-scale lightweight benchmark for 2D and 3D biomedical image "
+        "classification", 2023, "Scientific Data", "10", "41", "10.1038/s41597-022-01721-8",
+        "MedMNIST"),
+}  # fmt: skip
+FEATURES = {
+    "dalal2005": _paper(
+        "Dalal, N. and Triggs, B.", "Histograms of oriented gradients for human detection", 2005,
+        _CVPR, "886-893", "10.1109/CVPR.2005.177", "Histograms of oriented gradients"),
+    "ojala2002": _article(
+        "Ojala, T. and Pietikäinen, M. and Mäenpää, T.",
+        "Multiresolution gray-scale and rotation invariant texture classification with local "
+        "binary patterns", 2002, _PAMI, "24", "971-987", "10.1109/TPAMI.2002.1017623",
+        "Local binary patterns"),
+    "haralick1973": _article(
+        "Haralick, R. M. and Shanmugam, K. and Dinstein, I.",
+        "Textural features for image classification", 1973,
+        "IEEE Transactions on Systems, Man, and Cybernetics", "SMC-3", "610-621",
+        "10.1109/TSMC.1973.4309314", "Grey-level co-occurrence"),
+    "manjunath1996": _article(
+        "Manjunath, B. S. and Ma, W. Y.",
+        "Texture features for browsing and retrieval of image data", 1996, _PAMI, "18", "837-842",
+        "10.1109/34.531803", "Gabor features"),
+    "razavian2014": _paper(
+        "Razavian, A. S. and Azizpour, H. and Sullivan, J. and Carlsson, S.",
+        "CNN features off-the-shelf: an astounding baseline for recognition", 2014,
+        f"{_CVPR} Workshops", "512-519", "10.1109/CVPRW.2014.131", "Embeddings as features"),
+    "sandler2018": _paper(
+        "Sandler, M. and Howard, A. and Zhu, M. and Zhmoginov, A. and Chen, L.-C.",
+        "MobileNetV2: inverted residuals and linear bottlenecks", 2018, _CVPR, "4510-4520",
+        "10.1109/CVPR.2018.00474", "MobileNetV2"),
+    "deng2009": _paper(
+        "Deng, J. and Dong, W. and Socher, R. and Li, L.-J. and Li, K. and Fei-Fei, L.",
+        "ImageNet: a large-scale hierarchical image database", 2009, _CVPR, "248-255",
+        "10.1109/CVPR.2009.5206848", "ImageNet, for pretrained weights"),
+}  # fmt: skip
+MODELS = {
+    "cortes1995": _article(
+        "Cortes, C. and Vapnik, V.", "Support-vector networks", 1995, "Machine Learning", "20",
+        "273-297", "10.1007/BF00994018", "Support vector machine"),
+    "platt1999": Reference(
+        "incollection", "Platt, J.",
+        "Probabilistic outputs for support vector machines and comparisons to regularized "
+        "likelihood methods", 1999, "Advances in Large Margin Classifiers", "Sigmoid calibration",
+        url="https://mitpress.mit.edu/9780262194488/",
+        more={"pages": "61-74", "publisher": "MIT Press"}),
+    "halko2011": _article(
+        "Halko, N. and Martinsson, P. G. and Tropp, J. A.",
+        "Finding structure with randomness: probabilistic algorithms for constructing approximate "
+        "matrix decompositions", 2011, "SIAM Review", "53", "217-288", "10.1137/090771806",
+        "Principal components"),
+    "breiman2001": _article(
+        "Breiman, L.", "Random forests", 2001, "Machine Learning", "45", "5-32",
+        "10.1023/A:1010933404324", "Random forest"),
+    "chen2016": _paper(
+        "Chen, T. and Guestrin, C.", "XGBoost: a scalable tree boosting system", 2016,
+        "ACM SIGKDD International Conference on Knowledge Discovery and Data Mining", "785-794",
+        "10.1145/2939672.2939785", "Gradient boosting"),
+    "liu1989": _article(
+        "Liu, D. C. and Nocedal, J.",
+        "On the limited memory BFGS method for large scale optimization", 1989,
+        "Mathematical Programming", "45", "503-528", "10.1007/BF01589116",
+        "Fitting of logistic regression"),
+    "loshchilov2019": _paper(
+        "Loshchilov, I. and Hutter, F.", "Decoupled weight decay regularization", 2019,
+        "International Conference on Learning Representations", "", "10.48550/arXiv.1711.05101",
+        "AdamW"),
+    "smith2019": _paper(
+        "Smith, L. N. and Topin, N.",
+        "Super-convergence: very fast training of neural networks using large learning rates", 2019,
+        "Proceedings of SPIE 11006", "", "10.1117/12.2520589", "One-cycle learning rate"),
+    "chawla2002": _article(
+        "Chawla, N. V. and Bowyer, K. W. and Hall, L. O. and Kegelmeyer, W. P.",
+        "SMOTE: synthetic minority over-sampling technique", 2002,
+        "Journal of Artificial Intelligence Research", "16", "321-357", "10.1613/jair.953",
+        "SMOTE"),
+    "han2005": _paper(
+        "Han, H. and Wang, W.-Y. and Mao, B.-H.",
+        "Borderline-SMOTE: a new over-sampling method in imbalanced data sets learning", 2005,
+        "Advances in Intelligent Computing, LNCS 3644", "878-887", "10.1007/11538059_91",
+        "Borderline SMOTE"),
+    "nguyen2011": _article(
+        "Nguyen, H. M. and Cooper, E. W. and Kamei, K.",
+        "Borderline over-sampling for imbalanced data classification", 2011,
+        "International Journal of Knowledge Engineering and Soft Data Paradigms", "3", "4-21",
+        "10.1504/IJKESDP.2011.039875", "SVM-SMOTE"),
+    "he2008": _paper(
+        "He, H. and Bai, Y. and Garcia, E. A. and Li, S.",
+        "ADASYN: adaptive synthetic sampling approach for imbalanced learning", 2008,
+        "IEEE International Joint Conference on Neural Networks", "1322-1328",
+        "10.1109/IJCNN.2008.4633969", "ADASYN"),
+}  # fmt: skip
+STATISTICS = {
+    "field2007": _article(
+        "Field, C. A. and Welsh, A. H.", "Bootstrapping clustered data", 2007,
+        "Journal of the Royal Statistical Society: Series B", "69", "369-390",
+        "10.1111/j.1467-9868.2007.00593.x", "Bootstrap over patients"),
+    "delong1988": _article(
+        "DeLong, E. R. and DeLong, D. M. and Clarke-Pearson, D. L.",
+        "Comparing the areas under two or more correlated receiver operating characteristic "
+        "curves: a nonparametric approach", 1988, _BIOMETRICS, "44", "837-845", "10.2307/2531595",
+        "Comparison of AUCs"),
+    "obuchowski1997": _article(
+        "Obuchowski, N. A.", "Nonparametric analysis of clustered ROC curve data", 1997,
+        _BIOMETRICS, "53", "567-578", "10.2307/2533958", "Several images of a patient"),
+    "mcnemar1947": _article(
+        "McNemar, Q.",
+        "Note on the sampling error of the difference between correlated proportions or "
+        "percentages", 1947, "Psychometrika", "12", "153-157", "10.1007/BF02295996",
+        "Comparison of decisions"),
+    "holm1979": Reference(
+        "article", "Holm, S.", "A simple sequentially rejective multiple test procedure", 1979,
+        "Scandinavian Journal of Statistics", "Correction for many comparisons",
+        url="https://www.jstor.org/stable/4615733", more={"volume": "6", "pages": "65-70"}),
+    "murphy1973": _article(
+        "Murphy, A. H.", "A new vector partition of the probability score", 1973,
+        "Journal of Applied Meteorology", "12", "595-600",
+        "10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2", "Parts of the Brier score"),
+    "zadrozny2002": _paper(
+        "Zadrozny, B. and Elkan, C.",
+        "Transforming classifier scores into accurate multiclass probability estimates", 2002,
+        "ACM SIGKDD International Conference on Knowledge Discovery and Data Mining", "694-699",
+        "10.1145/775047.775151", "Isotonic calibration"),
+    "vickers2006": _article(
+        "Vickers, A. J. and Elkin, E. B.",
+        "Decision curve analysis: a novel method for evaluating prediction models", 2006,
+        "Medical Decision Making", "26", "565-574", "10.1177/0272989X06295361",
+        "Decision curves"),
+    "hanley1983": _article(
+        "Hanley, J. A. and Lippman-Hand, A.",
+        "If nothing goes wrong, is everything all right? Interpreting zero numerators", 1983,
+        "JAMA", "249", "1743-1745", "10.1001/jama.1983.03330370053031", "Rule of three"),
+}  # fmt: skip
+SOFTWARE = {
+    "pedregosa2011": Reference(
+        "article",
+        "Pedregosa, F. and Varoquaux, G. and Gramfort, A. and Michel, V. and Thirion, B. and "
+        "Grisel, O. and others",
+        "Scikit-learn: machine learning in Python", 2011, _JMLR, "scikit-learn",
+        url="https://www.jmlr.org/papers/v12/pedregosa11a.html",
+        more={"volume": "12", "pages": "2825-2830"}),
+    "lemaitre2017": Reference(
+        "article", "Lemaître, G. and Nogueira, F. and Aridas, C. K.",
+        "Imbalanced-learn: a Python toolbox to tackle the curse of imbalanced datasets in machine "
+        "learning", 2017, _JMLR, "imbalanced-learn",
+        url="https://www.jmlr.org/papers/v18/16-365.html", more={"volume": "18", "pages": "1-5"}),
+    "vanderwalt2014": _article(
+        "van der Walt, S. and Schönberger, J. L. and Nunez-Iglesias, J. and Boulogne, F. and "
+        "Warner, J. D. and Yager, N. and others",
+        "scikit-image: image processing in Python", 2014, "PeerJ", "2", "e453",
+        "10.7717/peerj.453", "scikit-image, whose definition of these features was followed"),
+    "lam2015": _paper(
+        "Lam, S. K. and Pitrou, A. and Seibert, S.", "Numba: a LLVM-based Python JIT compiler",
+        2015, "Second Workshop on the LLVM Compiler Infrastructure in HPC", "1-6",
+        "10.1145/2833157.2833162", "Numba"),
+    "paszke2019": _paper(
+        "Paszke, A. and Gross, S. and Massa, F. and Lerer, A. and Bradbury, J. and Chanan, G. and "
+        "others",
+        "PyTorch: an imperative style, high-performance deep learning library", 2019,
+        "Advances in Neural Information Processing Systems 32", "8024-8035",
+        "10.48550/arXiv.1912.01703", "PyTorch"),
+    "wightman2019": Reference(
+        "misc", "Wightman, R.", "PyTorch image models", 2019, "GitHub", "timm",
+        doi="10.5281/zenodo.4414861"),
+}  # fmt: skip
+REPORTING = {
+    "collins2024": _article(
+        "Collins, G. S. and Moons, K. G. M. and Dhiman, P. and Riley, R. D. and Beam, A. L. and "
+        "Van Calster, B. and others",
+        "TRIPOD+AI statement: updated guidance for reporting clinical prediction models that use "
+        "regression or machine learning methods", 2024, "BMJ", "385", "e078378",
+        "10.1136/bmj-2023-078378", "Checklist for prediction models"),
+    "tejani2024": _article(
+        "Tejani, A. S. and Klontzas, M. E. and Gatti, A. A. and Mongan, J. T. and Moy, L. and "
+        "Park, S. H. and others",
+        "Checklist for artificial intelligence in medical imaging (CLAIM): 2024 update", 2024,
+        "Radiology: Artificial Intelligence", "6", "e240300", "10.1148/ryai.240300",
+        "Checklist for AI in medical imaging"),
+}  # fmt: skip
+REFERENCES: dict[str, Reference] = {
+    **DATA, **FEATURES, **MODELS, **STATISTICS, **SOFTWARE, **REPORTING,
+}  # fmt: skip

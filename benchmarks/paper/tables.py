@@ -1,0 +1,60 @@
+"""The main tables of a run as one tidy CSV: a row for each number, with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.report.cells import Row, rows
+from benchmarks.results import OPERATING_POINTS, Results
+
+COLUMNS = [
+    "features", "classifier", "metric", "operating_point", "value", "lo", "hi", "split", "n",
+    "n_positive", "threshold", "seeds", "sd",
+]  # fmt: skip
+AT_A_THRESHOLD = ("precision", "recall", "specificity")
+AT_ALL_THRESHOLDS = ("auc", "average_precision")
+SPLITS = ("validation", "test")
+
+
+def tidy(results: Results) -> pd.DataFrame:
+    """Every number of the main tables, on validation and on test.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    DataFrame
+        Columns ``COLUMNS``. ``operating_point`` and ``threshold`` are empty for metrics over all
+        thresholds. With several seeds ``value``, ``lo``, ``hi`` and ``threshold`` are means over
+        the ``seeds`` that finished, as in the report, and ``sd`` is the standard deviation of the
+        value over them. Methods that did not finish have no rows.
+    """
+    lines = [line for row in rows(results) if row.ok for line in _lines(row)]
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _lines(row: Row) -> Iterator[dict[str, Any]]:
+    for split in SPLITS:
+        for point in OPERATING_POINTS:
+            for metric in AT_A_THRESHOLD:
+                yield _line(row, split, point, metric, point)
+        for metric in AT_ALL_THRESHOLDS:
+            yield _line(row, split, OPERATING_POINTS[0], metric, "")
+
+
+def _line(row: Row, split: str, point: str, metric: str, shown: str) -> dict[str, Any]:
+    one, scores = row.estimate(split, point, metric), row.at(split, point)
+    threshold = float(scores["threshold"].astype(float).mean()) if shown else math.nan
+    return {
+        "features": row.features, "classifier": row.model, "metric": metric,
+        "operating_point": shown, "value": one.value, "lo": one.low, "hi": one.high,
+        "split": split, "n": scores["n"].iloc[0] if len(scores) else math.nan,
+        "n_positive": scores["n_positive"].iloc[0] if len(scores) else math.nan,
+        "threshold": threshold, "seeds": len(scores), "sd": one.spread,
+    }  # fmt: skip
