@@ -75,7 +75,7 @@ def _methods(results: Results) -> set[str]:
     if families - {"embedding", "embedding_random"}:
         keys.add("lam2015")
     if families & {"embedding", "embedding_random"} or "cnn" in models:
-        keys |= {"paszke2019", "wightman2019", *_backbone(config)}
+        keys |= {"paszke2019", "wightman2019", *_backbone(config), *_pretrained(results)}
     if models - {"cnn"}:
         keys |= {"pedregosa2011", "lemaitre2017", *_balance(done)}
     return keys
@@ -83,6 +83,12 @@ def _methods(results: Results) -> set[str]:
 
 def _backbone(config: dict[str, Any]) -> set[str]:
     return {"sandler2018"} if str(config.get("backbone", "")).startswith("mobilenetv2") else set()
+
+
+def _pretrained(results: Results) -> set[str]:
+    cells = results.run.get("cells", {}).values()
+    starts = [str((one or {}).get("initialised_from") or "random") for one in cells]
+    return {"deng2009"} if any(not start.startswith("random") for start in starts) else set()
 
 
 def _balance(done: pd.DataFrame) -> set[str]:

@@ -85,6 +85,11 @@ def facts(results: Results) -> dict[str, str]:
         "seeds": f"Seeds {plain(config['seeds'])}." if config.get("seeds") else "",
         "limits": "What the numbers can't say is listed.",
         "external": "None.",
+        "choice": "None is chosen: all methods are reported."
+        + (" The CNN's epoch is that of the best average precision on validation."
+           if any(row.is_cnn for row in done) else "")
+        if done else "",
+        "judged": "Nobody; the program computes them from the image." if done else "",
         **_kermany(str(data.get("citation", ""))),
     }  # fmt: skip
 
@@ -242,7 +247,7 @@ def _validation(results: Results) -> str:
     folds = results.run.get("config", {}).get("folds") or 0
     if folds and (results.predictions["split"] == "cv").any():
         return f"Cross-validation on training rows by patient, {folds} folds; then the test split."
-    return "Thresholds on validation, then the test split, once."
+    return "Thresholds on validation, then the test split."
 
 
 def _robustness(results: Results) -> str:

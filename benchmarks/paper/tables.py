@@ -54,7 +54,10 @@ def _line(row: Row, split: str, point: str, metric: str, shown: str) -> dict[str
     return {
         "features": row.features, "classifier": row.model, "metric": metric,
         "operating_point": shown, "value": one.value, "lo": one.low, "hi": one.high,
-        "split": split, "n": scores["n"].iloc[0] if len(scores) else math.nan,
-        "n_positive": scores["n_positive"].iloc[0] if len(scores) else math.nan,
+        "split": split, "n": _count(scores, "n"), "n_positive": _count(scores, "n_positive"),
         "threshold": threshold, "seeds": len(scores), "sd": one.spread,
     }  # fmt: skip
+
+
+def _count(scores: pd.DataFrame, column: str) -> int:
+    return int(scores[column].iloc[0]) if len(scores) else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.paper.bibliography import cite
 from benchmarks.report.base import Section, paragraph
 from benchmarks.report.cells import (
     data_name,
@@ -13,36 +14,39 @@ from benchmarks.report.cells import (
     rows,
     validation_carved,
 )
+from benchmarks.report.methods_statistics import audited, calibrated, compared, cross_validated
 from benchmarks.report.settings import plain
 from benchmarks.report.tables import thousands
 from benchmarks.results import Results
 
 _FAMILIES = {
-    "hog": "histograms of oriented gradients (Dalal and Triggs, 2005)",
-    "lbp": "uniform local binary patterns (Ojala et al., 2002)",
-    "texture": "texture statistics (grey-level co-occurrence after Haralick et al., 1973; Gabor "
-    "filter energies; intensity moments)",
-    "glcm": "grey-level co-occurrence statistics (Haralick et al., 1973)",
-    "gabor": "Gabor filter energies",
+    "hog": f"histograms of oriented gradients ({cite('dalal2005')})",
+    "lbp": f"uniform local binary patterns ({cite('ojala2002')})",
+    "texture": "texture statistics (grey-level co-occurrence after "
+    f"{cite('haralick1973')}; Gabor filter energies after {cite('manjunath1996')}; intensity "
+    "moments)",
+    "glcm": f"grey-level co-occurrence statistics ({cite('haralick1973')})",
+    "gabor": f"Gabor filter energies ({cite('manjunath1996')})",
     "intensity": "intensity statistics",
     "handcrafted": "all handcrafted features together",
-    "embedding": "pooled penultimate activations of a frozen {backbone} with pretrained weights",
+    "embedding": "pooled penultimate activations of a frozen {backbone} with pretrained weights "
+    f"({cite('razavian2014')})",
     "embedding_random": "the activations of a {backbone} with random weights, as a control",
     "hybrid": "handcrafted features and embedding together",
 }
 _MODELS = {
-    "svm": "a support vector machine with a radial kernel (Cortes and Vapnik, 1995) on principal "
-    "components of standardised features, its scores "
-    "turned into probabilities by Platt's sigmoid, fitted on held-out training patients",
-    "forest": "a random forest (Breiman, 2001)",
-    "xgboost": "gradient-boosted trees (XGBoost; Chen and Guestrin, 2016)",
+    "svm": f"a support vector machine with a radial kernel ({cite('cortes1995')}) on principal "
+    "components of standardised features, its scores turned into probabilities by a sigmoid "
+    f"({cite('platt1999')}), fitted on held-out training patients",
+    "forest": f"a random forest ({cite('breiman2001')})",
+    "xgboost": f"gradient-boosted trees (XGBoost; {cite('chen2016')})",
     "logistic": "logistic regression on standardised features",
 }
 _BALANCES = {
-    "smote": "SMOTE (Chawla et al., 2002), applied to training rows only",
-    "borderline": "borderline SMOTE, applied to training rows only",
-    "svmsmote": "SVM-SMOTE, applied to training rows only",
-    "adasyn": "ADASYN, applied to training rows only",
+    "smote": f"SMOTE ({cite('chawla2002')}), applied to training rows only",
+    "borderline": f"borderline SMOTE ({cite('han2005')}), applied to training rows only",
+    "svmsmote": f"SVM-SMOTE ({cite('nguyen2011')}), applied to training rows only",
+    "adasyn": f"ADASYN ({cite('he2008')}), applied to training rows only",
     "class_weight": "class weights",
     "none": "no balancing",
 }
@@ -53,10 +57,14 @@ def render(results: Results) -> Section:
     text = " ".join(
         [
             _data(results),
+            *audited(results),
             _features(results),
             _classifiers(results),
             *_network(results),
             _scoring(results),
+            *cross_validated(results),
+            *compared(results),
+            *calibrated(results),
         ]
     )
     return Section("Methods, ready for a paper", (paragraph(text),))
@@ -153,8 +161,9 @@ def _network(results: Results) -> list[str]:
     epochs = f" for at most {longest} epochs" if longest else ""
     return [
         f"For comparison a convolutional network ({plain(config.get('backbone'))}) was trained end "
-        f"to end{f' {start}' * bool(start)} on the same images{epochs} with AdamW, a one-cycle "
-        f"learning-rate schedule, {sampling}, and random flips, crops, brightness and "
+        f"to end{f' {start}' * bool(start)} on the same images{epochs} with AdamW "
+        f"({cite('loshchilov2019')}), a one-cycle learning-rate schedule ({cite('smith2019')}), "
+        f"{sampling}, and random flips, crops, brightness and "
         "contrast; the epoch with the best average precision on validation was kept."
     ]
 
@@ -164,6 +173,6 @@ def _scoring(results: Results) -> str:
     return (
         "Methods were scored on the test split at a probability threshold of 0.5 and at the "
         "largest threshold with a recall of at least 0.95 on validation. Intervals are 95 % "
-        f"percentile intervals from a bootstrap over patients with {draws} draws. Nothing was "
-        "chosen by its test score."
+        f"percentile intervals from a bootstrap over patients ({cite('field2007')}) with "
+        f"{draws} draws. Nothing was chosen by its test score."
     )
