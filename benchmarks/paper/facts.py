@@ -85,6 +85,9 @@ def facts(results: Results) -> dict[str, str]:
         "seeds": f"Seeds {plain(config['seeds'])}." if config.get("seeds") else "",
         "limits": "What the numbers can't say is listed.",
         "external": "None.",
+        "size_origin": "About as many images as --limit asked for were taken."
+        if config.get("limit") else "All readable images of the data were used; no sample size "
+        "was computed.",
         "choice": "None is chosen: all methods are reported."
         + (" The CNN's epoch is that of the best average precision on validation."
            if any(row.is_cnn for row in done) else "")
@@ -101,7 +104,8 @@ def _kermany(citation: str) -> dict[str, str]:
     source = "(as the data's authors say: Kermany et al., 2018)"
     return {
         "setting": f"One centre: Guangzhou Women and Children's Medical Center {source}.",
-        "eligible": f"Children of one to five years, radiographed in routine care {source}.",
+        "eligible": "Children of one to five years, radiographed in routine care; unreadable "
+        f"images were screened out {source}.",
         "acquired": f"Chest radiographs, anterior-posterior {source}.",
         "annotators": f"Two expert physicians graded the images {source}.",
         "test_annotators": f"A third expert checked the test images {source}.",

@@ -53,20 +53,19 @@ _BALANCES = {
 
 
 def render(results: Results) -> Section:
-    """Write the paragraph."""
-    text = " ".join(
-        [
-            _data(results),
-            *audited(results),
-            _features(results),
-            _classifiers(results),
-            *_network(results),
-            _scoring(results),
-            *cross_validated(results),
-            *compared(results),
-            *calibrated(results),
-        ]
-    )
+    """Write the paragraph: what was done, in the order in which it was done."""
+    sentences = [
+        _data(results),
+        *audited(results),
+        _features(results),
+        _classifiers(results),
+        *_network(results),
+        _scoring(results),
+        *cross_validated(results),
+        *compared(results),
+        *calibrated(results),
+    ]
+    text = " ".join(sentence for sentence in sentences if sentence)
     return Section("Methods, ready for a paper", (paragraph(text),))
 
 
@@ -129,7 +128,7 @@ def _stated(settings: dict[str, Any]) -> str:
 
 
 def _classifiers(results: Results) -> str:
-    models = list(dict.fromkeys(row.model for row in rows(results) if not row.is_cnn))
+    models = list(dict.fromkeys(row.model for row in rows(results) if row.ok and not row.is_cnn))
     if not models:
         return ""
     words = _listed([_MODELS.get(name, name) for name in models])
