@@ -87,6 +87,12 @@ def test_the_ledger_applies_by_counts(
     assert which_test_set(run(tmp_path, name, **more)) == expected
 
 
+def test_another_task_has_no_published_results(tmp_path: Path) -> None:
+    results = run(tmp_path, "chest_xray")
+    results.run["config"] = {"task": "subtype"}
+    assert which_test_set(results) == ""
+
+
 def test_other_data_are_told_that_it_does_not_apply(tmp_path: Path) -> None:
     section = published.render(run(tmp_path, "mine", positives=100))
     (block,) = section.blocks

@@ -15,6 +15,7 @@ COLUMNS = [
 ]  # fmt: skip
 METRICS = ["accuracy", "recall", "specificity", "precision", "auc"]
 OFFICIAL, MEDMNIST, PRIVATE = "official 624", "PneumoniaMNIST 624", "private split"
+TASK = "pneumonia"
 TEST_IMAGES, TEST_PNEUMONIAS = 624, 390
 
 
@@ -47,9 +48,11 @@ def which_test_set(results: Results) -> str:
     Returns
     -------
     str
-        By what the run knows: synthetic or not, the name of the data, and 624 test images of
-        which 390 show pneumonia.
+        By what the run knows: its task, synthetic or not, the name of the data, and 624 test
+        images of which 390 show pneumonia.
     """
+    if results.run.get("config", {}).get("task", TASK) != TASK:
+        return ""
     data, manifest = results.run.get("data", {}), results.manifest
     test = manifest[manifest["split"] == "test"]
     counts = (len(test), int(test["label"].sum()))

@@ -48,8 +48,8 @@ def render(results: Results) -> Section:
     if not test_set:
         blocks.append(paragraph(
             "The ledger of published results is of the 624 official test radiographs of Kermany "
-            "et al. (390 with pneumonia). This run was scored on other images, so nothing of it "
-            "may be set beside them."
+            "et al. (390 with pneumonia), told from normal. This run was scored on other images or "
+            "told other classes apart, so nothing of it may be set beside them."
         ))  # fmt: skip
     elif not table:
         blocks.append(paragraph("No cell finished, so there is nothing to set beside them."))
@@ -168,8 +168,14 @@ def _reasons(found: pd.DataFrame) -> tuple[tuple[Part, ...], ...]:
 
 
 def _addresses(found: pd.DataFrame) -> tuple[tuple[Part, ...], ...]:
-    works = found.drop_duplicates("address").to_dict("records")
-    return tuple((f"{one['source']}: ", Link(one["address"], one["address"])) for one in works)
+    works = found.drop_duplicates("address")[["source", "address"]].to_numpy().tolist()
+    return tuple((f"{source}: ", _link(address)) for source, address in works)
+
+
+def _link(address: str) -> Part:
+    """Link to a DOI, which lasts; name any other address."""
+    doi = address.removeprefix("https://doi.org/")
+    return Link(f"doi:{doi}", address) if doi != address else address
 
 
 def _own(row: Row, metric: str) -> Cell:

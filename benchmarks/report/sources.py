@@ -31,4 +31,6 @@ def render(results: Results) -> Section:
 
 
 def _reference(key: str) -> tuple[Part, ...]:
-    return (f"{REFERENCES[key].what}: {in_words(key)} ", Link(*address(key)))
+    """Link to a DOI, which lasts; name any other address."""
+    words, (text, url) = f"{REFERENCES[key].what}: {in_words(key)} ", address(key)
+    return (words, Link(text, url)) if REFERENCES[key].doi else (words, text)
