@@ -76,8 +76,10 @@ def test_validation_that_shares_patients_with_train_is_merged() -> None:
 def test_patient_in_test_and_train_stops() -> None:
     table = whole()
     table.loc[table.index[-1], "group"] = "7"
-    with pytest.raises(DataError, match=r"1 patients are in test and in train, for example 7"):
+    with pytest.raises(DataError, match=r"1 patients are in two splits, for example 7 in test and"):
         splits.assign(table, 0)
+    split, _ = splits.assign(table, 0, allow_leakage=True)
+    assert ((split == "test") == (table["split"] == "test")).all()
 
 
 def test_a_patient_of_both_classes_stays_in_one_split() -> None:
