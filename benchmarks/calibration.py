@@ -33,6 +33,11 @@ class ReliabilityCurve:
     mean_score: Floats
     observed: Floats
 
+    def error(self) -> Floats:
+        """Mean distance of the two over images: see :func:`expected_calibration_error`."""
+        distance = np.nan_to_num(np.abs(self.mean_score - self.observed))
+        return np.asarray((self.n * distance).sum(axis=-1) / self.n.sum(axis=-1))
+
 
 @dataclass(frozen=True)
 class BrierParts:
@@ -159,9 +164,7 @@ def expected_calibration_error(
     >>> round(float(expected_calibration_error(label, score, bins=2)), 3)
     0.25
     """
-    weights = _weights(weights, label)
-    _, total, positive = _bin_sums(label, score, bins, weights)
-    return np.asarray(np.abs(total - positive).sum(axis=-1) / weights.sum(axis=-1))
+    return reliability_curve(label, score, bins, weights).error()
 
 
 def brier_decomposition(
@@ -226,7 +229,10 @@ def _bin_sums(
     """Images, sum of scores and positives of each bin that has an image, shape (..., k)."""
     _, index = np.unique(score_bins(score, bins), return_inverse=True)
     member = np.eye(index.max() + 1)[index]
-    return weights @ member, weights @ (member.T * score).T, weights @ (member.T * label).T
+    columns = [member, member * score[:, None], member * label[:, None]]
+    sums = weights @ np.concatenate(columns, axis=1)
+    count, total, positive = np.split(sums, 3, axis=-1)
+    return count, total, positive
 
 
 def _share(part: Floats, count: Floats) -> Floats:

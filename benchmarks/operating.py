@@ -75,13 +75,15 @@ def rates(label: Labels, score: Floats, thresholds: Floats, weights: Floats | No
     array([0.667, 1.   , 0.   ])
     """
     weights = np.ones(len(label)) if weights is None else weights
-    called, positive = _called(score, thresholds), (label == 1).astype(float)
-    true = weights @ (called * positive[:, None])
-    false = weights @ (called * (1 - positive)[:, None])
+    positive = (label == 1).astype(float)[:, None]
+    everyone = np.ones((len(label), 1))
+    called = np.concatenate([_called(score, thresholds), everyone], axis=1)
+    sums = weights @ np.concatenate([called * positive, called * (1 - positive)], axis=1)
+    true, false = np.split(sums, 2, axis=-1)
     return Rates(
-        recall=true / (weights @ positive)[..., None],
-        specificity=1 - false / (weights @ (1 - positive))[..., None],
-        precision=_ratio(true, true + false),
+        recall=true[..., :-1] / true[..., -1:],
+        specificity=1 - false[..., :-1] / false[..., -1:],
+        precision=_ratio(true, true + false)[..., :-1],
     )
 
 

@@ -1,0 +1,90 @@
+"""How far each method's scores are probabilities, before and after recalibration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.calibration import ReliabilityCurve, brier_decomposition, reliability_curve
+from benchmarks.metrics import CONFIDENCE, Floats, Labels, PatientBootstrap
+from benchmarks.recalibration import calibration_slope_intercept, recalibrate
+from benchmarks.results import MORE_TABLES, Results
+from benchmarks.statistics.common import methods, split_of
+
+COLUMNS = MORE_TABLES["calibration"]
+CURVE_COLUMNS = MORE_TABLES["reliability"]
+SLOPE_DRAWS = 500
+
+
+def tabulate(results: Results) -> dict[str, pd.DataFrame]:
+    """Calibration of every method on the test images.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    dict of DataFrame
+        ``calibration``: a row for each method and recalibration. ``reliability``: a row for each
+        of their bins. What was fitted on validation stays as it is in the draws of the
+        bootstrap; slope and intercept, which have to be fitted anew in each, use the first 500.
+    """
+    cells = methods(results)
+    validation, test = (split_of(results, name, cells) for name in ("validation", "test"))
+    lines: list[dict[str, Any]] = []
+    curves: list[pd.DataFrame] = []
+    for cell in validation.scores:
+        new = recalibrate(validation.label, validation.scores[cell], test.scores[cell])
+        for name, score in new.items():
+            line, curve = _line(test.label, score, test.bootstrap())
+            lines.append({"cell": cell, "recalibration": name, **line})
+            curves.append(curve.assign(cell=cell, recalibration=name))
+    curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)
+    return {
+        "calibration": pd.DataFrame(lines, columns=COLUMNS),
+        "reliability": curve[CURVE_COLUMNS],
+    }
+
+
+def _line(
+    label: Labels, score: Floats, bootstrap: PatientBootstrap
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """One row of ``calibration`` and the bins that belong to it."""
+    weights = bootstrap.weights
+    parts = brier_decomposition(label, score)
+    value, drawn = (reliability_curve(label, score, weights=w) for w in (None, weights))
+    error = weights @ (score - label) ** 2 / weights.sum(axis=1)
+    slope, intercept = calibration_slope_intercept(label, score)
+    slopes, intercepts = calibration_slope_intercept(label, score, weights[:SLOPE_DRAWS])
+    line: dict[str, Any] = {
+        "n": len(label), "reliability": float(parts.reliability),
+        "resolution": float(parts.resolution), "uncertainty": float(parts.uncertainty),
+    }  # fmt: skip
+    for name, one, draws in (
+        ("brier", parts.brier, error), ("ece", value.error(), drawn.error()),
+        ("slope", slope, slopes), ("intercept", intercept, intercepts),
+    ):  # fmt: skip
+        low, high = _interval(bootstrap, draws)
+        line |= {name: float(one), f"{name}_lo": low, f"{name}_hi": high}
+    return line, _curve(value, drawn, bootstrap)
+
+
+def _interval(bootstrap: PatientBootstrap, draws: Floats) -> tuple[float, float]:
+    """Percentile interval; none where more draws than a tail holds have no finite value."""
+    if np.isnan(draws).mean() > (1 - CONFIDENCE) / 2:
+        return np.nan, np.nan
+    return bootstrap.interval(draws)
+
+
+def _curve(
+    value: ReliabilityCurve, drawn: ReliabilityCurve, bootstrap: PatientBootstrap
+) -> pd.DataFrame:
+    bounds = np.array([bootstrap.interval(column) for column in drawn.observed.T])
+    return pd.DataFrame({
+        "bin": np.arange(1, len(value.n) + 1), "n": value.n.astype(int),
+        "mean_score": value.mean_score, "observed": value.observed,
+        "lo": bounds[:, 0], "hi": bounds[:, 1],
+    })  # fmt: skip

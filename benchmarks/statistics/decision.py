@@ -1,0 +1,43 @@
+"""Net benefit of acting on each method's scores, and of treating all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.operating import net_benefit
+from benchmarks.results import MORE_TABLES, Results
+from benchmarks.statistics.common import methods, split_of
+
+COLUMNS = MORE_TABLES["decision"]
+THRESHOLDS = np.arange(1, 100) / 100
+TREAT_ALL = "treat_all"
+
+
+def tabulate(results: Results) -> dict[str, pd.DataFrame]:
+    """Decision curves on the test images, at thresholds from 0.01 to 0.99.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    dict of DataFrame
+        ``decision``: a row for each threshold, of ``treat_all`` and of each method. The scores
+        are read as probabilities just as they are, not recalibrated.
+    """
+    test = split_of(results, "test", methods(results))
+    policies = {TREAT_ALL: np.ones(len(test.label)), **test.scores} if test.scores else {}
+    parts = []
+    for name, score in policies.items():
+        bootstrap = test.bootstrap()
+        drawn = net_benefit(test.label, score, THRESHOLDS, bootstrap.weights)
+        bounds = np.array([bootstrap.interval(values) for values in drawn.T])
+        parts.append(pd.DataFrame({
+            "cell": name, "threshold": THRESHOLDS,
+            "net_benefit": net_benefit(test.label, score, THRESHOLDS),
+            "lo": bounds[:, 0], "hi": bounds[:, 1],
+        }))  # fmt: skip
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return {"decision": table[COLUMNS]}
