@@ -11,7 +11,7 @@ from benchmarks.metrics import Floats
 from benchmarks.report.base import Cell, Figure, Section, Table, paragraph, row
 from benchmarks.report.cells import Row, feature_sets, is_synthetic, leaders, prevalence, rows
 from benchmarks.report.lookup import first_seed, measured, of, part
-from benchmarks.report.plots import CNN_LOOK, GREY, INK, draw, frame, looks
+from benchmarks.report.plots import CNN_LOOK, INK, draw, frame, looks
 from benchmarks.report.tables import interval, number
 from benchmarks.results import Results
 
@@ -106,7 +106,7 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
 
     def paint(figure: MplFigure) -> None:
         axes = figure.subplots()
-        axes.plot(everyone["threshold"], everyone["net_benefit"], color=GREY, linestyle=":",
+        axes.plot(everyone["threshold"], everyone["net_benefit"], color=INK, linestyle=(0, (1, 2)),
                   label="treat all")  # fmt: skip
         axes.axhline(0, color=INK, linewidth=0.8, label="treat none")
         for method in chosen:

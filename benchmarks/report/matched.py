@@ -149,8 +149,7 @@ def _figure(
         places = figure.subplots(1, len(_SHOWN), sharey=True)
         for place, (name, title) in zip(places, _SHOWN, strict=True):
             for target, shift, look in zip(targets, shifts, _LOOKS, strict=False):
-                for k, row in enumerate(chosen):
-                    _mark(place, lines, row, target, name, k + shift, look)
+                _marks(place, lines, chosen, target, name, shift, look)
                 if name == "recall":
                     place.axvline(target, color=look.colour, linewidth=0.8, linestyle=":")
             place.locator_params(axis="x", nbins=5)
@@ -174,12 +173,14 @@ def _figure(
     )
 
 
-def _mark(
-    place: Axes, lines: Lines, row: Row, target: float, name: str, y: float, look: Look
-) -> None:
-    test, validation = (lines[row.label, split, target] for split in ("test", "validation"))
-    low, high = (test[column].iloc[0] for column in _bounds(name))
-    place.plot([low, high], [y, y], color=look.colour, linewidth=1.1)
-    place.plot(test[name], [y], look.marker, color=look.colour, markersize=4)
-    place.plot(validation[name], [y], look.marker, markersize=4, markerfacecolor="white",
-               markeredgecolor=look.colour)  # fmt: skip
+def _marks(
+    place: Axes, lines: Lines, chosen: Sequence[Row], target: float, name: str, shift: float,
+    look: Look,
+) -> None:  # fmt: skip
+    """One target in one panel: a mark and an interval on test, an open mark on validation."""
+    places = np.arange(len(chosen)) + shift
+    low, high = (_values(lines, chosen, "test", target, column) for column in _bounds(name))
+    place.hlines(places, low, high, color=look.colour, linewidth=1.1)
+    for split, face in (("validation", "white"), ("test", look.colour)):
+        place.plot(_values(lines, chosen, split, target, name), places, look.marker, markersize=4,
+                   markerfacecolor=face, markeredgecolor=look.colour)  # fmt: skip
