@@ -112,6 +112,53 @@ def report(run_dir: Path) -> None:
 
 
 @main.command()
+@click.option("--data", default="phantoms", help="As of a run [phantoms].")
+@click.option("--out", type=FILE, help="Folder for audit.csv [runs/<data>-<time>].")
+@click.option("--image-size", help="Side in pixels at which images are compared.")
+@click.option("--task", help="As of a run [pneumonia].")
+@click.option("--jobs", help="Processes [all cores].")
+@click.option("--limit", help="About so many images.")
+@click.option("--max-unreadable", help="Largest fraction of images that may be left out [0.01].")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def audit(**options: Any) -> None:
+    """Look for what would spoil a benchmark of --data, and fit nothing.
+
+    Duplicates and near duplicates, conflicting labels, patients in two splits, unreadable and empty
+    images. Exit codes: 0 nothing stops a run, 1 something would, 2 unusable arguments or data.
+    """
+    from benchmarks.audit_command import audit_data
+    from benchmarks.config import ConfigError, load_config
+    from benchmarks.dataset import DataError
+
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        code = audit_data(load_config(given))
+    except (ConfigError, DataError, OSError) as error:
+        raise Failure(str(error)) from error
+    click.get_current_context().exit(code)
+
+
+@main.command()
+@click.argument("run_a", type=FILE)
+@click.argument("run_b", type=FILE)
+@click.option("--cells", help="Cells, comma-separated: NAME for the same in both runs, A=B for A "
+              "of the first and B of the second [all that both have].")  # fmt: skip
+@click.option("--out", type=FILE, help="CSV file for all tests.")
+def compare(run_a: Path, run_b: Path, cells: str | None, out: Path | None) -> None:
+    """Test the differences between two runs on the same test images, patient by patient."""
+    from benchmarks.compare import compare as compare_runs
+    from benchmarks.compare import readable
+    from benchmarks.results import RunError
+
+    wanted = [part.strip() for part in (cells or "").split(",") if part.strip()]
+    try:
+        table = compare_runs(run_a, run_b, wanted, out)
+    except (RunError, OSError) as error:
+        raise Failure(str(error)) from error
+    click.echo(readable(table))
+
+
+@main.command()
 @click.argument("run_dir", type=FILE)
 @click.argument("paths", type=FILE, nargs=-1, required=True, metavar="PATH...")
 @click.option("--out", type=FILE, help="CSV file [standard output].")

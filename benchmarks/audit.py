@@ -132,8 +132,8 @@ def stop_or_mark(found: Audit, allow_leakage: bool = False) -> list[str]:
         checks = Counter(stops["check"].astype(str))
         listed = ", ".join(f"{n} × {check.replace('_', ' ')}" for check, n in checks.items())
         return [
-            f"LEAKAGE ALLOWED: the audit found what would stop a run ({listed}), and it was "
-            "started with --allow-leakage. Its scores can't be trusted."
+            f"The audit found what would stop a run ({listed}), and it was started with "
+            "--allow-leakage. Its scores can't be trusted."
         ]
     worst = stops.head(_WORST)
     lines = [f"{check}: {detail}" for check, detail in zip(worst["check"], worst["detail"],

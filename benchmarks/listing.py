@@ -7,6 +7,7 @@ from functools import partial
 
 from benchmarks.datasets import DATASETS
 from benchmarks.store import StoreInfo
+from benchmarks.studies import STUDIES
 from features import FEATURE_SETS, FEATURES
 from models import MODELS
 from models.balance import BALANCES
@@ -22,6 +23,10 @@ def choices() -> dict[str, dict[str, str]]:
         "Models (--models)": {name: _first_line(m.__doc__) for name, m in MODELS.items()},
         "Balancing (--balance)": dict(BALANCES),
         "Data (--data)": {name: _first_line(m.__doc__) for name, m in DATASETS.items()},
+        "Studies (--study; all of them: --full)": {
+            **{name: _first_line(m.__doc__) for name, m in STUDIES.items()},
+            "--cv-cnn": "Cross-validate the CNN as all other cells are; part of --full.",
+        },
     }
 
 

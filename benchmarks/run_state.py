@@ -89,7 +89,9 @@ class RunState:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def begin(self, dataset: Dataset, manifest: pd.DataFrame, notes: list[str]) -> None:
+    def begin(
+        self, dataset: Dataset, manifest: pd.DataFrame, notes: list[str], leakage: list[str]
+    ) -> None:
         """Build the record: everything that is known before the first cell."""
         config = self.config
         self.record = {
@@ -102,6 +104,7 @@ class RunState:
             "data": {
                 "name": dataset.name, "synthetic": dataset.synthetic, "licence": dataset.licence,
                 "citation": dataset.citation, "notes": [*dataset.notes, *notes],
+                "leakage": " ".join(leakage),
                 "fingerprint": provenance.fingerprint(manifest),
                 "left_out": dataset.left_out.to_dict("records"),
                 "ignored_files": dataset.ignored_files, "groups_known": dataset.patients_known,

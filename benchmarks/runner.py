@@ -13,6 +13,7 @@ import pandas as pd
 from joblib import delayed
 
 from benchmarks import datasets, exploration, results, resume, splits
+from benchmarks.audit import audit, keep_together, shown, stop_or_mark, summary
 from benchmarks.cells import (
     CHECKPOINTS,
     Cell,
@@ -144,19 +145,26 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame]:
     try:
         with state.stage("data"):
             dataset = datasets.load(state.config, reading_size(state.config))
-            split, notes = splits.assign(dataset.manifest)
-            manifest = dataset.manifest.assign(split=split)
-            notes += splits.copies(manifest)
-            state.begin(dataset, manifest, notes)
+            found = audit(dataset)
+            leakage = stop_or_mark(found, state.config.allow_leakage)
+            group = keep_together(dataset.manifest, found.duplicates)
+            joined = dataset.manifest.assign(group=group)
+            split, notes = splits.assign(joined, allow_leakage=state.config.allow_leakage)
+            manifest = joined.assign(split=split)
+            state.begin(dataset, manifest, notes, leakage)
             if state.before:
                 resume.check_same(state.folder, state.before, state.record)
             results.write_table(state.folder, "manifest", manifest)
+            results.write_table(state.folder, "audit", found.findings)
+            results.write_table(state.folder, "audit_images", found.images)
+            pictured = shown(found)["image"].unique().tolist()
+            exploration.save_thumbnails(dataset, pictured, state.folder)
     except BaseException:
         if not state.before:
             with suppress(OSError):
                 state.folder.rmdir()
         raise
-    for note in notes:
+    for note in [summary(found), *notes, *leakage]:
         say(f"  {note}", state.config.quiet)
     state.write()
     return dataset, manifest

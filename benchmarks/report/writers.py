@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,23 @@ from benchmarks.results import Results, write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A warning on every page: its name, a sentence, and a few words for captions."""
+
+    name: str
+    text: str
+    short: str
+
+
+SYNTHETIC = Mark(
+    "SYNTHETIC DATA",
+    "These images are drawn by a program. The numbers test the software; they prove nothing about "
+    "radiographs.",
+    "proves nothing about radiographs",
+)
 OUTPUTS = {"report.html": "html", "report.md": "markdown", "tables.tex": "latex"}
 
 
@@ -30,7 +48,6 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
     sections : mapping of str to Section
         In the order of the report; the keys become anchors.
     """
-    synthetic = is_synthetic(results)
     network = " and a CNN" if (results.scores["features"] == CNN_FEATURES).any() else ""
     started = str(results.run.get("times", {}).get("started", ""))
     values = {
@@ -38,7 +55,7 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
         "started": moment(started),
         "data": data_name(results),
         "run": results.run,
-        "synthetic": synthetic,
+        "marks": _marks(results),
         "sections": dict(sections),
         "numbers": _numbers(sections),
     }
@@ -50,6 +67,13 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
     for output, kind in OUTPUTS.items():
         text = _environment(kind).get_template(f"{output}.jinja").render(values)
         write_text(results.folder / output, text)
+
+
+def _marks(results: Results) -> list[Mark]:
+    """What every page must carry."""
+    marks = [SYNTHETIC] if is_synthetic(results) else []
+    text = str(results.run.get("data", {}).get("leakage") or "")
+    return [*marks, Mark("LEAKAGE ALLOWED", text, "scores can't be trusted")] if text else marks
 
 
 def _numbers(sections: Mapping[str, Section]) -> dict[str, int]:

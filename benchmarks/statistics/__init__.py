@@ -5,8 +5,15 @@ from __future__ import annotations
 from types import ModuleType
 
 from benchmarks.results import Results, write_table
+from benchmarks.statistics import calibration, comparisons, decision, matched, prevalence
 
-STATISTICS: dict[str, ModuleType] = {}
+STATISTICS: dict[str, ModuleType] = {
+    "comparisons": comparisons,
+    "matched": matched,
+    "calibration": calibration,
+    "decision": decision,
+    "prevalence": prevalence,
+}
 
 
 def tabulate_all(results: Results) -> None:
