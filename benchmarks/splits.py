@@ -124,31 +124,6 @@ def folds(manifest: pd.DataFrame, count: int, seed: int = SEED) -> NDArray[np.in
     return fold
 
 
-def copies(manifest: pd.DataFrame) -> list[str]:
-    """Note images of the same content in several splits, or under both labels.
-
-    Parameters
-    ----------
-    manifest : DataFrame
-        With ``sha256``, ``label`` and ``split`` as assigned.
-
-    Returns
-    -------
-    list of str
-        One sentence for each kind found.
-    """
-    notes = []
-    for column, what in (("split", "in more than one split"), ("label", "under both labels")):
-        several = manifest.groupby("sha256")[column].nunique() > 1
-        if several.any():
-            copied = manifest["sha256"].isin(several.index[several])
-            notes.append(
-                f"CAUTION: {copied.sum()} images have copies {what}, for example "
-                f"{manifest.loc[copied, 'image'].iloc[0]}; the numbers can't be trusted."
-            )
-    return notes
-
-
 def _merge_small_validation(manifest: pd.DataFrame) -> tuple[pd.Series, list[str]]:
     split = manifest["split"].copy()
     validation = split == "validation"

@@ -111,17 +111,6 @@ def test_missing_class_in_a_split_stops() -> None:
         splits.assign(table, 0)
 
 
-def test_copies_across_splits_and_labels_are_named() -> None:
-    table = whole().assign(sha256=[str(k) for k in range(270)])
-    assert splits.copies(table) == []
-    train, test = table.index[0], table.index[-1]
-    assert table["label"][train] != table["label"][test]
-    table.loc[test, "sha256"] = table["sha256"][train]
-    across, labels = splits.copies(table)
-    assert "2 images have copies in more than one split" in across
-    assert "under both labels" in labels
-
-
 @pytest.mark.parametrize("n", [60, 120, 200])
 def test_limit_keeps_whole_patients_in_proportion(n: int) -> None:
     table = whole()

@@ -70,7 +70,7 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
 
 
 def _marks(results: Results) -> list[Mark]:
-    """What every page must carry."""
+    """Find what every page must carry."""
     marks = [SYNTHETIC] if is_synthetic(results) else []
     text = str(results.run.get("data", {}).get("leakage") or "")
     return [*marks, Mark("LEAKAGE ALLOWED", text, "scores can't be trusted")] if text else marks
