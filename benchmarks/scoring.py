@@ -15,7 +15,7 @@ BLOCKS: dict[str, int] = {"forest": WHOLE, "xgboost": WHOLE, "cnn": 32}
 
 
 def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> NDArray[np.float64]:
-    """Probability of pneumonia.
+    """Probability of pneumonia, or of each class where there are more than two.
 
     Parameters
     ----------
@@ -30,14 +30,17 @@ def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> N
 
     Returns
     -------
-    ndarray of shape (n,), float64
+    ndarray of shape (n,), or (n, k) for k > 2 classes, float64
         With ``block`` None the same for a row to the last bit, alone or among others, on one
         machine with as many threads.
     """
     block = min(block or BLOCKS.get(name, 1), max(len(X), 1) if name != "cnn" else BLOCKS["cnn"])
-    parts = [np.empty(0)]
+    parts = []
     for start in range(0, len(X), block):
         rows = X[start : start + block]
         short = np.zeros((block - len(rows), *X.shape[1:]), dtype=X.dtype)
-        parts.append(model.predict_proba(np.concatenate([rows, short]))[: len(rows), 1])
-    return np.concatenate(parts).astype(np.float64, copy=False)
+        parts.append(model.predict_proba(np.concatenate([rows, short]))[: len(rows)])
+    if not parts:
+        return np.empty(0)
+    proba = np.concatenate(parts).astype(np.float64, copy=False)
+    return proba[:, 1].copy() if proba.shape[1] == 2 else proba

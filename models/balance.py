@@ -29,10 +29,11 @@ def class_weight(balance: str) -> str | None:
 
 
 class Balancer(BaseEstimator):
-    """Resample training rows so that both classes are equally many.
+    """Resample training rows so that all classes are equally many.
 
     A step of an imbalanced-learn pipeline: acts in ``fit`` only, never on rows to be predicted.
-    Where the minority is too small for five neighbours, as many as it has are used.
+    Every class but the largest grows. Where the smallest has too few rows for five neighbours, as
+    many as it has are used.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ class Balancer(BaseEstimator):
         Raises
         ------
         ValueError
-            If the minority has a single row, or the method can make no row from these data.
+            If a class has a single row, or the method can make no row from these data.
         """
         self.counts_before_ = _counts(y)
         self.counts_after_ = self.counts_before_
@@ -81,7 +82,7 @@ class Balancer(BaseEstimator):
         if fewest < 2 or len(self.counts_before_) < 2:
             raise ValueError(
                 f"Got training rows by label {self.counts_before_}, but {self.method} needs two "
-                "labels with at least 2 rows each. Use more images, or --balance class_weight."
+                "or more labels with at least 2 rows each. Use more images, or --balance class_weight."
             )
         self.k_neighbors_ = min(NEIGHBOURS, fewest - 1)
         try:

@@ -66,8 +66,8 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
-        The second is the positive one.
+    classes_ : ndarray of shape (k,)
+        Of two the second is the positive one.
     history_ : list of dict
         One an epoch: epoch, train_loss, validation_loss, validation_average_precision,
         learning_rate, seconds, best (whether its weights were kept).
@@ -128,7 +128,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         X : stack of shape (n, H, W), uint8
             Grey images: an array, or another :class:`models.image_checks.ImageStack`.
         y : array of shape (n,)
-            Two classes; the larger label is the positive one.
+            Two or more classes; of two the larger label is the positive one.
         validation : (images, labels)
             Of other patients, for early stopping. Of epochs with the same average precision the
             one with the lowest loss is kept.
@@ -190,7 +190,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, 2), float64
+        ndarray of shape (n, k), float64
         """
         check_is_fitted(self, "network_")
         images = check_images(X, "given")
@@ -213,7 +213,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         return {**facts, "batch_size": self.batch_size, "note": self.network_.note}
 
     def _start(self, images: ImageStack) -> Backbone:
-        options: dict[str, Any] = {"seed": self.seed, "num_classes": 2}
+        options: dict[str, Any] = {"seed": self.seed, "num_classes": len(self.classes_)}
         try:
             network = create_backbone(
                 self.backbone, weights=self.weights, pretrained=self.pretrained, **options
@@ -290,7 +290,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
     def _labelled(self, images: ImageStack, labels: NDArray[Any]) -> Labelled:
         import torch
 
-        target = (labels == self.classes_[1]).astype(np.int64)
+        target = np.searchsorted(self.classes_, labels).astype(np.int64)
         return Labelled(images, torch.from_numpy(target))
 
 

@@ -1,4 +1,4 @@
-"""What a network is given: grey images, and labels of two classes."""
+"""What a network is given: grey images, and labels of two or more classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ImageStack(Protocol):
 
 
 def check_labelled(X: ImageStack, y: ArrayLike, what: str) -> tuple[ImageStack, NDArray[Any]]:
-    """Check images with a label each, of two classes.
+    """Check images with a label each, of two or more classes.
 
     Raises
     ------
@@ -43,10 +43,10 @@ def check_labelled(X: ImageStack, y: ArrayLike, what: str) -> tuple[ImageStack, 
             "image."
         )
     classes = np.unique(labels).tolist()
-    if len(classes) != 2:
+    if len(classes) < 2:
         raise ValueError(
-            f"Got {what} labels of {len(classes)} classes {classes[:5]}, but expected two. Add "
-            "images of the missing class, or raise --limit."
+            f"Got {what} labels of {len(classes)} classes {classes[:5]}, but expected two or "
+            "more. Add images of the missing class, or raise --limit."
         )
     return images, labels
 

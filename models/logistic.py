@@ -8,7 +8,7 @@ import numpy as np
 from imblearn.pipeline import Pipeline
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -25,7 +25,9 @@ CORRECTIONS = 30  # L-BFGS's memory; with SciPy's 10 it needs a third more passe
 
 
 class LeanLogistic(LogisticRegression):
-    """L2-penalised logistic regression of two classes on float32 rows, without a copy of them.
+    """L2-penalised logistic regression on float32 rows, without a copy of them.
+
+    With more than two classes it is multinomial: one softmax over all of them.
 
     Products with the rows are made in float32; the loss, its gradient and the coefficients are
     float64. scikit-learn keeps all in the rows' type: in float32 it then stops early, at a point
@@ -53,27 +55,33 @@ class LeanLogistic(LogisticRegression):
         Parameters
         ----------
         X : ndarray of shape (n, d), float32 or float64
-        y : ndarray of shape (n,), two labels
+        y : ndarray of shape (n,), two or more labels
         sample_weight : ndarray of shape (n,), optional
             Multiplied by the class's weight.
 
         Raises
         ------
         ValueError
-            If there are not two labels, or the solver did not converge.
+            If there is but one label, or the solver did not converge.
         """
         X, y = validate_data(self, X, y, dtype=(np.float32, np.float64))
         self.classes_ = np.unique(y)
-        if len(self.classes_) != 2:
+        if len(self.classes_) < 2:
             raise ValueError(
-                f"Got labels {self.classes_.tolist()}, but logistic regression needs two."
+                f"Got labels {self.classes_.tolist()}, but logistic regression needs two or more."
             )
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, float)
         weight = weight * compute_sample_weight(self.class_weight, y)
+        if len(self.classes_) == 2:
+            loss, functions = penalised_loss, 1
+            target = (y == self.classes_[1]).astype(float)
+        else:
+            loss, functions = penalised_softmax_loss, len(self.classes_)
+            target = (y[:, None] == self.classes_).astype(float)
         solution = minimize(
-            penalised_loss,
-            np.zeros(X.shape[1] + 1),
-            args=(X, (y == self.classes_[1]).astype(float), weight, self.C),
+            loss,
+            np.zeros(functions * (X.shape[1] + 1)),
+            args=(X, target, weight, self.C),
             jac=True,
             method="L-BFGS-B",
             options={
@@ -86,8 +94,9 @@ class LeanLogistic(LogisticRegression):
                 f"Logistic regression did not converge in {self.max_iter} iterations. Expected "
                 "standardised columns; use a smaller C or a larger max_iter."
             )
-        self.coef_ = solution.x[None, :-1]
-        self.intercept_ = solution.x[-1:]
+        found = solution.x.reshape(functions, -1)
+        self.coef_ = found[:, :-1]
+        self.intercept_ = found[:, -1]
         self.n_iter_ = np.array([solution.nit], dtype=np.int32)
         return self
 
@@ -130,6 +139,49 @@ def penalised_loss(
     gradient[-1] = residual.sum()
     loss = weight @ (np.logaddexp(0.0, z) - target * z) / total + w @ w / (2 * C * total)
     return float(loss), gradient
+
+
+def penalised_softmax_loss(
+    coefficients: NDArray[np.float64],
+    X: NDArray[np.floating],
+    target: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    C: float,
+) -> tuple[float, NDArray[np.float64]]:
+    """Mean multinomial loss of k classes with an L2 penalty, and its gradient.
+
+    Parameters
+    ----------
+    coefficients : ndarray of shape (k * (d + 1),)
+        Class by class: of the columns, then the intercept, which is not penalised.
+    X : ndarray of shape (n, d)
+    target : ndarray of shape (n, k)
+        1 at each row's class, else 0.
+    weight : ndarray of shape (n,)
+    C : float
+        Inverse strength of the penalty, as in scikit-learn.
+
+    Returns
+    -------
+    float, ndarray of shape (k * (d + 1),)
+
+    Examples
+    --------
+    >>> X, y = np.array([[1.0], [2.0], [6.0]]), np.eye(3)
+    >>> loss, gradient = penalised_softmax_loss(np.zeros(6), X, y, np.ones(3), C=1.0)
+    >>> round(loss, 4), (9 * gradient[::2]).round(9).tolist()
+    (1.0986, [6.0, 3.0, -9.0])
+    """
+    wide, total = coefficients.reshape(target.shape[1], -1), weight.sum()
+    w = wide[:, :-1]
+    z = (X @ w.T.astype(X.dtype)).astype(np.float64) + wide[:, -1]
+    logarithm = log_softmax(z, axis=1)
+    residual = weight[:, None] * (np.exp(logarithm) - target) / total
+    gradient = np.empty_like(wide)
+    gradient[:, :-1] = residual.T.astype(X.dtype) @ X + w / (C * total)
+    gradient[:, -1] = residual.sum(axis=0)
+    loss = -(weight @ (target * logarithm).sum(axis=1)) / total + (w**2).sum() / (2 * C * total)
+    return float(loss), gradient.ravel()
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:

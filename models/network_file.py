@@ -58,7 +58,7 @@ class Facts(_Strict):
     format: Literal["cnn-classifier-1"]
     parameters: Parameters
     image_shape: Size
-    classes: Annotated[Labels, Field(min_length=2, max_length=2)]
+    classes: Annotated[Labels, Field(min_length=2)]
     classes_dtype: Annotated[str, Field(pattern=r"^[<>|](b1|[iu][1248]|f[248]|U[1-9]\d{0,3})$")]
     mean: Three
     std: Three
@@ -157,7 +157,7 @@ def load_network(path: str | os.PathLike[str]) -> CnnClassifier:
 def _rebuild(path: Path, facts: Facts, tensors: dict[str, Any]) -> Backbone:
     name = facts.parameters.backbone
     try:
-        network = create_backbone(name, pretrained=False, num_classes=2)
+        network = create_backbone(name, pretrained=False, num_classes=len(facts.classes))
     except ValueError as error:
         raise NetworkFileError(f"{path}: {error}") from error
     wrong = misfits(tensors, network.model.state_dict())

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils.class_weight import compute_sample_weight
 
 FOLDS = 3
 
@@ -18,10 +19,13 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     cross-validation, so neither synthetic rows nor a patient's other images flatter it. Then the
     classifier is fitted once more on all training rows.
 
+    With more than two classes there is a sigmoid a class, on that class's decision value against
+    all others; their values are divided by their sum.
+
     Parameters
     ----------
     estimator : imblearn Pipeline or classifier
-        Must have ``decision_function``.
+        Must have ``decision_function``, of one column a class if there are more than two.
     balanced : bool
         Weigh held-out rows to equal class totals, so that probability 0.5 means the same as in a
         classifier trained on balanced classes.
@@ -31,10 +35,15 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator_ : fitted clone
     sigmoid_ : LogisticRegression
-        Of one column, the decision value.
+        Of one column, the decision value; with two classes only.
+    sigmoids_ : list of LogisticRegression
+        One a class; with more than two classes only.
 
     References
     ----------
+    Zadrozny B, Elkan C. Transforming classifier scores into accurate multiclass probability
+    estimates. KDD 2002. doi:10.1145/775047.775151
+
     Platt J. Probabilistic outputs for support vector machines and comparisons to regularized
     likelihood methods. Advances in Large Margin Classifiers, MIT Press 1999, ISBN 9780262194488.
     """
@@ -62,7 +71,7 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a class has fewer than three patients.
+            If a class has fewer than three patients, or they can't be spread over three folds.
         """
         patients = np.arange(len(y)) if groups is None else np.asarray(groups)
         smallest = min(len(np.unique(patients[y == label])) for label in np.unique(y))
@@ -72,37 +81,56 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{FOLDS}. Use more images, or a model other than svm."
             )
         folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=self.seed)
-        held_out = np.empty(len(y))
+        classes = np.unique(y)
+        held_out = np.empty((len(y), 1 if len(classes) == 2 else len(classes)))
         for train, test in folds.split(X, y, patients):
+            if len(np.unique(y[train])) < len(classes):
+                raise ValueError(
+                    "Got a fold of patients without one of the classes, but the SVM's "
+                    "probabilities need all in each. Use more images, or a model other than svm."
+                )
             fold = clone(self.estimator).fit(X[train], y[train])
-            held_out[test] = fold.decision_function(X[test])
+            held_out[test] = fold.decision_function(X[test]).reshape(len(test), -1)
         self.estimator_ = clone(self.estimator).fit(X, y)
         self.classes_ = self.estimator_.classes_
-        self.sigmoid_ = self._fit_sigmoid(held_out, y == self.classes_[1])
+        weight = compute_sample_weight("balanced" if self.balanced else None, y)
+        if len(classes) == 2:
+            self.sigmoid_ = _fit_sigmoid(held_out[:, 0], y == classes[1], weight)
+        else:
+            self.sigmoids_ = [
+                _fit_sigmoid(values, y == label, weight)
+                for values, label in zip(held_out.T, classes, strict=True)
+            ]
         return self
 
-    def _fit_sigmoid(
-        self, held_out: NDArray[np.float64], positive: NDArray[np.bool_]
-    ) -> LogisticRegression:
-        """Fit to Platt's smoothed targets, which keep the slope finite where classes separate."""
-        n_positive, n = int(positive.sum()), len(positive)
-        target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n - n_positive + 2))
-        size = np.where(positive, n_positive, n - n_positive)
-        weight = n / (2 * size) if self.balanced else np.ones(n)
-        return LogisticRegression(C=np.inf).fit(
-            np.r_[held_out, held_out][:, None],
-            np.r_[np.ones(n, dtype=int), np.zeros(n, dtype=int)],
-            sample_weight=np.r_[weight * target, weight * (1 - target)],
-        )
-
     def decision_function(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the wrapped classifier's decision values, shape ``(n,)``."""
+        """Return the wrapped classifier's decision values, shape ``(n,)`` or ``(n, classes)``."""
         return np.asarray(self.estimator_.decision_function(X))
 
     def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Probabilities of the two classes, shape ``(n, 2)``."""
-        return np.asarray(self.sigmoid_.predict_proba(self.decision_function(X)[:, None]))
+        """Probabilities of the classes, shape ``(n, classes)``."""
+        values = self.decision_function(X)
+        if len(self.classes_) == 2:
+            return np.asarray(self.sigmoid_.predict_proba(values[:, None]))
+        each = [
+            sigmoid.predict_proba(column[:, None])[:, 1]
+            for sigmoid, column in zip(self.sigmoids_, values.T, strict=True)
+        ]
+        return np.stack(each, axis=1) / np.sum(each, axis=0)[:, None]
 
     def predict(self, X: NDArray[np.floating]) -> NDArray[np.integer]:
         """Return the more probable label, shape ``(n,)``."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+
+def _fit_sigmoid(
+    held_out: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> LogisticRegression:
+    """Fit to Platt's smoothed targets, which keep the slope finite where classes separate."""
+    n_positive, n = int(positive.sum()), len(positive)
+    target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n - n_positive + 2))
+    return LogisticRegression(C=np.inf).fit(
+        np.r_[held_out, held_out][:, None],
+        np.r_[np.ones(n, dtype=int), np.zeros(n, dtype=int)],
+        sample_weight=np.r_[weight * target, weight * (1 - target)],
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images and the class of each: ``(n, H, W)`` uint8 and ``(n,)`` int64, 0 or 1."""
+    """Images and the class of each: ``(n, H, W)`` uint8 and ``(n,)`` int64: 0, 1, …"""
 
     images: ImageStack
     target: torch.Tensor
@@ -117,12 +117,16 @@ def one_epoch(
 
 
 def validate(network: Backbone, unseen: Labelled, device: str) -> dict[str, float]:
-    """Loss and average precision on images that are not trained on."""
+    """Loss and average precision on images that are not trained on.
+
+    With more than two classes it is the mean over the classes, each against all others.
+    """
     from torch.nn.functional import cross_entropy
 
     logits = infer(network, unseen.images, device)
-    score = logits.double().softmax(dim=1)[:, 1].numpy()
-    precision = average_precision_score(unseen.target.numpy(), score)
+    proba = logits.double().softmax(dim=1).numpy()
+    score = proba[:, 1] if proba.shape[1] == 2 else proba
+    precision = average_precision_score(unseen.target.numpy(), score, average="macro")
     return {
         "validation_loss": cross_entropy(logits, unseen.target).item(),
         "validation_average_precision": float(precision),
