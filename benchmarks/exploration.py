@@ -29,7 +29,7 @@ def explore(dataset: Dataset, split: pd.Series, folder: Path) -> None:
     """Write what the exploratory part of the report shows.
 
     ``intensity.csv`` holds the histogram of pixel values of each split and class; ``images/``
-    holds the mean training image of each class, their difference, and samples of each class.
+    holds the mean training image of each class, of two classes their difference, and samples.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def intensity_histograms(dataset: Dataset, split: NDArray[np.object_]) -> pd.Dat
         class); a split or class without images has no rows.
     """
     parts = []
-    for part, rows in _by_split_and_class(dataset.manifest, split):
+    for part, rows in _by_split_and_class(dataset, split):
         counts = np.zeros(256, dtype=np.int64)
         for chunk in _chunks(rows):
             counts += np.bincount(dataset.images[chunk].ravel(), minlength=256)
@@ -210,14 +210,14 @@ def thumbnail(image: NDArray[Any]) -> NDArray[Any]:
 
 def _write_means(dataset: Dataset, train: NDArray[np.bool_], images: Path) -> None:
     means = {}
-    for name in CLASSES:
+    for name in dataset.classes:
         rows = np.flatnonzero(train & (dataset.manifest["class"] == name).to_numpy())
         if len(rows):
             means[name] = _mean(dataset.images, rows)
             _write_png(
                 images / f"mean_{name}.png", thumbnail(np.rint(means[name]).astype(np.uint8))
             )
-    if len(means) == len(CLASSES):
+    if set(means) == set(CLASSES):
         difference = means["PNEUMONIA"] - means["NORMAL"]
         _write_png(images / "difference.png", _diverging(difference))
 
@@ -244,11 +244,11 @@ def _samples(manifest: pd.DataFrame, train: NDArray[np.bool_]) -> dict[str, list
 
 
 def _by_split_and_class(
-    manifest: pd.DataFrame, split: NDArray[np.object_]
+    dataset: Dataset, split: NDArray[np.object_]
 ) -> Iterator[tuple[dict[str, object], NDArray[np.intp]]]:
     for part in SPLITS:
-        for name in CLASSES:
-            rows = np.flatnonzero((split == part) & (manifest["class"] == name).to_numpy())
+        for name in dataset.classes:
+            rows = np.flatnonzero((split == part) & (dataset.manifest["class"] == name).to_numpy())
             if len(rows):
                 yield {"split": part, "class": name}, rows
 

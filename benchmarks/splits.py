@@ -17,7 +17,10 @@ SEED = 0  # of the protocol: the split is the same whatever seeds the cells have
 
 
 def assign(
-    manifest: pd.DataFrame, seed: int = SEED, allow_leakage: bool = False
+    manifest: pd.DataFrame,
+    seed: int = SEED,
+    allow_leakage: bool = False,
+    classes: tuple[str, ...] = CLASSES,
 ) -> tuple[pd.Series, list[str]]:
     """Give every image its split: train, validation or test.
 
@@ -32,6 +35,8 @@ def assign(
     seed : int
     allow_leakage : bool
         Let patients through who are in test and elsewhere, as the data has them.
+    classes : tuple of str
+        Names of all classes.
 
     Returns
     -------
@@ -44,10 +49,10 @@ def assign(
         If a split or a class in it is missing, or, without ``allow_leakage``, a patient is in
         test and elsewhere.
     """
-    split, notes = _merge_small_validation(manifest)
+    split, notes = _merge_small_validation(manifest, classes)
     if not (split == "validation").any():
         rows = np.flatnonzero(split == "train")
-        split.iloc[rows[_carve(manifest.iloc[rows], seed)]] = "validation"
+        split.iloc[rows[_carve(manifest.iloc[rows], seed, classes)]] = "validation"
         notes.append(
             f"Validation carved from train by patient: {(split == 'validation').sum()} of "
             f"{len(rows)} images (whole patients, stratified by class and subtype)."
@@ -56,10 +61,10 @@ def assign(
         _check_apart(manifest, split)
     for name in ("train", "validation", "test"):
         found = manifest.loc[split == name, "class"].value_counts()
-        if any(found.get(label, 0) == 0 for label in CLASSES):
+        if any(found.get(label, 0) == 0 for label in classes):
             raise DataError(
-                f"Split {name} has {found.to_dict() or 'no image'}, but expected images of both "
-                f"{' and '.join(CLASSES)}. Add patients, or raise --limit."
+                f"Split {name} has {found.to_dict() or 'no image'}, but expected images of "
+                f"{'both ' * (len(classes) == 2)}{' and '.join(classes)}. Add patients, or raise --limit."
             )
     return split, notes
 
@@ -124,14 +129,16 @@ def folds(manifest: pd.DataFrame, count: int, seed: int = SEED) -> NDArray[np.in
     return fold
 
 
-def _merge_small_validation(manifest: pd.DataFrame) -> tuple[pd.Series, list[str]]:
+def _merge_small_validation(
+    manifest: pd.DataFrame, classes: tuple[str, ...]
+) -> tuple[pd.Series, list[str]]:
     split = manifest["split"].copy()
     validation = split == "validation"
     if not validation.any():
         return split, []
     counts = manifest.loc[validation, "class"].value_counts()
     shared = set(manifest.loc[validation, "group"]) & set(manifest.loc[split == "train", "group"])
-    fewest = min(counts.get(label, 0) for label in CLASSES)
+    fewest = min(counts.get(label, 0) for label in classes)
     if fewest >= MIN_VALIDATION_PER_CLASS and not shared:
         return split, [f"Validation as it came with the data: {validation.sum()} images."]
     reason = (
@@ -157,8 +164,8 @@ def _check_apart(manifest: pd.DataFrame, split: pd.Series) -> None:
         )
 
 
-def _carve(train: pd.DataFrame, seed: int) -> NDArray[np.intp]:
-    for label in CLASSES:
+def _carve(train: pd.DataFrame, seed: int, classes: tuple[str, ...]) -> NDArray[np.intp]:
+    for label in classes:
         patients = train.loc[train["class"] == label, "group"].nunique()
         if patients < 2:
             raise DataError(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images and the class of each: ``(n, H, W)`` uint8 and ``(n,)`` int64: 0, 1, …"""
+    """Images and the class of each: ``(n, H, W)`` uint8 and ``(n,)`` int64, from 0 on."""
 
     images: ImageStack
     target: torch.Tensor

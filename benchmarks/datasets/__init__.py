@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from benchmarks import splits
 from benchmarks.config import RunConfig
-from benchmarks.dataset import DataError, Dataset, take
+from benchmarks.dataset import DataError, Dataset, by_subtype, take
 from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist
 
 DATASETS: dict[str, ModuleType] = {
@@ -22,6 +23,9 @@ BY_NAME = tuple(name for name in DATASETS if name not in ("folder", "npz"))
 def load(config: RunConfig, size: int) -> Dataset:
     """Load what ``config.data`` names: a known name, a folder, or an ``.npz`` file.
 
+    With ``config.task`` ``subtype`` data of two classes are those of three: NORMAL and the
+    subtypes of PNEUMONIA.
+
     Parameters
     ----------
     config : RunConfig
@@ -35,6 +39,9 @@ def load(config: RunConfig, size: int) -> Dataset:
     """
     name = kind(config.data)
     dataset: Dataset = DATASETS[name].load(config, size)
+    if config.task == "subtype" and len(dataset.classes) == 2:
+        manifest, classes = by_subtype(dataset.manifest, f"--data {config.data}")
+        dataset = replace(dataset, manifest=manifest, classes=classes)
     if config.limit and name != "folder":  # a folder is limited before its files are decoded
         kept = splits.limit(dataset.manifest, config.limit)
         return take(dataset, kept)

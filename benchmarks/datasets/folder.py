@@ -1,4 +1,4 @@
-"""Folder of images: {train[,val],test}/{NORMAL,PNEUMONIA}/*, as Kaggle and Mendeley have it."""
+"""Folder of images: {train[,val],test}/{NORMAL,PNEUMONIA}/*, or with more classes than two."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from joblib import delayed
 
 from benchmarks import splits
 from benchmarks.config import RunConfig
-from benchmarks.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.dataset import CLASSES, MACRO, MANIFEST_COLUMNS, DataError, Dataset, by_subtype
 from benchmarks.image_stack import ImageFile, ImageStack
 from benchmarks.progress import track
 from benchmarks.workers import parallel
@@ -31,6 +31,7 @@ _PERSON = re.compile(r"person(\d+)_(bacteria|virus)_\d+", re.IGNORECASE)
 _NORMAL = re.compile(r"(NORMAL2-)?IM-(\d+)-\d+", re.IGNORECASE)
 # Mendeley's names: (disease)-(patient)-(image of this patient).
 _DISEASE = re.compile(r"(BACTERIA|VIRUS|NORMAL)-(\d+)-\d+", re.IGNORECASE)
+_CLASS = re.compile(r"[\w -]+")
 
 
 def patient_key(name: str) -> tuple[str, str] | None:
@@ -72,7 +73,8 @@ def load(config: RunConfig, size: int) -> Dataset:
     Parameters
     ----------
     config : RunConfig
-        ``data`` is the folder; ``limit``, ``max_unreadable``, ``jobs`` and ``quiet`` apply.
+        ``data`` is the folder; ``task``, ``limit``, ``max_unreadable``, ``jobs`` and ``quiet``
+        apply.
     size : int
         Side to which images are resized, in pixels.
 
@@ -83,9 +85,12 @@ def load(config: RunConfig, size: int) -> Dataset:
     """
     root = Path(config.data)
     try:
-        manifest, ignored = _scan(root)
+        classes = _classes(root, config.task)
+        manifest, ignored = _scan(root, classes)
     except (OSError, ImageError) as error:
         raise DataError(f"{root}: expected a folder that can be listed, got: {error}") from error
+    if config.task == "subtype" and len(classes) == 2:
+        manifest, classes = by_subtype(manifest, str(root))
     if config.limit:
         kept = splits.limit(manifest, config.limit)
         manifest = manifest.iloc[kept].reset_index(drop=True)
@@ -107,6 +112,7 @@ def load(config: RunConfig, size: int) -> Dataset:
         manifest=manifest,
         licence=LICENCE if known else "not known to the program; ask the data's owner",
         citation=CITATION if known else "not known to the program; cite the data's source",
+        classes=classes,
         notes=tuple(notes),
         patients_known=known,
         ignored_files=ignored,
@@ -114,17 +120,36 @@ def load(config: RunConfig, size: int) -> Dataset:
     )
 
 
-def _scan(root: Path) -> tuple[pd.DataFrame, int]:
-    """List the files; decode nothing."""
+def _classes(root: Path, task: str) -> tuple[str, ...]:
+    """Names of the classes: of the folders in train, sorted."""
     _expect_folders(root, ("train", "test"), optional=("val",))
+    found = tuple(_folders(root / "train"))
+    if len(found) <= 2:
+        return CLASSES
+    listed = ", ".join(found)
+    if task != "subtype":
+        raise DataError(
+            f"{root / 'train'}: found the folders {listed}, but expected {' and '.join(CLASSES)}. "
+            "For a run of more than two classes give --task subtype; else remove the others."
+        )
+    if wrong := [name for name in found if not _CLASS.fullmatch(name) or name == MACRO]:
+        raise DataError(
+            f"{root / 'train'}: found the class {wrong[0]!r}, but expected names of letters, "
+            f"digits, spaces, - and _, and none that is {MACRO}. Rename it in all splits."
+        )
+    return found
+
+
+def _scan(root: Path, classes: tuple[str, ...] = CLASSES) -> tuple[pd.DataFrame, int]:
+    """List the files; decode nothing."""
     rows = []
     ignored = _strays(root)
     for folder, split in SPLITS.items():
         if not (root / folder).is_dir():
             continue
-        _expect_folders(root / folder, CLASSES)
+        _expect_folders(root / folder, classes)
         ignored += _strays(root / folder)
-        for label, name in enumerate(CLASSES):
+        for label, name in enumerate(classes):
             files, hidden = list_images(root / folder / name)
             ignored += hidden
             for file in files:
@@ -142,16 +167,26 @@ def _scan(root: Path) -> tuple[pd.DataFrame, int]:
 
 
 def _expect_folders(parent: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
-    found = sorted(p.name for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
-    wrong = [name for name in found if name not in (*names, *optional, "__MACOSX")]
+    found = _folders(parent)
+    wrong = [name for name in found if name not in (*names, *optional)]
     missing = [name for name in names if name not in found]
+    classes = CLASSES if optional else names
     if missing or wrong:
         listed = ", ".join(found) or "none"
         raise DataError(
             f"{parent}: found the folders {listed}, but expected {' and '.join(names)}"
             f"{f' (and optionally {optional[0]})' if optional else ''}. Give the folder with "
-            "{train,test}/{NORMAL,PNEUMONIA} as --data."
+            f"{{train,test}}/{{{','.join(classes)}}} as --data."
         )
+
+
+def _folders(parent: Path) -> list[str]:
+    """Names of the folders in a folder, sorted, less those that archivers leave."""
+    return sorted(
+        path.name
+        for path in parent.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and path.name != "__MACOSX"
+    )
 
 
 def _strays(folder: Path) -> int:

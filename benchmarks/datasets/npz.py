@@ -24,12 +24,12 @@ CITATION = (
 
 
 def load(config: RunConfig, size: int) -> Dataset:
-    """Read an ``.npz`` file of images and labels (0 = NORMAL, 1 = PNEUMONIA).
+    """Read an ``.npz`` file of images and labels: 0 = NORMAL, 1 = PNEUMONIA, or more than two.
 
     Parameters
     ----------
     config : RunConfig
-        ``data`` is the file.
+        ``data`` is the file; labels of more than two classes need the ``task`` ``subtype``.
     size : int
         Side to which images are resized, in pixels; smaller ones are enlarged.
 
@@ -38,15 +38,16 @@ def load(config: RunConfig, size: int) -> Dataset:
     DataError
         If the file or one of its arrays is missing, corrupt, or of another form.
     """
-    return read_npz(Path(config.data), size)
+    return read_npz(Path(config.data), size, config.task)
 
 
-def read_npz(path: Path, size: int) -> Dataset:
+def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
     """Read one file; see :func:`load`. Arrays of objects (pickles) are refused."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             present = [name for name in SPLITS if f"{name}_images" in arrays.files]
-            parts = [_read_split(path, arrays, name, size) for name in present]
+            classes = _classes(path, arrays, task)
+            parts = [_read_split(path, arrays, name, size, classes) for name in present]
     except DataError:
         raise
     except Exception as error:  # a damaged archive raises whatever its decompressor does
@@ -65,6 +66,7 @@ def read_npz(path: Path, size: int) -> Dataset:
         manifest=manifest.iloc[order].reset_index(drop=True)[MANIFEST_COLUMNS],
         licence=LICENCE,
         citation=CITATION,
+        classes=classes,
         notes=(
             "The file tells no patients: each image counts as its own, so validation may share "
             "patients with train and intervals may be too narrow.",
@@ -73,8 +75,22 @@ def read_npz(path: Path, size: int) -> Dataset:
     )
 
 
+def _classes(path: Path, arrays: np.lib.npyio.NpzFile, task: str) -> tuple[str, ...]:
+    """Names of the classes: the labels themselves, if train has more than two."""
+    labels = np.unique(arrays["train_labels"]) if "train_labels" in arrays.files else np.empty(0)
+    if len(labels) <= 2:
+        return CLASSES
+    if task != "subtype" or not np.array_equal(labels, np.arange(len(labels))):
+        raise DataError(
+            f"{path}: train_labels holds {len(labels)} labels {labels[:8].tolist()}, but expected "
+            "0 (NORMAL) and 1 (PNEUMONIA), or with --task subtype whole numbers from 0 on, none "
+            "left out. For a run of more than two classes give --task subtype."
+        )
+    return tuple(str(label) for label in range(len(labels)))
+
+
 def _read_split(
-    path: Path, arrays: np.lib.npyio.NpzFile, name: str, size: int
+    path: Path, arrays: np.lib.npyio.NpzFile, name: str, size: int, classes: tuple[str, ...]
 ) -> tuple[NDArray[np.uint8], pd.DataFrame]:
     images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"].reshape(-1)
     shape = f"{images.shape} {images.dtype}"
@@ -84,10 +100,12 @@ def _read_split(
             f"{path}: {name}_images is {shape}, but expected (n, height, width) or "
             "(n, height, width, 3) uint8 of at least 16 × 16 pixels."
         )
-    if len(labels) != len(images) or not np.isin(labels, [0, 1]).all():
+    binary = "a 0 (NORMAL) or 1 (PNEUMONIA)"
+    expected = binary if len(classes) == 2 else f"one from 0 to {len(classes) - 1}"
+    if len(labels) != len(images) or not np.isin(labels, range(len(classes))).all():
         raise DataError(
             f"{path}: {name}_labels holds {len(labels)} labels {np.unique(labels)[:8].tolist()} "
-            f"for {len(images)} images, but expected a 0 (NORMAL) or 1 (PNEUMONIA) for each."
+            f"for {len(images)} images, but expected {expected} for each."
         )
     flat = [cv2.cvtColor(i, cv2.COLOR_RGB2GRAY) for i in images] if colour else list(images)
     pixels = np.stack([resize(np.asarray(image, dtype=np.uint8), size) for image in flat])
@@ -96,7 +114,7 @@ def _read_split(
         {
             "image": [f"{name}/{i:05d}" for i in range(len(images))],
             "label": labels,
-            "class": np.asarray(CLASSES, dtype=object)[labels],
+            "class": np.asarray(classes, dtype=object)[labels],
             "subtype": "",
             "split": SPLITS[name],
             "sha256": [hashlib.sha256(image.tobytes()).hexdigest() for image in images],
