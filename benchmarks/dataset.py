@@ -34,10 +34,11 @@ class Dataset:
         Grey images, resized but otherwise as found; row ``i`` belongs to manifest row ``i``.
     manifest : DataFrame of n rows
         ``image`` (identifier: the path inside the data folder), ``label`` (position of its class
-        in ``classes``; 1 = PNEUMONIA), ``class`` (its name), ``subtype`` (bacteria, virus or empty), ``group`` (the
-        patient), ``split`` (train, validation or test), ``sha256`` (of the content), ``width``
-        and ``height`` (pixels, as found, after EXIF orientation), ``frames`` (in the file),
-        ``bytes`` (size of the file; 0 for images that have none of their own). Sorted by ``image``.
+        in ``classes``; 1 = PNEUMONIA), ``class`` (its name), ``subtype`` (bacteria, virus or
+        empty), ``group`` (the patient), ``split`` (train, validation or test), ``sha256`` (of the
+        content), ``width`` and ``height`` (pixels, as found, after EXIF orientation), ``frames``
+        (in the file), ``bytes`` (size of the file; 0 for images that have none of their own).
+        Sorted by ``image``.
     licence, citation : str
         Of the data, for the report.
     classes : tuple of str

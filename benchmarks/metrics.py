@@ -126,13 +126,13 @@ class PatientBootstrap:
     def draw(
         groups: NDArray[np.object_], label: Labels, seed: int, draws: int = DRAWS
     ) -> PatientBootstrap:
-        """Draw as many patients as there are, ``draws`` times; keep draws with both classes.
+        """Draw as many patients as there are, ``draws`` times; keep draws with all classes.
 
         Parameters
         ----------
         groups : ndarray of shape (n,)
             Patient of each image.
-        label : ndarray of shape (n,), 1 = positive
+        label : ndarray of shape (n,), 1 = positive; 0, 1, … where there are more than two
         seed : int
         draws : int
         """
@@ -140,8 +140,8 @@ class PatientBootstrap:
         n = len(patients)
         picks = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
         weights = picks[:, member].astype(np.float64)
-        both = (weights @ (label == 1) > 0) & (weights @ (label == 0) > 0)
-        return PatientBootstrap(weights[both])
+        present = [weights @ (label == k) > 0 for k in range(max(2, int(label.max()) + 1))]
+        return PatientBootstrap(weights[np.all(present, axis=0)])
 
     def interval(self, values: Floats) -> tuple[float, float]:
         """Percentile interval (95 %) of one metric's values over the draws; NaN are left out."""

@@ -44,6 +44,8 @@ class OutcomeTables:
         Fold of each training image, where there is a cross-validation.
     """
 
+    names: tuple[str, ...] = TABLES
+
     def __init__(
         self,
         folder: Path,
@@ -67,17 +69,32 @@ class OutcomeTables:
     def add(self, *outcomes: Outcome) -> None:
         """Score finished cells and write the tables, each in one step."""
         for outcome in outcomes:
-            cell = outcome.cell
-            self.outcomes[cell] = outcome
-            training = [{"cell": cell.name, **epoch} for epoch in outcome.training]
-            self._lines["predictions", cell] = _lines("predictions", self._predict(outcome))
-            self._lines["training", cell] = _lines("training", pd.DataFrame(training))
-            self._lines["scores", cell] = _lines("scores", self._score(outcome))
+            self.outcomes[outcome.cell] = outcome
+            for name, table in self._tables(outcome).items():
+                self._lines[name, outcome.cell] = _lines(table, self.columns(name))
         done = [cell for cell in self.cells if cell in self.outcomes]
-        for name in TABLES:
-            header = _lines(name, pd.DataFrame(), header=True)
+        for name in self.names:
+            header = _lines(pd.DataFrame(), self.columns(name), header=True)
             lines = [self._lines[name, cell] for cell in done]
             results.write_text(self.folder / f"{name}.csv", "".join([header, *lines]))
+
+    def columns(self, name: str) -> list[str]:
+        """Columns of a table."""
+        return {**results.TABLES, **results.MORE_TABLES}[name]
+
+    def _tables(self, outcome: Outcome) -> dict[str, pd.DataFrame]:
+        return {
+            "predictions": self._predict(outcome),
+            "training": self._train(outcome),
+            "scores": self._score(outcome),
+        }
+
+    def _train(self, outcome: Outcome) -> pd.DataFrame:
+        return pd.DataFrame([{"cell": outcome.cell.name, **epoch} for epoch in outcome.training])
+
+    def _score_columns(self, score: Floats) -> dict[str, Floats]:
+        """Columns of ``predictions.csv`` that hold what a model gave."""
+        return {"score": score}
 
     def _predict(self, outcome: Outcome) -> pd.DataFrame:
         cell = outcome.cell
@@ -89,7 +106,7 @@ class OutcomeTables:
         parts = [
             self.manifest.iloc[part][["image", "group", "subtype", "label"]].assign(
                 cell=cell.name, features=cell.features, model=cell.model, seed=cell.seed,
-                split=split, fold=fold, score=score,
+                split=split, fold=fold, **self._score_columns(score),
             )
             for split, fold, part, score in scored
         ]  # fmt: skip
@@ -97,13 +114,7 @@ class OutcomeTables:
 
     def _score(self, outcome: Outcome) -> pd.DataFrame:
         """Two rows a split, one for each operating point; blank if the cell did not finish."""
-        cell = outcome.cell
-        known = {
-            "cell": cell.name, "features": cell.features, "model": cell.model,
-            "balance": cell.balance, "seed": cell.seed, "status": outcome.status,
-            "reason": outcome.reason, "fit_seconds": outcome.fit_seconds,
-            "predict_seconds": outcome.predict_seconds,
-        }  # fmt: skip
+        known = self._known(outcome)
         numbers = self._evaluate(outcome) if outcome.status == "ok" else {}
         crossed = self._cross_validate(outcome) if self.crossed(outcome) else {}
         numbers |= crossed
@@ -113,6 +124,15 @@ class OutcomeTables:
             for point in results.OPERATING_POINTS
         ]
         return pd.DataFrame(rows)
+
+    def _known(self, outcome: Outcome) -> dict[str, Any]:
+        cell = outcome.cell
+        return {
+            "cell": cell.name, "features": cell.features, "model": cell.model,
+            "balance": cell.balance, "seed": cell.seed, "status": outcome.status,
+            "reason": outcome.reason, "fit_seconds": outcome.fit_seconds,
+            "predict_seconds": outcome.predict_seconds,
+        }  # fmt: skip
 
     def complete(self, cell: Cell) -> bool:
         """Whether nothing of a cell is left to do: all folds, too, if it could be fitted."""
@@ -160,7 +180,7 @@ class OutcomeTables:
         }  # fmt: skip
 
 
-def _lines(name: str, table: pd.DataFrame, header: bool = False) -> str:
+def _lines(table: pd.DataFrame, columns: list[str], header: bool = False) -> str:
     """Rows of a table as CSV; floats keep every digit."""
-    table = table.reindex(columns=results.TABLES[name]).astype(object)
+    table = table.reindex(columns=columns).astype(object)
     return str(table.to_csv(index=False, header=header, lineterminator="\n"))

@@ -17,6 +17,9 @@ METRICS = [
     "precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy", "mcc",
     "auc", "average_precision", "brier",
 ]  # fmt: skip
+CLASS_METRICS = [
+    "precision", "recall", "specificity", "f1", "auc", "average_precision", "accuracy",
+]  # fmt: skip
 RECALLS = ["recall_bacteria", "recall_virus"]
 COUNTS = ["tp", "fp", "tn", "fn"]
 OPERATING_POINTS = ["0.5", "recall95"]
@@ -87,6 +90,12 @@ MORE_TABLES = {
         "precision", "recall", "specificity", "ece", "slope", "intercept", "fit_seconds",
         "status", "reason",
     ],
+    "classes": [
+        "cell", "features", "model", "balance", "seed", "split", "class", "n",
+        *[name + end for name in CLASS_METRICS for end in _BOUNDS],
+        "fit_seconds", "predict_seconds", "status", "reason",
+    ],
+    "confusions": ["cell", "split", "true", "predicted", "n"],
     "resampling": ["features", "model", "balance", "fold", "label", "before", "after"],
     "learning": [
         "cell", "fraction", "draw", "patients", "images", "split",
@@ -128,6 +137,12 @@ class Results:
     training: pd.DataFrame
     intensity: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def class_names(manifest: pd.DataFrame) -> list[str]:
+    """Names of the classes in a manifest, by label."""
+    known = manifest[["label", "class"]].drop_duplicates().sort_values("label")
+    return [str(name) for name in known["class"]]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -198,7 +213,7 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
     text = ["cell", "features", "model", "balance", "split", "operating_point", "image", "group",
             "subtype", "class", "sha256", "status", "reason", "family", "weights", "check",
             "severity", "detail", "cell_a", "cell_b", "metric", "test", "recalibration", "kind",
-            "name", "control"]  # fmt: skip
+            "name", "control", "true", "predicted"]  # fmt: skip
     try:
         table = pd.read_csv(
             path,

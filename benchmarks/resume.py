@@ -134,9 +134,7 @@ def _folds(
 ) -> dict[int, NDArray[np.float64]]:
     """Read back the folds of a cross-validation that are complete."""
     crossed = predictions[predictions["split"] == CV]
-    found = {
-        int(str(k)): part["score"].to_numpy(dtype=float) for k, part in crossed.groupby("fold")
-    }
+    found = {int(str(k)): _given(part) for k, part in crossed.groupby("fold")}
     return {
         k: score
         for k, score in found.items()
@@ -144,15 +142,18 @@ def _folds(
     }
 
 
+def _given(predictions: pd.DataFrame) -> NDArray[np.float64]:
+    """Read what a model gave: of more than two classes a column each."""
+    classes = [name for name in predictions.columns if name.startswith("score_")]
+    return predictions[classes or "score"].to_numpy(dtype=float)
+
+
 def _outcome(cell: Cell, parts: dict[str, pd.DataFrame], details: dict[str, Any]) -> Outcome:
     predictions, first = parts["predictions"], parts["scores"].iloc[0]
     training = parts["training"].drop(columns="cell")
     return Outcome(
         cell,
-        scores={
-            split: predictions.loc[predictions["split"] == split, "score"].to_numpy(dtype=float)
-            for split in SPLITS
-        },
+        scores={split: _given(predictions[predictions["split"] == split]) for split in SPLITS},
         fit_seconds=float(first["fit_seconds"]),
         predict_seconds=float(first["predict_seconds"]),
         details=details,

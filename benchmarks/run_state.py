@@ -184,7 +184,7 @@ def stage_names(config: RunConfig) -> list[str]:
     networks = ["cnn"] if on_images else []
     if networks and config.folds and (config.cv_cnn or config.full):
         networks.append("cnn, cross-validation")
-    last = [*networks, "statistics", "report"]
+    last = [*networks, *(["statistics"] if config.task == "pneumonia" else []), "report"]
     return ["data", "exploration", *on_features, *last]
 
 

@@ -29,6 +29,7 @@ from benchmarks.cross_validation import CV, fold_rows
 from benchmarks.dataset import Dataset
 from benchmarks.extract import Extracted, extract, prepared, reading_size
 from benchmarks.image_stack import ImageStack
+from benchmarks.multiclass_tables import MulticlassTables
 from benchmarks.outcome_tables import OutcomeTables
 from benchmarks.progress import say, track
 from benchmarks.report import render_report
@@ -71,6 +72,8 @@ def run_benchmark(config: RunConfig, command: str = "", going_on: bool = False) 
     DataError
         If the data can't be used; no feature has been computed then.
     """
+    if config.task == "subtype" and config.external:
+        raise ConfigError("--external: its scores are of two classes, so --task subtype has none.")
     cells = plan(config)
     families = {family for cell in cells for family in cell.families}
     if families & {"embedding", "embedding_random"} or set(config.models) & set(IMAGE_MODELS):
@@ -98,7 +101,8 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     rows = _rows(manifest)
     folds = state.config.folds
     fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
-    tables = OutcomeTables(state.folder, cells, manifest, rows, fold)
+    kind = MulticlassTables if state.config.task == "subtype" else OutcomeTables
+    tables = kind(state.folder, cells, manifest, rows, fold)
     if state.before:
         tables.add(*resume.finished(state.folder, cells, rows, fold))
         say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
@@ -113,8 +117,9 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     if "cnn" in stages:
         _fit_images(state, images, tables)
     _explain_errors(state, dataset)
-    with state.stage("statistics"):
-        tabulate_all(results.read_results(state.folder))
+    if "statistics" in stages:
+        with state.stage("statistics"):
+            tabulate_all(results.read_results(state.folder))
     state.end("finished", caught)
     with state.stage("report"):
         render_report(state.folder)
@@ -149,7 +154,9 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame]:
             leakage = stop_or_mark(found, state.config.allow_leakage)
             group = keep_together(dataset.manifest, found.duplicates)
             joined = dataset.manifest.assign(group=group)
-            split, notes = splits.assign(joined, allow_leakage=state.config.allow_leakage)
+            split, notes = splits.assign(
+                joined, allow_leakage=state.config.allow_leakage, classes=dataset.classes
+            )
             manifest = joined.assign(split=split)
             state.begin(dataset, manifest, notes, leakage)
             if state.before:

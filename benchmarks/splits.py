@@ -64,7 +64,8 @@ def assign(
         if any(found.get(label, 0) == 0 for label in classes):
             raise DataError(
                 f"Split {name} has {found.to_dict() or 'no image'}, but expected images of "
-                f"{'both ' * (len(classes) == 2)}{' and '.join(classes)}. Add patients, or raise --limit."
+                f"{'both ' * (len(classes) == 2)}{' and '.join(classes)}. "
+                "Add patients, or raise --limit."
             )
     return split, notes
 
