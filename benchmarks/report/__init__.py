@@ -22,6 +22,7 @@ from benchmarks.report import (
     matched,
     methods,
     mistakes,
+    multiclass,
     prevalence,
     published,
     settings,
@@ -55,6 +56,15 @@ SECTIONS = {
     "methods": methods.render,
     "limits": limits.render,
 }
+MULTICLASS_SECTIONS = {
+    "summary": multiclass.render,
+    "confusion": multiclass.render_confusions,
+    **{
+        key: SECTIONS[key]
+        for key in ("training", "audit", "data", "settings", "sources", "methods")
+    },
+    "limits": multiclass.render_limits,
+}
 
 
 def render_report(folder: Path) -> None:
@@ -75,5 +85,7 @@ def render_report(folder: Path) -> None:
     Rendering the same folder again gives the same bytes.
     """
     results = read_results(folder)
-    write_report(results, {key: render(results) for key, render in SECTIONS.items()})
+    several = results.run.get("config", {}).get("task") == "subtype"
+    sections = MULTICLASS_SECTIONS if several else SECTIONS
+    write_report(results, {key: render(results) for key, render in sections.items()})
     paper.write_paper(results)

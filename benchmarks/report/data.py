@@ -21,20 +21,20 @@ from benchmarks.report.base import (
     paragraph,
 )
 from benchmarks.report.cells import is_synthetic
-from benchmarks.report.plots import NORMAL_COLOUR, PNEUMONIA_COLOUR, draw, frame
+from benchmarks.report.escaping import printable
+from benchmarks.report.plots import NORMAL_COLOUR, PNEUMONIA_COLOUR, Dash, draw, frame, looks
 from benchmarks.report.tables import thousands
-from benchmarks.results import IMAGES, Results
+from benchmarks.results import IMAGES, Results, class_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MplFigure
 
 _SPLITS = ("train", "validation", "test")
-_COLOURS = {"NORMAL": NORMAL_COLOUR, "PNEUMONIA": PNEUMONIA_COLOUR}
-_DASHES = {"NORMAL": "-", "PNEUMONIA": "--"}
 _KINDS = {"bacteria": "bacterial", "virus": "viral"}
 _SAMPLES = {name: f"{kind} pneumonia" for name, kind in _KINDS.items()}
 _MANY = 10
+_HATCHES = ("", "////", "....", "xxxx")
 
 
 def render(results: Results) -> Section:
@@ -72,9 +72,23 @@ def _text(results: Results) -> str:
     )
 
 
+def _classes(manifest: pd.DataFrame) -> list[str]:
+    """Names of the classes: both of two, even where images of one are missing."""
+    names = class_names(manifest)
+    return list(CLASSES) if set(names) <= set(CLASSES) else names
+
+
+def _lines(names: list[str]) -> dict[str, tuple[str, Dash | str]]:
+    """Colour and dash of each class."""
+    if names == list(CLASSES):
+        return {"NORMAL": (NORMAL_COLOUR, "-"), "PNEUMONIA": (PNEUMONIA_COLOUR, "--")}
+    return {name: (look.colour, look.dash) for name, look in looks(names).items()}
+
+
 def _counts(manifest: pd.DataFrame) -> Table:
-    kinds = {name: manifest["class"] == name for name in CLASSES}
-    for subtype in sorted(set(manifest["subtype"]) - {""}):
+    names = _classes(manifest)
+    kinds = {name: manifest["class"] == name for name in names}
+    for subtype in sorted(set(manifest["subtype"]) - {"", *names}):
         kinds[f"PNEUMONIA, {_KINDS.get(subtype, subtype)}"] = manifest["subtype"] == subtype
     kinds["All"] = pd.Series(True, index=manifest.index)
     lines = []
@@ -122,11 +136,14 @@ def _shape_figure(results: Results) -> Figure:
 
 
 def _patients(axes: Axes, table: pd.DataFrame) -> None:
-    for shift, name in ((-0.2, "NORMAL"), (0.2, "PNEUMONIA")):
+    lines = _lines(_classes(table))
+    width = 0.8 / len(lines)
+    for k, (name, (colour, _)) in enumerate(lines.items()):
+        shift = (k - (len(lines) - 1) / 2) * width
         own = table[table["class"] == name].groupby("group").size().clip(upper=_MANY)
         counts = own.value_counts().sort_index()
-        axes.bar(counts.index + shift, counts.to_numpy(), width=0.4, color=_COLOURS[name],
-                 label=name, hatch="" if name == "NORMAL" else "////", edgecolor="white",
+        axes.bar(counts.index + shift, counts.to_numpy(), width=width, color=colour,
+                 label=printable(name), hatch=_HATCHES[k % len(_HATCHES)], edgecolor="white",
                  linewidth=0)  # fmt: skip
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -142,10 +159,17 @@ def _steps(axes: Axes, table: pd.DataFrame, column: str, title: str) -> None:
     import numpy as np
 
     edges = np.linspace(table[column].min(), table[column].max() + 1e-9, 31)
-    for name in CLASSES:
+    for name, (colour, dash) in _lines(_classes(table)).items():
         values = table[table["class"] == name][column]
-        axes.hist(values, bins=edges.tolist(), density=True, histtype="step", linewidth=1.6,
-                  color=_COLOURS[name], linestyle=_DASHES[name])  # fmt: skip
+        axes.hist(
+            values,
+            bins=edges.tolist(),
+            density=True,
+            histtype="step",
+            linewidth=1.6,
+            color=colour,
+            linestyle=dash,
+        )
     axes.set_yticks([])
     frame(axes, title, "", "Density", grid="x")
 
@@ -160,10 +184,10 @@ def _intensity_figure(results: Results) -> Figure:
         inner = table[table["value"].between(1, 254)]
         top = float(inner["fraction"].max()) if len(inner) else 1.0
         for place, split in zip(places, shown, strict=True):
-            for name in CLASSES:
+            for name, (colour, dash) in _lines(_classes(results.manifest)).items():
                 own = table[(table["split"] == split) & (table["class"] == name)]
-                place.plot(own["value"], own["fraction"], color=_COLOURS[name], label=name,
-                           linestyle=_DASHES[name], linewidth=1.3)  # fmt: skip
+                place.plot(own["value"], own["fraction"], color=colour, label=printable(name),
+                           linestyle=dash, linewidth=1.3)  # fmt: skip
             place.set(xlim=(0, 255), ylim=(0, 1.08 * top))
             frame(place, split.capitalize(), "Grey value")
         places[0].set_ylabel("Fraction of pixels")
@@ -183,18 +207,18 @@ def _intensity_figure(results: Results) -> Figure:
 def _pictures(results: Results) -> list[Block]:
     folder = results.folder / IMAGES
     blocks: list[Block] = []
-    means = [("mean_NORMAL.png", "Mean of NORMAL"), ("mean_PNEUMONIA.png", "Mean of PNEUMONIA"),
-             ("difference.png", "PNEUMONIA − NORMAL")]  # fmt: skip
+    means = [(f"mean_{name}.png", f"Mean of {name}") for name in _classes(results.manifest)]
+    means.append(("difference.png", "PNEUMONIA − NORMAL"))
     shown = [Picture((folder / name).read_bytes(), label) for name, label in means
              if (folder / name).is_file()]  # fmt: skip
     if shown:
-        blocks.append(
-            Pictures(
-                "Mean training image of each class, and their difference: red where pneumonias "
-                "are brighter, blue where darker, full colour at 50 grey levels.",
-                tuple(shown),
-            )
+        text = (
+            "Mean training image of each class, and their difference: red where pneumonias are "
+            "brighter, blue where darker, full colour at 50 grey levels."
+            if set(results.manifest["class"]) <= set(CLASSES)
+            else "Mean training image of each class."
         )
+        blocks.append(Pictures(text, tuple(shown)))
     samples = []
     for path in sorted(folder.glob("sample_*.png")):
         match = re.fullmatch(r"sample_(.+)_(\d+)\.png", path.name)

@@ -6,7 +6,7 @@ from benchmarks.report.base import Bullets, Section, Strong, paragraph
 from benchmarks.report.cells import is_synthetic
 from benchmarks.results import Results
 
-_PHANTOMS = (
+PHANTOMS = (
     "The images are drawn by a program. They test the software and the protocol; they prove "
     "nothing about radiographs, patients or pneumonia."
 )
@@ -20,22 +20,22 @@ _REAL = (
     "Burned-in letters, borders and cables can betray the class. A high score is no proof that "
     "a method looked at the lungs.",
 )
+MANY = (
+    "Many methods are compared on one test split: the best of them looks better than it is, and "
+    "overlapping intervals rank nothing."
+)
 _ALWAYS = (
     "Intervals cover the drawing of test patients, with the fitted model, the validation split "
     "and the threshold held fixed.",
-    "Many methods are compared on one test split: the best of them looks better than it is, and "
-    "overlapping intervals rank nothing.",
+    MANY,
 )
+TITLE = "What the numbers can't say"
+CAUTION = (
+    Strong("Not for clinical use."), " This is a benchmark of methods, not a medical device.",
+)  # fmt: skip
 
 
 def render(results: Results) -> Section:
     """Say what must not be concluded."""
-    points = (_PHANTOMS, *_ALWAYS) if is_synthetic(results) else (*_REAL, *_ALWAYS)
-    return Section(
-        "What the numbers can't say",
-        (
-            paragraph(Strong("Not for clinical use."), " This is a benchmark of methods, not a "
-                      "medical device."),
-            Bullets(tuple((one,) for one in points)),
-        ),
-    )  # fmt: skip
+    points = (PHANTOMS, *_ALWAYS) if is_synthetic(results) else (*_REAL, *_ALWAYS)
+    return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))

@@ -31,7 +31,21 @@ BALANCES = {
 def render(results: Results) -> Section:
     """State the run in three sentences and give the main table."""
     table = rows(results)
-    blocks: list[Block] = [paragraph(" ".join(sentences(results, table)))]
+    blocks: list[Block] = [paragraph(" ".join(sentences(results, table))), *standing(results)]
+    blocks.append(comparison.main_table(table))
+    blocks += [comparison.latex_table(results, table, point) for point in OPERATING_POINTS]
+    finished = [row for row in table if row.ok]
+    if finished:
+        blocks.append(comparison.overview(finished, is_synthetic(results)))
+    blocks += unfinished(table)
+    if max((row.seeds for row in table), default=1) > 1:
+        blocks.append(comparison.every_seed(results))
+    return Section("What was run, and how well it did", tuple(blocks))
+
+
+def standing(results: Results) -> list[Block]:
+    """Note what the run is: unfinished, a sample, of unknown patients."""
+    blocks: list[Block] = []
     if results.run.get("status") == "running":
         blocks.append(note("The run had not ended when this was written; cells may be missing."))
     limit = results.run.get("config", {}).get("limit")
@@ -44,15 +58,7 @@ def render(results: Results) -> Section:
                 "if patients have several images, the split may leak and intervals are too narrow."
             )
         )
-    blocks.append(comparison.main_table(table))
-    blocks += [comparison.latex_table(results, table, point) for point in OPERATING_POINTS]
-    finished = [row for row in table if row.ok]
-    if finished:
-        blocks.append(comparison.overview(finished, is_synthetic(results)))
-    blocks += _unfinished(table)
-    if max((row.seeds for row in table), default=1) > 1:
-        blocks.append(comparison.every_seed(results))
-    return Section("What was run, and how well it did", tuple(blocks))
+    return blocks
 
 
 def sentences(results: Results, table: Sequence[Row]) -> list[str]:
@@ -126,7 +132,8 @@ def _pair(row: Row) -> str:
     return " and ".join(words)
 
 
-def _unfinished(table: Sequence[Row]) -> list[Block]:
+def unfinished(table: Sequence[Row]) -> list[Block]:
+    """Note the rows of which some seeds did not finish."""
     partly = [row for row in table if row.ok and row.finished < row.seeds]
     return [
         note(f"{row.label}: {row.finished} of {row.seeds} seeds finished; {row.reason}")
