@@ -69,7 +69,8 @@ def predict(
     Raises
     ------
     RunError
-        If the folder is no run's, keeps no models, or is of another version of the program.
+        If the folder is no run's, keeps no models, is of another version of the program, or of a
+        run of more than two classes.
     ConfigError
         If a path, a cell or the weights can't be used.
     ModelFileError
@@ -82,6 +83,11 @@ def predict(
     run = read_results(run_dir)
     _say_versions(run)
     config = config_of(run, weights, quiet)
+    if config.task == "subtype":
+        raise RunError(
+            f"{run_dir}: the run has more than two classes (--task subtype), but predict works "
+            "with runs of two. Give another run folder."
+        )
     fitted = load_cells(run, cells)
     descriptors = descriptors_of(run, config, fitted)
     rows: list[pd.DataFrame] = []
