@@ -35,7 +35,9 @@ _READING = (
 )
 _MEANS = (
     "Macro: the plain mean over the classes, each against all others; macro recall is also called "
-    "balanced accuracy."
+    "balanced accuracy. A value of exactly 0 or 1 stays the same however patients are drawn again: "
+    "take its interval to reach 3/n inwards, n being the patients of that class (rule of three, "
+    "doi:10.1001/jama.1983.03330370053031)."
 )
 
 
