@@ -235,8 +235,8 @@ def render_limits(results: Results) -> Section:
         "that a method looked at the lungs.",
         "Intervals cover the drawing of test patients, with the fitted model held fixed.",
         limits.MANY,
-        "Curves, calibration, thresholds for a given recall, tests between methods and studies "
-        "are made for two classes only: run without --task subtype for them.",
+        "Curves, calibration, thresholds for a given recall, tests between methods, studies and "
+        "checklists are made for two classes only: run without --task subtype for them.",
     ]
     return Section(
         limits.TITLE, (paragraph(*limits.CAUTION), Bullets(tuple((one,) for one in points)))
