@@ -82,8 +82,7 @@ class Balancer(BaseEstimator):
         if fewest < 2 or len(self.counts_before_) < 2:
             raise ValueError(
                 f"Got training rows by label {self.counts_before_}, but {self.method} needs two "
-                "or more labels with at least 2 rows each. Use more images, or --balance "
-                "class_weight."
+                "labels with at least 2 rows each. Use more images, or --balance class_weight."
             )
         self.k_neighbors_ = min(NEIGHBOURS, fewest - 1)
         try:
