@@ -48,17 +48,17 @@ def real_weights() -> Path:
 def radiograph_folder(tmp_path: Path) -> Path:
     """A folder as Kaggle has it: 36 train and 18 test images of 12 + 6 patients a class or so."""
     folder = tmp_path / "chest"
-    images, _ = textured(90, 48, seed=1)
-    grain = iter(range(90))
+    images, _ = textured(240, 48, seed=1)
+    grain = iter(range(80))
     for split, patients, start in (("train", 20, 1), ("test", 8, 500)):
         for number in range(start, start + patients):
             subtype = "bacteria" if number % 2 else "virus"
             for image in (1, 2):
                 name = f"person{number}_{subtype}_{image}.jpeg"
-                _save(images[3 * (next(grain) % 30) + 1], folder / split / "PNEUMONIA" / name)
+                _save(images[3 * next(grain) + 1], folder / split / "PNEUMONIA" / name)
             if number % 2:
                 name = f"IM-{number:04d}-0001.jpeg"
-                _save(images[3 * (next(grain) % 30)], folder / split / "NORMAL" / name)
+                _save(images[3 * next(grain)], folder / split / "NORMAL" / name)
     return folder
 
 

