@@ -26,7 +26,7 @@ from benchmarks.report import (
     published,
     settings,
     sources,
-    subtypes,
+    subgroups,
     summary,
     training,
 )
@@ -37,7 +37,7 @@ SECTIONS = {
     "summary": summary.render,
     "curves": curves.render,
     "confusion": confusion.render,
-    "subtypes": subtypes.render,
+    "subgroups": subgroups.render,
     "differences": differences.render,
     "matched": matched.render,
     "calibration": calibration.render,
