@@ -28,6 +28,7 @@ from models import IMAGE_MODELS, MODELS
 from models.balance import resampling_record
 
 PIXELS = "pixels"
+EXTERNAL = "external"
 TUNING_FOLDS = 3
 Matrix = NDArray[np.float32] | StoredMatrix
 CHECKPOINTS = "checkpoints"
@@ -40,9 +41,10 @@ class Cell:
     Attributes
     ----------
     features : str
-        Key of ``FEATURE_SETS``, or ``pixels`` for a model on images.
+        Key of ``FEATURE_SETS``, ``pixels`` for a model on images, or ``external`` for scores that
+        were computed elsewhere.
     model : str
-        Key of ``MODELS``.
+        Key of ``MODELS``, or the name of an external model.
     balance : str
     seed : int
     """
@@ -66,7 +68,17 @@ class Cell:
     @property
     def families(self) -> tuple[str, ...]:
         """Feature families whose columns it uses."""
-        return () if self.features == PIXELS else FEATURE_SETS[self.features]
+        return FEATURE_SETS.get(self.features, ())
+
+    @property
+    def on_features(self) -> bool:
+        """Whether it is a classifier on feature columns."""
+        return self.features in FEATURE_SETS
+
+    @property
+    def on_images(self) -> bool:
+        """Whether it is a network on the images themselves."""
+        return self.features == PIXELS
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def hardest(predictions: pd.DataFrame, scores: pd.DataFrame, k: int) -> pd.DataF
         & (scores["operating_point"] == "recall95")
         & (scores["status"] == "ok")
     )
-    thresholds = scores[chosen].set_index("cell")["threshold"]
+    thresholds = scores[chosen].set_index("cell")["threshold"].dropna()
     test = predictions[
         (predictions["split"] == "test") & predictions["cell"].isin(thresholds.index)
     ]

@@ -146,11 +146,13 @@ class OutcomeTables:
         return self.fold is not None and len(outcome.folds) == len(np.unique(self.fold))
 
     def _evaluate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
-        validation = self.rows.label[self.rows.parts["validation"]]
-        chosen = threshold_at_recall(validation, outcome.scores["validation"], TARGET_RECALL)
+        chosen = None  # an external model may have no scores on validation
+        if "validation" in outcome.scores:
+            label = self.rows.label[self.rows.parts["validation"]]
+            chosen = threshold_at_recall(label, outcome.scores["validation"], TARGET_RECALL)
         numbers: dict[tuple[str, str], dict[str, Any]] = {}
-        for split in SPLITS:
-            numbers |= self._at_points(split, outcome.scores[split], (0.5, chosen))
+        for split, score in outcome.scores.items():
+            numbers |= self._at_points(split, score, (0.5, chosen))
         return numbers
 
     def _cross_validate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
@@ -163,7 +165,7 @@ class OutcomeTables:
         return self._at_points(CV, score, (0.5, chosen), self.fold)
 
     def _at_points(
-        self, split: str, score: Floats, thresholds: tuple[float, float | Floats],
+        self, split: str, score: Floats, thresholds: tuple[float, float | Floats | None],
         fold: NDArray[np.integer] | None = None,
     ) -> dict[tuple[str, str], dict[str, Any]]:  # fmt: skip
         part, bootstrap = self._parts()[split], self._bootstraps[split]
@@ -177,6 +179,7 @@ class OutcomeTables:
                 **evaluate(label, score, threshold, subtype, bootstrap, ranking, fold),
             }
             for point, threshold in zip(results.OPERATING_POINTS, thresholds, strict=True)
+            if threshold is not None
         }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from benchmarks.outcome_tables import SPLITS
 
 # Where the same data or weights lie, and what changes no number, may be given anew.
 FREE = ("data", "weights", "jobs", "quiet", "cache", "use_cache")
-SAME = ("program", "versions", "protocol", "models")
+SAME = ("program", "versions", "protocol", "models", "external")
 
 
 def stored_config(folder: Path, given: dict[str, Any]) -> RunConfig:

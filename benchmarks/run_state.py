@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import provenance, results
+from benchmarks import external, provenance, results
 from benchmarks.cells import Outcome
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.dataset import Dataset
@@ -113,6 +113,7 @@ class RunState:
             "machine": provenance.machine(),
             "engines": {"forest": forest_engine()},
             "models": {name: MODELS[name].HYPERPARAMETERS for name in config.models},
+            "external": external.record(config),
             "features": self.before.get("features", {}),
             "times": self._begun(),
             "cells": self.before.get("cells", {}),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from joblib import delayed
 
-from benchmarks import datasets, exploration, results, resume, splits
+from benchmarks import datasets, exploration, external, results, resume, splits
 from benchmarks.audit import audit, keep_together, shown, stop_or_mark, summary
 from benchmarks.cells import (
     CHECKPOINTS,
@@ -95,20 +95,23 @@ def run_benchmark(config: RunConfig, command: str = "", going_on: bool = False) 
 
 
 def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessage]) -> int:
-    dataset, manifest = _load(state)
+    dataset, manifest, foreign = _load(state)
     with state.stage("exploration"):
         exploration.explore(dataset, manifest["split"], state.folder)
     rows = _rows(manifest)
     folds = state.config.folds
     fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
     kind = MulticlassTables if state.config.task == "subtype" else OutcomeTables
-    tables = kind(state.folder, cells, manifest, rows, fold)
+    all_cells = [*cells, *(outcome.cell for outcome in foreign)]
+    tables = kind(state.folder, all_cells, manifest, rows, fold)
     if state.before:
         tables.add(*resume.finished(state.folder, cells, rows, fold))
         say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
     else:
         tables.add()
         results.write_table(state.folder, "features", pd.DataFrame(columns=FEATURE_COLUMNS))
+    for outcome in foreign:
+        state.keep(tables, outcome)
     images = prepared(dataset.images, state.config)
     stages = stage_names(state.config)
     if "features" in stages:
@@ -145,8 +148,8 @@ def _check_network(config: RunConfig) -> None:
         raise ConfigError(f"--backbone: {error}") from error
 
 
-def _load(state: RunState) -> tuple[Dataset, pd.DataFrame]:
-    """Read and split the data; write the manifest and the first record."""
+def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[Outcome]]:
+    """Read and split the data, read others' scores; write the manifest and the first record."""
     try:
         with state.stage("data"):
             dataset = datasets.load(state.config, reading_size(state.config))
@@ -161,6 +164,7 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame]:
             state.begin(dataset, manifest, notes, leakage)
             if state.before:
                 resume.check_same(state.folder, state.before, state.record)
+            foreign = external.read_all(state.config, manifest)
             results.write_table(state.folder, "manifest", manifest)
             results.write_table(state.folder, "audit", found.findings)
             results.write_table(state.folder, "audit_images", found.images)
@@ -174,7 +178,7 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame]:
     for note in [summary(found), *notes, *leakage]:
         say(f"  {note}", state.config.quiet)
     state.write()
-    return dataset, manifest
+    return dataset, manifest, foreign
 
 
 def _rows(manifest: pd.DataFrame) -> Rows:
@@ -191,7 +195,7 @@ def _fit_features(
     state: RunState, images: ImageStack, tables: OutcomeTables, scratch: Path
 ) -> None:
     """Describe the images, fit the cells that need the features, cross-validate and study them."""
-    cells = [cell for cell in tables.cells if cell.model not in IMAGE_MODELS]
+    cells = [cell for cell in tables.cells if cell.on_features]
     done = state.record["studies"]
     studies = [name for name in state.config.studies if done.get(name) != "ok"]
     to_do = cells if studies else [cell for cell in cells if not tables.complete(cell)]
@@ -224,7 +228,7 @@ def _cross_validate(state: RunState, extracted: Extracted, tables: OutcomeTables
     rows_of = fold_rows(tables.rows, tables.fold)
     tasks = [
         (cell, rows_of[k], k) for cell, outcome in tables.outcomes.items()
-        if outcome.status == "ok" and cell.model not in IMAGE_MODELS
+        if outcome.status == "ok" and cell.on_features
         for k in rows_of if k not in outcome.folds
     ]  # fmt: skip
     for outcome in _fit_all(tasks, extracted, state, "cross-validation"):
@@ -240,7 +244,7 @@ def _keep_fold(state: RunState, tables: OutcomeTables, fitted: Outcome) -> None:
         failed = f"fold {fitted.fold} of the cross-validation failed: {fitted.reason}"
         outcome.details.setdefault("warnings", []).append(failed)
         say(f"  {fitted.cell.name}: {failed}", quiet=False)
-    if tables.complete(fitted.cell) or fitted.cell.model in IMAGE_MODELS:
+    if tables.complete(fitted.cell) or fitted.cell.on_images:
         tables.add(outcome)
     check_interrupted()
 
@@ -255,7 +259,7 @@ def _study(
         fold = splits.folds(train, RunConfig.model_fields["folds"].default)
     finished = {
         cell.name: outcome for cell, outcome in tables.outcomes.items()
-        if outcome.status == "ok" and cell.model not in IMAGE_MODELS
+        if outcome.status == "ok" and cell.on_features
     }  # fmt: skip
     context = StudyContext(
         state.config, tables.manifest, tables.rows, fold, images, extracted.matrices, finished
@@ -276,7 +280,7 @@ def _study(
 def _fit_images(state: RunState, images: ImageStack, tables: OutcomeTables) -> None:
     """Fit the end-to-end cells, one after the other; cross-validate them if asked."""
     config = state.config
-    cells = [cell for cell in tables.cells if cell.model in IMAGE_MODELS]
+    cells = [cell for cell in tables.cells if cell.on_images]
     with state.stage("cnn"):
         for cell in _left(tables, cells):
             outcome = fit_on_images(cell, images, tables.rows, config, state.folder)
@@ -381,12 +385,8 @@ def _summarise(state: RunState, tables: OutcomeTables) -> int:
         say(f"{outcome.cell.name} failed: {outcome.reason}", quiet=False)
     say(f"Report: {state.folder / 'report.html'}", quiet)
     studied = all(outcome == "ok" for outcome in state.record["studies"].values())
-    crossed = all(tables.complete(cell) for cell in tables.cells if not _is_network(cell))
+    crossed = all(tables.complete(cell) for cell in tables.cells if cell.on_features)
     return SOME_FAILED if failed or not studied or not crossed else ALL_DONE
-
-
-def _is_network(cell: Cell) -> bool:
-    return cell.model in IMAGE_MODELS
 
 
 def _say_interrupted(state: RunState, caught: list[warnings.WarningMessage]) -> None:

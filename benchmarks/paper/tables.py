@@ -60,4 +60,5 @@ def _line(row: Row, split: str, point: str, metric: str, shown: str) -> dict[str
 
 
 def _count(scores: pd.DataFrame, column: str) -> int:
-    return int(scores[column].iloc[0]) if len(scores) else 0
+    known = scores[column].dropna()  # none of a split that an external model did not score
+    return int(known.iloc[0]) if len(known) else 0

@@ -27,7 +27,7 @@ from benchmarks.report import (
     published,
     settings,
     sources,
-    subtypes,
+    subgroups,
     summary,
     training,
 )
@@ -38,7 +38,7 @@ SECTIONS = {
     "summary": summary.render,
     "curves": curves.render,
     "confusion": confusion.render,
-    "subtypes": subtypes.render,
+    "subgroups": subgroups.render,
     "differences": differences.render,
     "matched": matched.render,
     "calibration": calibration.render,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.results import OPERATING_POINTS, Results
 
-CNN_FEATURES = "pixels"
+CNN_FEATURES, EXTERNAL = "pixels", "external"
 POINT_TITLES = {"0.5": "threshold 0.5", "recall95": "threshold for recall ≥ 0.95 on validation"}
 
 
@@ -26,7 +26,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: a feature set × a classifier, or the CNN.
+    """One method: a feature set × a classifier, the CNN, or someone else's model.
 
     Attributes
     ----------
@@ -62,8 +62,20 @@ class Row:
         return self.features == CNN_FEATURES
 
     @property
+    def is_external(self) -> bool:
+        """Whether its scores were computed elsewhere."""
+        return self.features == EXTERNAL
+
+    @property
+    def kind(self) -> str:
+        """What it is drawn and grouped as: its feature set, or the external model by itself."""
+        return f"external: {self.model}" if self.is_external else self.features
+
+    @property
     def label(self) -> str:
         """Name in prose and legends."""
+        if self.is_external:
+            return self.kind
         return "CNN, end to end" if self.is_cnn else f"{self.features} + {self.model}"
 
     def cells(self) -> list[str]:
@@ -89,7 +101,7 @@ class Row:
 
 
 def rows(results: Results) -> list[Row]:
-    """Rows of the comparison in the order of the run, the CNN last."""
+    """Rows of the comparison in the order of the run, the CNN and then others' models last."""
     found = []
     for (features, model), table in results.scores.groupby(["features", "model"], sort=False):
         ok = table[table["status"] == "ok"]
@@ -98,24 +110,34 @@ def rows(results: Results) -> list[Row]:
         seeds = int(table["cell"].nunique())
         found.append(Row(str(features), str(model), seeds, ok, str(status), str(reason)))
     order = list(dict.fromkeys(row.features for row in found))
-    return sorted(found, key=lambda row: (row.is_cnn, order.index(row.features)))
+    return sorted(found, key=lambda row: (row.is_external, row.is_cnn, order.index(row.features)))
 
 
 def feature_sets(table: Sequence[Row]) -> list[str]:
-    """Feature sets in their order, the CNN's pixels left out."""
-    return list(dict.fromkeys(row.features for row in table if not row.is_cnn))
+    """Feature sets in their order, the CNN's pixels and others' models left out."""
+    return list(dict.fromkeys(row.features for row in classical(table)))
+
+
+def kinds(table: Sequence[Row]) -> list[str]:
+    """Feature sets and external models, of which each has its look; the CNN has its own."""
+    return list(dict.fromkeys(row.kind for row in table if not row.is_cnn))
+
+
+def classical(table: Sequence[Row]) -> list[Row]:
+    """Rows of classifiers on features."""
+    return [row for row in table if not (row.is_cnn or row.is_external)]
 
 
 def leaders(table: Sequence[Row]) -> list[Row]:
-    """Choose the row of each feature set with the best validation average precision, and the CNN.
+    """Choose each feature set's row with the best validation average precision, and all others.
 
     Notes
     -----
     Nothing is chosen by its test score.
     """
     chosen = []
-    for features in [*feature_sets(table), CNN_FEATURES]:
-        own = [row for row in table if row.features == features and row.ok]
+    for kind in dict.fromkeys(row.kind for row in table):
+        own = [row for row in table if row.kind == kind and row.ok]
         if own:
             chosen.append(max(own, key=validation_precision))
     return chosen

@@ -7,9 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from benchmarks.metrics import DRAWS
 from benchmarks.report.base import Cell, Figure, Group, Table
-from benchmarks.report.cells import POINT_TITLES, Row, data_name, feature_sets
+from benchmarks.report.cells import POINT_TITLES, Row, data_name, kinds
+from benchmarks.report.gap import gap_cells
 from benchmarks.report.plots import CNN_LOOK, draw, frame, looks, name_rows
 from benchmarks.report.tables import (
     breaks,
@@ -39,11 +42,16 @@ _THRESHOLDS = {
     "recall95": "Threshold: for each method the largest score with a recall of at least 0.95 on "
     "the validation images.",
 }
+_GAP = (
+    " Gap: AUC in cross-validation by patient on the training images (CV AUC) less AUC on test; "
+    "with its interval in the section on the gap."
+)
 _SEEDS = "Mean over seeds ± standard deviation over seeds; interval: mean of the seeds' bounds."
 
 
-def main_table(table: Sequence[Row]) -> Table:
+def main_table(results: Results, table: Sequence[Row]) -> Table:
     """Tabulate every method at both operating points, for a page that can be wide."""
+    gaps = results.tables.get("gap", pd.DataFrame())
     columns = [
         estimate_cells(table, "test", point, metric)
         for point in OPERATING_POINTS
@@ -51,19 +59,26 @@ def main_table(table: Sequence[Row]) -> Table:
     ]
     columns += [estimate_cells(table, "test", "0.5", m) for m in ("auc", "average_precision")]
     titles = tuple(title for _, title in _SHOWN)
+    ranking = ["AUC", "Average precision"]
+    if len(gaps):
+        areas = [number(row.estimate("cv", "0.5", "auc").value) for row in table]
+        columns += [[Cell(area) for area in areas],
+                    [Cell(cell.text) for cell in gap_cells(table, gaps, "auc")]]  # fmt: skip
+        ranking += ["CV AUC", "Gap"]
     several = any(row.finished > 1 for row in table)
+    note = _READING + _GAP * bool(len(gaps))
     return Table(
         name="main",
         caption=(
             "Precision, recall and specificity on the test images at two operating points: "
             "threshold 0.5, and the largest threshold with recall ≥ 0.95 on validation (recall95)."
         ),
-        header=("Features", "Classifier", *titles, *titles, "AUC", "Average precision"),
-        groups=point_groups(2, len(_SHOWN), [Group("All thresholds", 2)]),
+        header=("Features", "Classifier", *titles, *titles, *ranking),
+        groups=point_groups(2, len(_SHOWN), [Group("All thresholds", len(ranking))]),
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
-        note=f"{_READING} {_SEEDS}" if several else _READING,
+        note=f"{note} {_SEEDS}" if several else note,
     )
 
 
@@ -149,7 +164,7 @@ def every_seed(results: Results) -> Table:
 
 def overview(table: Sequence[Row], synthetic: bool) -> Figure:
     """Draw value and interval of every method at the threshold chosen on validation."""
-    look = looks(feature_sets(table))
+    look = looks(kinds(table))
     shown = (*_SHOWN, ("auc", "AUC"))
 
     def paint(figure: MplFigure) -> None:
@@ -158,7 +173,7 @@ def overview(table: Sequence[Row], synthetic: bool) -> Figure:
             lows = []
             for k, row in enumerate(table):
                 one = row.estimate("test", "recall95", metric)
-                style = CNN_LOOK if row.is_cnn else look[row.features]
+                style = CNN_LOOK if row.is_cnn else look[row.kind]
                 lows.append(one.value if math.isnan(one.low) else one.low)
                 if not math.isnan(one.low):
                     panel.plot([one.low, one.high], [k, k], color=style.colour, linewidth=1.3)

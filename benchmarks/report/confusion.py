@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.report.base import Block, Cell, Figure, Section, Table, paragraph
 from benchmarks.report.cells import Row, and_the_cnn, is_synthetic, leaders, rows
 from benchmarks.report.plots import INK, draw, frame
-from benchmarks.report.tables import breaks, point_groups, table_rows, thousands
+from benchmarks.report.tables import DASH, breaks, point_groups, table_rows, thousands
 from benchmarks.results import COUNTS, OPERATING_POINTS, Results
 
 if TYPE_CHECKING:
@@ -37,10 +37,11 @@ def render(results: Results) -> Section:
     return Section(title, tuple(blocks))
 
 
-def _first(row: Row, point: str) -> dict[str, int]:
+def _first(row: Row, point: str) -> dict[str, int] | None:
+    """Give the counts of the first seed; None where no threshold is known."""
     scores = row.at("test", point).sort_values("seed", kind="stable")
-    if scores.empty:
-        return dict.fromkeys(COUNTS, 0)
+    if scores.empty or scores[COUNTS].iloc[0].isna().any():
+        return None
     return {name: int(scores[name].iloc[0]) for name in COUNTS}
 
 
@@ -55,7 +56,11 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
             places = part.subplots(len(OPERATING_POINTS), columns, squeeze=False)
             for line, point in enumerate(OPERATING_POINTS):
                 for place, row in zip(places[line], shown, strict=False):
-                    _matrix(place, _first(row, point))
+                    counts = _first(row, point)
+                    if counts is None:
+                        place.set_axis_off()
+                    else:
+                        _matrix(place, counts)
                     frame(place, _heading(row) if line == 0 else "", grid="")
                 places[line][0].set_ylabel(_TITLES[point])
                 for place in places[line][len(shown) :]:
@@ -63,8 +68,9 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
 
     alt = "Confusion matrices on test: " + "; ".join(
         f"{row.label} at the threshold for recall 0.95: "
-        + ", ".join(f"{_NAMES[key]} {value}" for key, value in _first(row, "recall95").items())
+        + ", ".join(f"{_NAMES[key]} {value}" for key, value in counts.items())
         for row in chosen
+        if (counts := _first(row, "recall95")) is not None
     )
     return Figure(
         name="confusion",
@@ -78,6 +84,8 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
 
 
 def _heading(row: Row) -> str:
+    if row.is_external:
+        return f"external\n{row.model}"
     return "CNN\nend to end" if row.is_cnn else f"{row.features}\n+ {row.model}"
 
 
@@ -101,8 +109,9 @@ def _matrix(axes: Axes, count: dict[str, int]) -> None:
 
 
 def _counts(table: Sequence[Row]) -> Table:
+    found = {point: [_first(row, point) for row in table] for point in OPERATING_POINTS}
     columns = [
-        [Cell(thousands(_first(row, point)[name])) for row in table]
+        [Cell(DASH if counts is None else thousands(counts[name])) for counts in found[point]]
         for point in OPERATING_POINTS
         for name in COUNTS
     ]

@@ -13,8 +13,10 @@ from benchmarks.report.base import Figure, Section, paragraph
 from benchmarks.report.cells import (
     Row,
     and_the_cnn,
+    classical,
     feature_sets,
     is_synthetic,
+    kinds,
     leaders,
     prevalence,
     rows,
@@ -79,14 +81,14 @@ def curve(results: Results, row: Row, kind: str) -> Points:
 
 
 def _best(results: Results, chosen: Sequence[Row]) -> Figure:
-    look = looks(feature_sets(rows(results)))
+    look = looks(kinds(rows(results)))
     base = prevalence(results)
 
     def paint(figure: MplFigure) -> None:
         left, right = figure.subplots(1, 2)
         lowest = 1.0
         for row in chosen:
-            style = CNN_LOOK if row.is_cnn else look[row.features]
+            style = CNN_LOOK if row.is_cnn else look[row.kind]
             lowest = min(lowest, _draw_row(left, results, row, "pr", style))
             _draw_row(right, results, row, "roc", style)
         _finish_pr(left, base, lowest, "Precision–recall")
@@ -112,7 +114,7 @@ def _best(results: Results, chosen: Sequence[Row]) -> Figure:
 
 def _by_feature_set(results: Results, table: Sequence[Row]) -> list[Figure]:
     sets = feature_sets(table)
-    models = list(dict.fromkeys(row.model for row in table if not row.is_cnn))
+    models = list(dict.fromkeys(row.model for row in classical(table)))
     if not sets or len(models) < 2:
         return []
     columns = max(2, min(4, len(sets)))

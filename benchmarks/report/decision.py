@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.metrics import Floats
 from benchmarks.report.base import Cell, Figure, Section, Table, paragraph, row
-from benchmarks.report.cells import Row, feature_sets, is_synthetic, leaders, prevalence, rows
+from benchmarks.report.cells import Row, is_synthetic, kinds, leaders, prevalence, rows
 from benchmarks.report.lookup import first_seed, measured, of, part
 from benchmarks.report.plots import CNN_LOOK, INK, draw, frame, looks
 from benchmarks.report.tables import interval, number
@@ -98,7 +98,7 @@ def _sentence(results: Results, chosen: Sequence[Row]) -> str:
 
 
 def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
-    look = looks(feature_sets(rows(results)))
+    look = looks(kinds(rows(results)))
     table = results.tables["decision"]
     everyone = table[table["cell"] == TREAT_ALL]
     top = prevalence(results)
@@ -111,7 +111,7 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
         axes.axhline(0, color=INK, linewidth=0.8, label="treat none")
         for method in chosen:
             own = part(results, "decision", method)
-            style = CNN_LOOK if method.is_cnn else look[method.features]
+            style = CNN_LOOK if method.is_cnn else look[method.kind]
             axes.plot(own["threshold"], own["net_benefit"], color=style.colour,
                       linestyle=style.dash, label=method.label)  # fmt: skip
         axes.set(xlim=(0, 1), ylim=(-0.25 * top, 1.05 * top))

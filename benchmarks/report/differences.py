@@ -130,7 +130,7 @@ def _table(pairs: Pairs, chosen: Sequence[Row], formats: tuple[str, ...]) -> Tab
             Cell(number(area["difference"]), detail=interval(area["lo"], area["hi"])),
             Cell(p_value(area["p"])),
             Cell(p_value(area["p_holm"]), best=bool(area["p_holm"] < LEVEL)),
-            Cell(f"{right['only_a']:.0f}"), Cell(f"{right['only_b']:.0f}"),
+            Cell(number(right["only_a"], 0)), Cell(number(right["only_b"], 0)),
             Cell(p_value(right["p"])),
             Cell(p_value(right["p_holm"]), best=bool(right["p_holm"] < LEVEL)),
         ))  # fmt: skip

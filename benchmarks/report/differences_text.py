@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.report.base import Part
-from benchmarks.report.cells import Row, validation_precision
+from benchmarks.report.cells import Row, classical, validation_precision
 from benchmarks.report.tables import interval, number
 
 LEVEL = 0.05
@@ -76,21 +76,21 @@ def count(pairs: Pairs) -> str:
 
 def bullets(pairs: Pairs) -> list[tuple[Part, ...]]:
     """Name the comparisons that a reader asks for first, one a line."""
-    classical = [row for row in pairs.methods if not row.is_cnn]
+    own = classical(pairs.methods)
     network = next((row for row in pairs.methods if row.is_cnn), None)
     found: list[tuple[Part, ...]] = []
-    if classical:
-        lead = max(classical, key=validation_precision)
+    if own:
+        lead = max(own, key=validation_precision)
         if network is not None:
             found.append((_duel(pairs, network, lead),))
-        if len(classical) > 1:
-            found.append((_against(pairs, lead, [row for row in classical if row is not lead]),))
+        if len(own) > 1:
+            found.append((_against(pairs, lead, [row for row in own if row is not lead]),))
     for words, same, other in (
         ("Classifiers on the same feature set", "features", "model"),
         ("Feature sets with the same classifier", "model", "features"),
     ):
         inside = [
-            (a, b) for a, b in combinations(classical, 2)
+            (a, b) for a, b in combinations(own, 2)
             if getattr(a, same) == getattr(b, same) and getattr(a, other) != getattr(b, other)
         ]  # fmt: skip
         if inside:

@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.paper.bibliography import cite
 from benchmarks.report.base import Section, paragraph
 from benchmarks.report.cells import (
+    classical,
     data_name,
     feature_sets,
     is_synthetic,
@@ -60,6 +61,7 @@ def render(results: Results) -> Section:
         _features(results),
         _classifiers(results),
         *_network(results),
+        *_foreign(results),
         _scoring(results),
         *cross_validated(results),
         *compared(results),
@@ -128,7 +130,7 @@ def _stated(settings: dict[str, Any]) -> str:
 
 
 def _classifiers(results: Results) -> str:
-    models = list(dict.fromkeys(row.model for row in rows(results) if row.ok and not row.is_cnn))
+    models = list(dict.fromkeys(row.model for row in classical(rows(results)) if row.ok))
     if not models:
         return ""
     words = _listed([_MODELS.get(name, name) for name in models])
@@ -164,6 +166,16 @@ def _network(results: Results) -> list[str]:
         f"({cite('loshchilov2019')}), a one-cycle learning-rate schedule ({cite('smith2019')}), "
         f"{sampling}, and random flips, crops, brightness and "
         "contrast; the epoch with the best average precision on validation was kept."
+    ]
+
+
+def _foreign(results: Results) -> list[str]:
+    names = [row.model for row in rows(results) if row.is_external]
+    if not names:
+        return []
+    return [
+        f"Scores of {len(names)} further model{'s' * (len(names) > 1)} ({', '.join(names)}), which "
+        "were fitted elsewhere, were read from files; what they were fitted on is not known here."
     ]
 
 

@@ -23,7 +23,14 @@ from benchmarks.report.base import (
     note,
     paragraph,
 )
-from benchmarks.report.cells import Row, is_synthetic, leaders, rows, validation_precision
+from benchmarks.report.cells import (
+    Row,
+    classical,
+    is_synthetic,
+    leaders,
+    rows,
+    validation_precision,
+)
 from benchmarks.report.plots import BLACK, BLUE, GREY, Look, draw, frame, legend, name_rows
 from benchmarks.report.tables import interval, number
 from benchmarks.results import Results
@@ -106,7 +113,7 @@ def text(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> str:
 
 
 def _lead_sentence(same: pd.DataFrame, chosen: Sequence[Row]) -> str:
-    own = [row for row in chosen if not row.is_cnn] or list(chosen)
+    own = classical(chosen) or list(chosen)
     lead = max(own, key=validation_precision)
     one = lead.estimate("test", POINT, "auc")
     published = same["auc"].dropna()

@@ -149,6 +149,7 @@ def _times(scores: pd.DataFrame) -> list[Block]:
     done = scores[scores["status"] == "ok"].drop_duplicates("cell")
     if done.empty:
         return []
+    done = done[done["fit_seconds"].notna()]  # others' models were fitted elsewhere
     lines = tuple(
         row(one["cell"], _duration(one["fit_seconds"]), _duration(one["predict_seconds"]))
         for one in done.to_dict("records")

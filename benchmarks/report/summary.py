@@ -8,6 +8,7 @@ from benchmarks.report import comparison
 from benchmarks.report.base import Block, Section, note, paragraph
 from benchmarks.report.cells import (
     Row,
+    classical,
     data_name,
     feature_sets,
     is_synthetic,
@@ -32,7 +33,7 @@ def render(results: Results) -> Section:
     """State the run in three sentences and give the main table."""
     table = rows(results)
     blocks: list[Block] = [paragraph(" ".join(sentences(results, table))), *standing(results)]
-    blocks.append(comparison.main_table(table))
+    blocks.append(comparison.main_table(results, table))
     blocks += [comparison.latex_table(results, table, point) for point in OPERATING_POINTS]
     finished = [row for row in table if row.ok]
     if finished:
@@ -83,7 +84,7 @@ def sentences(results: Results, table: Sequence[Row]) -> list[str]:
 def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
     config = results.run.get("config", {})
     sets = feature_sets(table)
-    models = list(dict.fromkeys(row.model for row in table if not row.is_cnn))
+    models = list(dict.fromkeys(row.model for row in classical(table)))
     balance = BALANCES.get(str(config.get("balance", "")), "the configured balancing")
     parts = []
     if sets:
@@ -101,13 +102,16 @@ def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
             f"{'was' if network.ok else 'was to be'} trained end to end"
             f"{f' {start}' * bool(start)} on the same images"
         )
+    foreign = [row.model for row in table if row.is_external]
+    if foreign:
+        parts.append(f"the scores of {', '.join(foreign)} were computed elsewhere")
     cells = sum(row.seeds for row in table)
     done = sum(row.finished for row in table)
     return f"{', and '.join(parts) or 'No cell was asked for'}; {done} of {cells} cells finished."
 
 
 def _outcome_sentence(table: Sequence[Row]) -> str:
-    finished = [row for row in table if row.ok and not row.is_cnn]
+    finished = [row for row in classical(table) if row.ok]
     network = next((row for row in table if row.ok and row.is_cnn), None)
     if not finished and network is None:
         return "No cell finished, so there is nothing to compare."

@@ -5,7 +5,15 @@ from __future__ import annotations
 from types import ModuleType
 
 from benchmarks.results import Results, write_table
-from benchmarks.statistics import calibration, comparisons, decision, matched, prevalence
+from benchmarks.statistics import (
+    calibration,
+    comparisons,
+    decision,
+    gap,
+    matched,
+    prevalence,
+    subgroups,
+)
 
 STATISTICS: dict[str, ModuleType] = {
     "comparisons": comparisons,
@@ -13,6 +21,8 @@ STATISTICS: dict[str, ModuleType] = {
     "calibration": calibration,
     "decision": decision,
     "prevalence": prevalence,
+    "gap": gap,
+    "subgroups": subgroups,
 }
 
 

@@ -150,10 +150,16 @@ def _mcnemar_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> p
     only_a = np.diag(both)[i] - both[i, j]
     only_b = np.diag(both)[j] - both[i, j]
     p = np.array([mcnemar(int(a), int(b)) for a, b in zip(only_a, only_b, strict=True)])
-    rows = _rows("mcnemar", "accuracy", MCNEMAR_POINT, right.mean(axis=1), i, j)
+    accuracy = np.where(np.isnan(scored.thresholds[MCNEMAR_POINT]), np.nan, right.mean(axis=1))
+    rows = _rows("mcnemar", "accuracy", MCNEMAR_POINT, accuracy, i, j)
+    untested = rows["difference"].isna().to_numpy()
+    p[untested] = np.nan
     counts = {"only_a": only_a, "only_b": only_b}
     return rows.assign(
-        **{name: pd.array(count, dtype="Int64") for name, count in counts.items()},
+        **{
+            name: pd.arrays.IntegerArray(count.astype(np.int64), untested)
+            for name, count in counts.items()
+        },
         p=p, p_holm=holm(p),
     )  # fmt: skip
 
@@ -174,11 +180,12 @@ def _draws(scored: Scored) -> dict[tuple[str, str], Floats]:
     for k, score in enumerate(scored.scores):
         ranking = bootstrap_ranking(scored.label, score, weights)
         for point in OPERATING_POINTS:
-            values = bootstrap_metrics(
-                scored.label, score, float(scored.thresholds[point][k]), weights, ranking
-            )
+            threshold = float(scored.thresholds[point][k])
+            values = bootstrap_metrics(scored.label, score, threshold, weights, ranking)
             for metric in METRICS:
                 free = metric in THRESHOLD_FREE
+                if np.isnan(threshold) and not free:  # an external model without validation scores
+                    values[metric] = np.full(len(weights), np.nan)
                 if not (free and point != OPERATING_POINTS[0]):
                     found.setdefault((metric, "" if free else point), []).append(values[metric])
     return {key: np.stack(draws) for key, draws in found.items()}

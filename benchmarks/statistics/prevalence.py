@@ -34,6 +34,8 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         at = np.array([thresholds(results, point)[cell] for point in OPERATING_POINTS])
         value, drawn = (rates(test.label, score, at, w) for w in (None, bootstrap.weights))
         for k, point in enumerate(OPERATING_POINTS):
+            if np.isnan(at[k]):  # an external model without scores on validation
+                continue
             for prevalence in PREVALENCES:
                 one, all_draws = (
                     precision_at_prevalence(r.recall[..., k], r.specificity[..., k], prevalence)
