@@ -187,20 +187,20 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
     test = done[done["split"] == "test"]
     test = test if len(test) else done
     methods = list(dict.fromkeys(test["balance"]))
-    keys = looks([f"{f} + {m}" for f, m in dict.fromkeys(zip(test["features"], test["model"],
-                                                            strict=True))])  # fmt: skip
+    sets, keys = list(dict.fromkeys(test["features"])), looks(list(dict.fromkeys(test["model"])))
 
     def paint(figure: MplFigure) -> None:
-        places = figure.subplots(1, len(_SHOWN), sharey=True)
-        for place, (metric, title) in zip(places, _SHOWN.items(), strict=True):
-            for j, (name, look) in enumerate(keys.items()):
-                own = test[(test["features"] + " + " + test["model"]) == name]
-                heights = [methods.index(b) + 0.6 * ((j + 0.5) / len(keys) - 0.5)
-                           for b in own["balance"]]  # fmt: skip
-                place.plot(own[metric].astype(float), heights, look.marker, color=look.colour)
-            place.locator_params(axis="x", nbins=4)
-            frame(place, title, grid="x")
-        name_rows(places, methods, range(1, len(methods)))
+        grid = figure.subplots(len(sets), len(_SHOWN), squeeze=False, sharex="col", sharey=True)
+        for features, places in zip(sets, grid, strict=True):
+            for place, (metric, title) in zip(places, _SHOWN.items(), strict=True):
+                for j, (model, look) in enumerate(keys.items()):
+                    own = test[(test["features"] == features) & (test["model"] == model)]
+                    shift = 0.6 * ((j + 0.5) / len(keys) - 0.5)
+                    heights = [methods.index(balance) + shift for balance in own["balance"]]
+                    place.plot(own[metric].astype(float), heights, look.marker, color=look.colour)
+                place.locator_params(axis="x", nbins=4)
+                frame(place, f"{title}\n{features}", grid="x")
+            name_rows(places, methods, range(1, len(methods)))
         legend(figure, keys, marks=True)
 
     alt = _answer(done)
@@ -208,5 +208,11 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
         name="balancing",
         caption="Every method of balancing on test images. The scales differ between panels.",
         alt=alt,
-        svg=draw("balancing", (9.2, 1.5 + 0.42 * len(methods)), paint, alt, is_synthetic(results)),
+        svg=draw(
+            "balancing",
+            (9.2, 0.8 + (0.6 + 0.3 * len(methods)) * len(sets)),
+            paint,
+            alt,
+            is_synthetic(results),
+        ),
     )

@@ -120,7 +120,10 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
                     first[f"{metric}_hi"].to_numpy(dtype=float),
                     color=look.colour, alpha=0.08, linewidth=0,
                 )  # fmt: skip
+            counts = sorted(set(done.groupby("fraction")["patients"].mean().round().astype(int)))
             place.set_xscale("log")
+            place.set_xticks(counts, [str(count) for count in counts])
+            place.set_xticks([], minor=True)
             frame(place, title, x="training patients (log scale)")
         legend(figure, keys)
 
