@@ -77,17 +77,20 @@ MORE_TABLES = {
     ],
     "shortcuts": [
         "control", "model", "columns", "split", "n",
-        *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
-        "precision", "recall", "specificity",
+        *[name + end for name in ("auc", "average_precision", "below_whole") for end in _BOUNDS],
+        "precision", "recall", "specificity", "status", "reason",
     ],
     "leaky": [
-        "cell", "folds", *[name + end for name in ("grouped", "leaky", "worth") for end in _BOUNDS],
+        "cell", "folds", "images", "patients", "mixed", "metric",
+        *[name + end for name in ("grouped", "leaky", "worth") for end in _BOUNDS],
+        "status", "reason",
     ],
     "ablation": [
         "features", "model", "balance", "split", "n",
         *[name + end for name in ("auc", "average_precision", "brier") for end in _BOUNDS],
         "precision_at_half", "recall_at_half", "specificity_at_half",
-        "precision", "recall", "specificity", "ece", "slope", "intercept", "fit_seconds",
+        "precision", "recall", "specificity", "ece", "slope", "intercept",
+        *[name + end for name in ("auc_gain", "brier_gain") for end in _BOUNDS], "fit_seconds",
         "status", "reason",
     ],
     "classes": [
@@ -100,6 +103,7 @@ MORE_TABLES = {
     "learning": [
         "cell", "fraction", "draw", "patients", "images", "split",
         *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
+        "status", "reason",
     ],
 }  # fmt: skip
 IMAGES = "images"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
+from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
@@ -14,7 +15,10 @@ RESAMPLERS: dict[str, str] = {
     "borderline": "SMOTE near the class border (Han 2005, doi:10.1007/11538059_91)",
     "svmsmote": "SMOTE near support vectors (Nguyen 2011, doi:10.1504/IJKESDP.2011.039875)",
     "adasyn": "more new rows where the minority is hard (He 2008, doi:10.1109/IJCNN.2008.4633969)",
+    "oversample": "rows of the minority drawn again with replacement",
+    "undersample": "rows of the majority left out at random",
 }
+RANDOM = {"oversample": RandomOverSampler, "undersample": RandomUnderSampler}
 BALANCES: dict[str, str] = {
     **RESAMPLERS,
     "class_weight": "errors weighted inversely to class frequency",
@@ -46,7 +50,7 @@ class Balancer(BaseEstimator):
     counts_before_, counts_after_ : dict
         Rows of each label before and after.
     k_neighbors_ : int or None
-        Neighbours used; None if nothing was resampled.
+        Neighbours used; None if the method has none or nothing was resampled.
     """
 
     def __init__(self, method: str = "smote", seed: int = 0) -> None:
@@ -66,7 +70,7 @@ class Balancer(BaseEstimator):
         Returns
         -------
         X, y : ndarrays of shapes (m, d) and (m,)
-            The rows given, then the synthetic ones.
+            The rows given, then the new ones; by ``undersample`` a part of the rows given.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class Balancer(BaseEstimator):
                 f"Got training rows by label {self.counts_before_}, but {self.method} needs two "
                 "labels with at least 2 rows each. Use more images, or --balance class_weight."
             )
-        self.k_neighbors_ = min(NEIGHBOURS, fewest - 1)
+        self.k_neighbors_ = None if self.method in RANDOM else min(NEIGHBOURS, fewest - 1)
         try:
             X, y = self._resample(X, y)
         except (ValueError, RuntimeError) as error:
@@ -110,6 +114,8 @@ class Balancer(BaseEstimator):
         return np.concatenate([X, made]), np.append(y, np.full(missing, few, dtype=y.dtype))
 
     def _sampler(self, n: int) -> Any:
+        if self.method in RANDOM:
+            return RANDOM[self.method](random_state=self.seed)
         k = self.k_neighbors_
         near = min(2 * NEIGHBOURS, n - 1)
         if self.method == "smote":

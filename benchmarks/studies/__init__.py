@@ -4,4 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-STUDIES: dict[str, ModuleType] = {}
+from benchmarks.studies import ablation, leaky, learning, shortcuts
+
+STUDIES: dict[str, ModuleType] = {
+    "shortcuts": shortcuts,
+    "leaky": leaky,
+    "ablation": ablation,
+    "learning": learning,
+}

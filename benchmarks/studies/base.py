@@ -67,6 +67,7 @@ def fit_each(
         Of the study, for the display.
     """
     outcomes = parallel(config.jobs, return_as="generator")(
-        delayed(fit_on_features)(cell, matrices, rows) for cell, rows in tasks
+        delayed(fit_on_features)(cell, {name: matrices[name] for name in cell.families}, rows)
+        for cell, rows in tasks
     )
     yield from track(outcomes, name, len(tasks), "fits", config.quiet)
