@@ -34,8 +34,8 @@ class Failure(click.ClickException):
 @click.option("--crop", help="Central fraction of each side that is kept, 0.5 to 1 [1].")
 @click.option("--contrast/--no-contrast", default=None, help="Stretch each image's 1st to 99th "
               "percentile to the full range [on].")  # fmt: skip
-@click.option("--balance", help="smote, borderline, svmsmote, adasyn, class_weight or none "
-              "[smote].")  # fmt: skip
+@click.option("--balance", help="smote, borderline, svmsmote, adasyn, oversample, "
+              "undersample, class_weight or none [smote].")  # fmt: skip
 @click.option("--seeds", help="Comma-separated [0].")
 @click.option("--jobs", help="Processes for features and classifiers; never changes a number "
               "[all cores].")  # fmt: skip

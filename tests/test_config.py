@@ -31,7 +31,7 @@ def test_default_size_depends_on_the_data() -> None:
             r"--features: got .*unknown 'lpb' \(did you mean lbp\?\).*texture",
         ),
         ({"models": "svn"}, r"unknown 'svn' \(did you mean svm\?\); choices: svm, forest, xgboost"),
-        ({"balance": "smot"}, "choices: smote, borderline, svmsmote, adasyn, class_weight, none"),
+        ({"balance": "smot"}, "choices: smote, borderline, svmsmote, adasyn, oversample, under"),
         ({"seeds": "0,x"}, "--seeds: got x: .*integer"),
         ({"seeds": "1,1"}, "none twice"),
         ({"seeds": "-1"}, "from 0 to"),

@@ -69,7 +69,7 @@ def test_every_class_grows_to_the_largest(name: str) -> None:
     assert record["after"] == {"0": 60, "1": 60, "2": 60}
 
 
-@pytest.mark.parametrize("method", RESAMPLERS)
+@pytest.mark.parametrize("method", [name for name in RESAMPLERS if name != "undersample"])
 def test_made_rows_follow_the_given_ones(method: str) -> None:
     X, y, _ = corners()
     balancer = Balancer(method)

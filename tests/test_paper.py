@@ -103,8 +103,9 @@ def test_only_what_finished_is_cited(tmp_path: Path) -> None:
 def test_every_family_model_and_balance_has_its_works() -> None:
     assert set(bibliography._FAMILIES) == set(FEATURES)
     assert set(bibliography._MODELS) == set(MODELS)
-    assert set(bibliography._BALANCES) == set(RESAMPLERS)
-    for name, text in RESAMPLERS.items():  # the same DOI where the code cites it
+    published = {name: text for name, text in RESAMPLERS.items() if "doi:" in text}
+    assert set(bibliography._BALANCES) == set(published)
+    for name, text in published.items():  # the same DOI where the code cites it
         assert REFERENCES[bibliography._BALANCES[name]].doi in text
 
 

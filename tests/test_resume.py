@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks import runner
+from benchmarks import stages
 from benchmarks.run_state import SCRATCH, RunState
 from benchmarks.workers import Interrupted
 from run_benchmark import main
@@ -102,7 +102,7 @@ def test_a_finished_run_computes_nothing(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = shutil.copytree(whole, tmp_path / "copy")
-    monkeypatch.setattr(runner, "fit_on_features", None)
+    monkeypatch.setattr(stages, "fit_on_features", None)
     assert invoke("--resume", folder, "--jobs", 1).exit_code == 0
     assert_same(folder, whole)
 
@@ -110,9 +110,20 @@ def test_a_finished_run_computes_nothing(
 def test_a_cell_cut_short_in_a_table_is_computed_again(whole: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(whole, tmp_path / "copy")
     lines = (folder / "predictions.csv").read_text().splitlines(keepends=True)
-    (folder / "predictions.csv").write_text("".join(lines[:-1]))
+    last = max(k for k, line in enumerate(lines) if ",test,0," in line)
+    (folder / "predictions.csv").write_text("".join(lines[:last] + lines[last + 1 :]))
     done = invoke("--resume", folder, "--jobs", 1)
     assert "3 of 4 cells are kept" in done.output
+    assert_same(folder, whole)
+
+
+def test_a_fold_cut_short_is_computed_again(whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "copy")
+    lines = (folder / "predictions.csv").read_text().splitlines(keepends=True)
+    assert ",cv,5," in lines[-1]
+    (folder / "predictions.csv").write_text("".join(lines[:-1]))
+    done = invoke("--resume", folder, "--jobs", 1)
+    assert "4 of 4 cells are kept" in done.output
     assert_same(folder, whole)
 
 

@@ -48,6 +48,8 @@ _BALANCES = {
     "borderline": f"borderline SMOTE ({cite('han2005')}), applied to training rows only",
     "svmsmote": f"SVM-SMOTE ({cite('nguyen2011')}), applied to training rows only",
     "adasyn": f"ADASYN ({cite('he2008')}), applied to training rows only",
+    "oversample": "minority training rows drawn again at random",
+    "undersample": "majority training rows left out at random",
     "class_weight": "class weights",
     "none": "no balancing",
 }

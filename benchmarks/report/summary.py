@@ -24,6 +24,8 @@ BALANCES = {
     "borderline": "borderline SMOTE on training rows only",
     "svmsmote": "SVM-SMOTE on training rows only",
     "adasyn": "ADASYN on training rows only",
+    "oversample": "minority training rows drawn again at random",
+    "undersample": "majority training rows left out at random",
     "class_weight": "class weights",
     "none": "no balancing of the classes",
 }
