@@ -1,0 +1,76 @@
+"""Importances of regions, spread over the pixels of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.importance.groups import BOX
+from benchmarks.studies.masks import no_lungs
+
+Map = NDArray[np.float64]
+
+
+def importance_map(values: Mapping[str, float], boxes: pd.DataFrame, shape: tuple[int, int]) -> Map:
+    """Sum what each region is worth, spread evenly over its pixels.
+
+    Parameters
+    ----------
+    values : dict of float
+        By region; those that are no key of ``boxes`` have no place and are left out.
+    boxes : DataFrame
+        From :func:`benchmarks.importance.groups.boxes_of`.
+    shape : (int, int)
+        Height and width of the image in pixels.
+
+    Returns
+    -------
+    ndarray of shape (height, width), float64
+        Its sum is the sum of the values. Negative values stay negative.
+
+    Examples
+    --------
+    >>> boxes = pd.DataFrame({"top": [0], "bottom": [2], "left": [1], "right": [2]}, index=["a"])
+    >>> importance_map({"a": 3.0, "b": 9.0}, boxes, (2, 2))
+    array([[0. , 1.5],
+           [0. , 1.5]])
+    """
+    total = np.zeros(shape)
+    edges = boxes[BOX].to_numpy(dtype=int)
+    place = {str(region): edge for region, edge in zip(boxes.index, edges, strict=True)}
+    for region, value in values.items():
+        if region in place:
+            top, bottom, left, right = place[region]
+            total[top:bottom, left:right] += value / ((bottom - top) * (right - left))
+    return total
+
+
+def share_outside(importance: Map) -> tuple[float, float]:
+    """Share of the positive importance outside the chest, and that of an even map.
+
+    The chest is a fixed trapezium, the same for every image; see
+    :func:`benchmarks.studies.masks.no_lungs`.
+
+    Returns
+    -------
+    (float, float)
+        NaN, if nothing is positive, and the share of the area.
+
+    Examples
+    --------
+    >>> even = np.ones((100, 100))
+    >>> share, area = share_outside(even)
+    >>> share == area, round(area, 2)
+    (True, 0.45)
+    """
+    height, width = importance.shape
+    if height != width:
+        raise ValueError(f"Got a map of {height} × {width} pixels, but expected a square one.")
+    outside = no_lungs(height)
+    positive = np.clip(importance, 0, None)
+    total = positive.sum()
+    share = float(positive[outside].sum() / total) if total > 0 else float("nan")
+    return share, float(outside.mean())
