@@ -12,7 +12,7 @@ from benchmarks.importance.family_shap import family_shap
 from benchmarks.importance.mixtures import decisions_of_sums, make_mixture
 from benchmarks.importance.scorers import Machine
 from models import MODELS
-from tests.test_importance_shap_values import fitted, made, probability, shapley
+from tests.small_pipelines import fitted, made, probability, shapley
 
 GROUPS = {"a": np.array([0, 3]), "b": np.array([1]), "c": np.array([2, 4])}
 
