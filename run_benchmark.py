@@ -58,7 +58,7 @@ class Failure(click.ClickException):
 @click.option("--folds", help="Of the cross-validation on training patients; 0: none [5].")
 @click.option("--cv-cnn", is_flag=True, default=None, help="Cross-validate the CNN, too.")
 @click.option("--study", help="Studies besides the comparison, comma-separated, or none; see list "
-              "[shortcuts].")  # fmt: skip
+              "[shortcuts,importance].")  # fmt: skip
 @click.option("--full", is_flag=True, default=None, help="All studies and --cv-cnn.")
 @click.option("--external", multiple=True, metavar="NAME=CSV", help="Someone else's model: a file "
               "with the columns image, score; may be given again.")  # fmt: skip
@@ -190,6 +190,37 @@ def predict(
     if out is None:
         click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)
     click.get_current_context().exit(0 if left_out.empty else 1)
+
+
+@main.command()
+@click.argument("run_dir", type=FILE)
+@click.option("--cells", help="Cells or their beginnings, comma-separated, as hog/svm [all].")
+@click.option("--refits/--no-refits", default=True, help="Fit cells again: without families, by "
+              "folds, seeds and drawn patients [on].")  # fmt: skip
+@click.option("--data", help="Where the run's images are, if they have moved.")
+@click.option("--weights", type=FILE, help="File of the backbone's weights, if it has moved.")
+@click.option("--cache", type=FILE, help="Folder of the feature store [the user's cache folder].")
+@click.option("--jobs", help="Processes; never changes a number [all cores].")
+@click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
+def importance(run_dir: Path, cells: str | None, refits: bool, **options: Any) -> None:
+    """Say which features matter to the fitted cells of RUN_DIR, and where on the radiograph.
+
+    Permutation, SHAP and built-in importances of all cells, families left out, cross-validation,
+    stability and redundancy; writes tables into RUN_DIR and renders its report again.
+    """
+    from benchmarks.config import ConfigError
+    from benchmarks.dataset import DataError
+    from benchmarks.importance_command import importance as measure_importance
+    from benchmarks.results import RunError
+    from benchmarks.saved import ModelFileError
+    from benchmarks.store import StoreError
+
+    given = {key: value for key, value in options.items() if value is not None}
+    wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
+    try:
+        measure_importance(run_dir, given, wanted, refits)
+    except (ConfigError, DataError, ModelFileError, OSError, RunError, StoreError) as error:
+        raise Failure(str(error)) from error
 
 
 @main.group()

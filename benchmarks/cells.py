@@ -227,7 +227,7 @@ def _fit_on_features(
     pipeline = model.build(cell.random_state, cell.balance, 1)
     pipeline.set_params(scale__copy=False)  # the rows are this cell's own
     y, groups = rows.label[rows.train], rows.group[rows.train]
-    X = _columns(cell, matrices, rows.train)
+    X = columns_of_cell(cell, matrices, rows.train)
     fit_params = {"classify__groups": groups} if _wants_groups(pipeline) else {}
     if tune:
         folds = StratifiedGroupKFold(TUNING_FOLDS, shuffle=True, random_state=cell.random_state)
@@ -242,7 +242,9 @@ def _fit_on_features(
     outcome.details["resampling"] = resampling_record(pipeline)
     outcome.model = pipeline if keep_model else None
     block = None if keep_model else WHOLE
-    return _score(outcome, pipeline, lambda part: _columns(cell, matrices, part), rows, block)
+    return _score(
+        outcome, pipeline, lambda part: columns_of_cell(cell, matrices, part), rows, block
+    )
 
 
 def _fit_on_images(
@@ -283,9 +285,10 @@ def _score(
     return outcome
 
 
-def _columns(
+def columns_of_cell(
     cell: Cell, matrices: Mapping[str, Matrix], part: NDArray[np.intp]
 ) -> NDArray[np.float32]:
+    """Columns of a cell's families, side by side, for some images: shape (len(part), d)."""
     widths = [matrices[family].shape[1] for family in cell.families]
     columns = np.empty((len(part), sum(widths)), dtype=np.float32)
     for family, end, width in zip(cell.families, np.cumsum(widths), widths, strict=True):

@@ -108,7 +108,7 @@ class RunConfig(BaseModel):
     task: Literal["pneumonia", "subtype"] = "pneumonia"
     folds: int = Field(default=5, ge=0, le=20)
     cv_cnn: bool = False
-    study: tuple[str, ...] = ("shortcuts",)
+    study: tuple[str, ...] = ("shortcuts", "importance")
     full: bool = False
     external: tuple[tuple[str, Path], ...] = ()
     allow_leakage: bool = False
@@ -206,7 +206,9 @@ class RunConfig(BaseModel):
 
         if self.task == "subtype":  # all studies are of two classes
             return ()
-        return tuple(name for name in STUDIES if self.full or name in self.study)
+        wanted = [name for name in STUDIES if self.full or name in self.study]
+        # Importance is that of fitted models, which the run folder then has to keep.
+        return tuple(name for name in wanted if self.save_models or name != "importance")
 
     @property
     def size(self) -> int:

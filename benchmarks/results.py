@@ -93,6 +93,17 @@ MORE_TABLES = {
         *[name + end for name in ("auc_gain", "brier_gain") for end in _BOUNDS], "fit_seconds",
         "status", "reason",
     ],
+    "importance": [
+        "cell", "method", "level", "group", "split", "metric", "value", "lo", "hi", "rank",
+        "status", "reason",
+    ],
+    "importance_checks": ["cell", "check", "value", "images", "space"],
+    "importance_regions": ["family", "region", "top", "bottom", "left", "right"],
+    "importance_stability": [
+        "cell", "method", "level", "kind", "fits", "groups", "w", "k", "overlap", "trusted",
+        "names",
+    ],
+    "importance_clusters": ["cell", "cluster", "columns", "value", "alone"],
     "classes": [
         "cell", "features", "model", "balance", "seed", "split", "class", "n",
         *[name + end for name in CLASS_METRICS for end in _BOUNDS],
@@ -217,7 +228,8 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
     text = ["cell", "features", "model", "balance", "split", "operating_point", "image", "group",
             "subtype", "class", "sha256", "status", "reason", "family", "weights", "check",
             "severity", "detail", "cell_a", "cell_b", "metric", "test", "recalibration", "kind",
-            "name", "control", "true", "predicted"]  # fmt: skip
+            "name", "control", "true", "predicted", "method", "level", "space",
+            "region", "cluster", "names"]  # fmt: skip
     try:
         table = pd.read_csv(
             path,

@@ -93,6 +93,11 @@ def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]
     ModelFileError
         If a file is damaged, unsafe or of another version of the program.
     """
+    return [_load(run, name) for name in wanted_cells(run, wanted)]
+
+
+def wanted_cells(run: Results, wanted: Collection[str] | None) -> list[str]:
+    """Names of the fitted cells that a run keeps, or of those wanted; see :func:`load_cells`."""
     names = saved_cells(run.folder)
     if not names:
         raise RunError(
@@ -104,7 +109,7 @@ def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]
             if not any(_is_part(part, name) for name in names):
                 raise ConfigError(f"--cells: got {part!r}, expected some of: {', '.join(names)}")
         names = [name for name in names if any(_is_part(part, name) for part in wanted)]
-    return [_load(run, name) for name in names]
+    return names
 
 
 def descriptors_of(
@@ -120,7 +125,7 @@ def descriptors_of(
         If a network's weights or an extra are missing here.
     """
     families = {family for cell in cells for family in cell.families}
-    found = {name: _descriptor(run, config, name) for name in FEATURES if name in families}
+    found = {name: descriptor_of(run, config, name) for name in FEATURES if name in families}
     columns = {name: len(d.get_feature_names_out()) for name, d in found.items()}
     for cell in cells:
         d = sum(columns[family] for family in cell.families)
@@ -173,7 +178,8 @@ def _threshold(run: Results, name: str) -> float:
     return float(values[0])
 
 
-def _descriptor(run: Results, config: RunConfig, family: str) -> ImageDescriptor:
+def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescriptor:
+    """Fitted descriptor of one family; see :func:`descriptors_of`."""
     descriptor = make_descriptor(family, config)
     recorded = run.run.get("features", {}).get(family, {})
     now = descriptor.get_params()

@@ -14,19 +14,36 @@ from benchmarks.metrics import Floats, Labels, PatientBootstrap, bootstrap_ranki
 
 METRICS = ("auc", "average_precision", "precision")
 REPEATS = 5
+Folds = NDArray[np.integer]
 DRAWS = 400
 
 
-def deal(n: int, repeats: int, seed: int) -> NDArray[np.intp]:
+def deal(n: int, repeats: int, seed: int, fold: Folds | None = None) -> NDArray[np.intp]:
     """Random orders of n rows, the same for every group: shape (repeats, n).
+
+    Parameters
+    ----------
+    n, repeats, seed : int
+    fold : ndarray of shape (n,), optional
+        Rows change places within their fold only.
 
     Examples
     --------
     >>> deal(4, 2, seed=0).shape, sorted(deal(4, 2, seed=0)[1].tolist())
     ((2, 4), [0, 1, 2, 3])
+    >>> sorted(deal(4, 1, seed=0, fold=np.array([1, 2, 1, 2]))[0, [0, 2]].tolist())
+    [0, 2]
     """
     rng = np.random.default_rng(seed)
-    return np.stack([rng.permutation(n) for _ in range(repeats)])
+    orders = np.tile(np.arange(n), (repeats, 1))
+    for order in orders:
+        for rows in _rows_of(n, fold):
+            order[rows] = rng.permutation(rows)
+    return orders
+
+
+def _rows_of(n: int, fold: Folds | None) -> list[NDArray[np.intp]]:
+    return [np.arange(n)] if fold is None else [np.flatnonzero(fold == k) for k in np.unique(fold)]
 
 
 def permutation_importance(
@@ -34,9 +51,10 @@ def permutation_importance(
     groups: Mapping[str, NDArray[np.intp]],
     label: Labels,
     patient: NDArray[np.object_],
-    threshold: float,
+    threshold: float | Floats,
     seed: int,
     repeats: int = REPEATS,
+    fold: Folds | None = None,
 ) -> pd.DataFrame:
     """Drop of three metrics when all columns of a group are exchanged between images together.
 
@@ -48,11 +66,14 @@ def permutation_importance(
         Columns of each group.
     label : ndarray of shape (n,), 1 = positive
     patient : ndarray of shape (n,)
-    threshold : float
+    threshold : float or ndarray of shape (n,)
         Operating point of precision.
     seed : int
     repeats : int
         Random orders; the value is the mean over them.
+    fold : ndarray of shape (n,), optional
+        Which model scores an image: images change columns within a fold only, and AUC and average
+        precision are means over the folds.
 
     Returns
     -------
@@ -68,14 +89,17 @@ def permutation_importance(
     Strobl C, Boulesteix AL, Kneib T, Augustin T, Zeileis A. Conditional variable importance for
     random forests. BMC Bioinformatics 2008;9:307. doi:10.1186/1471-2105-9-307
     """
-    orders = deal(len(label), repeats, seed)
+    orders = deal(len(label), repeats, seed, fold)
     bootstrap = PatientBootstrap.draw(patient, label, seed, DRAWS)
     weights = np.concatenate([np.ones((1, len(label))), bootstrap.weights])
     picks = _pick_orders(repeats, len(bootstrap.weights), seed)
-    before = _metrics(label, scorer.score, threshold, weights)
+    before = _metrics(label, scorer.score, threshold, weights, fold)
     rows: list[dict[str, Any]] = []
     for name, columns in groups.items():
-        after = [_metrics(label, s, threshold, weights) for s in scorer.permuted(columns, orders)]
+        after = [
+            _metrics(label, score, threshold, weights, fold)
+            for score in scorer.permuted(columns, orders)
+        ]
         for metric in METRICS:
             drops = np.stack([before[metric] - one[metric] for one in after])
             mean = (picks * drops).sum(axis=0)
@@ -92,8 +116,14 @@ def _pick_orders(repeats: int, draws: int, seed: int) -> Floats:
     return np.hstack([np.ones((repeats, 1)), drawn]) / repeats
 
 
-def _metrics(label: Labels, score: Floats, threshold: float, weights: Floats) -> dict[str, Floats]:
-    auc, average_precision = bootstrap_ranking(label, score, weights)
+def _metrics(
+    label: Labels,
+    score: Floats,
+    threshold: float | Floats,
+    weights: Floats,
+    fold: Folds | None,
+) -> dict[str, Floats]:
+    auc, average_precision = bootstrap_ranking(label, score, weights, fold)
     called = (score >= threshold).astype(float)
     hits, total = (weights @ np.column_stack([called * (label == 1), called])).T
     precision = np.divide(hits, total, out=np.zeros_like(total), where=total > 0)

@@ -7,7 +7,7 @@ other columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,7 +58,7 @@ def make_scorer(pipeline: Any, X: NDArray[np.floating]) -> Scorer:
     ValueError
         If its scores are not the pipeline's: then it has a step that the scorer does not know.
     """
-    names = tuple(name for name in pipeline.named_steps if name != "balance")
+    names = tuple(type(step).__name__ for name, step in pipeline.steps if name != "balance")
     with threadpool_limits(1):
         if names not in QUICK:
             return PlainScorer(pipeline, X)
@@ -82,6 +82,55 @@ class PlainScorer:
 
     def _score(self, rows: NDArray[np.floating]) -> Floats:
         return np.asarray(self.pipeline.predict_proba(rows)[:, 1], dtype=np.float64)
+
+
+class TreeScorer(PlainScorer):
+    """Columns chosen and scaled one by one, then trees: an exchange can wait until after that."""
+
+    def __init__(self, pipeline: Any, X: NDArray[np.floating]) -> None:
+        select, scale, trees = (
+            pipeline.named_steps[name] for name in ("select", "scale", "classify")
+        )
+        self.place = np.full(X.shape[1], -1)
+        self.place[select.kept_] = np.arange(select.kept_.sum())
+        super().__init__(trees, scale.transform(select.transform(X)))
+
+    def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
+        """See :class:`Scorer`."""
+        used = self.place[columns]
+        used = used[used >= 0]
+        if len(used) == 0:
+            return np.tile(self.score, (len(orders), 1))
+        return super().permuted(used, orders)
+
+
+class FoldScorer:
+    """Each image scored by the model of its fold; exchanges are within folds.
+
+    Parameters
+    ----------
+    scorers : dict of Scorer
+        By fold; each knows the images of its fold in their order.
+    fold : ndarray of shape (n,)
+    """
+
+    def __init__(self, scorers: Mapping[int, Scorer], fold: NDArray[np.integer]) -> None:
+        self.scorers = scorers
+        self.rows = {k: np.flatnonzero(fold == k) for k in scorers}
+        self.score = np.empty(len(fold))
+        for k, scorer in scorers.items():
+            self.score[self.rows[k]] = scorer.score
+
+    def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
+        """See :class:`Scorer`; an order that leaves its fold is an error."""
+        scores = np.empty(orders.shape)
+        for k, scorer in self.scorers.items():
+            rows = self.rows[k]
+            inside = np.searchsorted(rows, orders[:, rows])
+            if not np.array_equal(rows[inside.clip(max=len(rows) - 1)], orders[:, rows]):
+                raise ValueError("Got an order that takes images out of their fold.")
+            scores[:, rows] = scorer.permuted(columns, inside)
+        return scores
 
 
 class LinearFront:
@@ -122,8 +171,10 @@ class SvmScorer:
 
 
 QUICK: dict[tuple[str, ...], Callable[[Any, NDArray[np.floating]], Scorer]] = {
-    ("scale", "reduce", "classify"): SvmScorer,
-    ("scale", "classify"): LogisticScorer,
+    ("StandardScaler", "BoundedPca", "PlattScaled"): SvmScorer,
+    ("StandardScaler", "LeanLogistic"): LogisticScorer,
+    ("BestColumns", "StandardScaler", "Forest"): TreeScorer,
+    ("BestColumns", "StandardScaler", "WeightedXgb"): TreeScorer,
 }
 
 

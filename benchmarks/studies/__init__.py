@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks.studies import ablation, leaky, learning, shortcuts
+from benchmarks.studies import ablation, importance, leaky, learning, shortcuts
 
 STUDIES: dict[str, ModuleType] = {
     "shortcuts": shortcuts,
+    "importance": importance,
     "leaky": leaky,
     "ablation": ablation,
     "learning": learning,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,8 @@ class StudyContext:
         By feature family; families that could not be computed are missing.
     finished : dict of Outcome
         Of the cells on features that are done, by their names, in the order of the run.
+    folder : Path
+        The run folder, which keeps their fitted models.
     """
 
     config: RunConfig
@@ -45,6 +48,7 @@ class StudyContext:
     images: ImageStack
     matrices: Mapping[str, Matrix]
     finished: Mapping[str, Outcome]
+    folder: Path
 
 
 def fit_each(

@@ -1,0 +1,113 @@
+"""What the sections on importance read from its tables: cells, values, maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.importance.groups import BOX, LEVELS
+from benchmarks.importance.maps import Map, importance_map
+from benchmarks.results import Results
+from features import FEATURE_SETS
+
+METHODS = {
+    "permutation": "permutation", "shap": "SHAP", "impurity": "impurity", "gain": "gain",
+}  # fmt: skip
+MAIN_METRIC = {"permutation": "auc", "shap": "mean_abs", "impurity": "sum", "gain": "sum"}
+METHOD_WORDS = {
+    "permutation": "fall of the test AUC", "shap": "mean |SHAP|",
+    "impurity": "share of the impurity decrease", "gain": "share of the gain",
+}  # fmt: skip
+
+
+def importance_of(results: Results) -> pd.DataFrame:
+    """Rows of ``importance`` that were measured."""
+    table = results.tables.get("importance", pd.DataFrame())
+    return table[table["status"] == "ok"] if len(table) else table
+
+
+def lines(
+    table: pd.DataFrame,
+    cell: str,
+    method: str,
+    level: str,
+    metric: str = "",
+    split: str = "test",
+) -> pd.DataFrame:
+    """Rows of one cell, method and level; of the method's main metric if none is named."""
+    metric = metric or MAIN_METRIC[method]
+    return table[
+        (table["cell"] == cell)
+        & (table["method"] == method)
+        & (table["level"] == level)
+        & (table["metric"] == metric)
+        & (table["split"] == split)
+    ]
+
+
+def main_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each method, level and group of a cell: its main metric on test or train."""
+    main = table["metric"] == table["method"].map(MAIN_METRIC)
+    return table[main & (table["split"] != "cv") & table["level"].isin(LEVELS)]
+
+
+def cells_with(table: pd.DataFrame, method: str, level: str) -> dict[str, str]:
+    """First cell that has rows of a method on a level, by feature set, in the order of the run."""
+    found = table[(table["method"] == method) & (table["level"] == level)]
+    cells = found["cell"].drop_duplicates()
+    by_set: dict[str, str] = {}
+    for cell in cells:
+        by_set.setdefault(str(cell).split("/")[0], str(cell))
+    return by_set
+
+
+def widest(names: Sequence[str]) -> str:
+    """Feature set with the most families; the first of several.
+
+    Examples
+    --------
+    >>> widest(["hog", "handcrafted", "hybrid", "texture"])
+    'hybrid'
+    """
+    return max(names, key=lambda name: len(FEATURE_SETS.get(name, ())))
+
+
+def region_map(results: Results, rows: pd.DataFrame, families: Sequence[str] = ()) -> Map:
+    """Map of the image on which the regions of some rows are worth what they say.
+
+    Parameters
+    ----------
+    results : Results
+    rows : DataFrame
+        With group (a region) and value.
+    families : sequence of str
+        Those that count; all if left out.
+
+    Returns
+    -------
+    ndarray of shape (size, size), float64
+    """
+    boxes = results.tables["importance_regions"]
+    if families:
+        boxes = boxes[boxes["family"].isin(families)]
+    boxes = boxes.set_index("region")[BOX]
+    size = int(results.run["config"]["image_size"])
+    values = dict(zip(rows["group"], rows["value"].astype(float), strict=True))
+    return importance_map(values, boxes, (size, size))
+
+
+def mean_radiograph(results: Results, *classes: str) -> Map | None:
+    """Mean of some classes' mean training images, grey levels; None where one is missing."""
+    from PIL import Image
+
+    from benchmarks.results import IMAGES
+
+    means = []
+    for name in classes:
+        path = results.folder / IMAGES / f"mean_{name}.png"
+        if not path.is_file():
+            return None
+        means.append(np.asarray(Image.open(path).convert("L"), dtype=float))
+    return np.mean(means, axis=0) if len({mean.shape for mean in means}) == 1 else None

@@ -1,0 +1,243 @@
+"""Figures of importance: groups as bars, regions on the mean radiograph, agreement of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.importance.maps import Map
+from benchmarks.report.base import Figure
+from benchmarks.report.cells import is_synthetic
+from benchmarks.report.importance_data import (
+    METHOD_WORDS,
+    METHODS,
+    cells_with,
+    lines,
+    mean_radiograph,
+    region_map,
+)
+from benchmarks.report.plots import BLUE, VERMILION, draw, frame, name_rows, panels
+from benchmarks.report.tables import number
+from benchmarks.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MplFigure
+
+MOST_BARS = 16
+_COLOURS = {"permutation": BLUE, "shap": VERMILION}
+
+
+def groups_figure(results: Results, table: pd.DataFrame, cells: Mapping[str, str]) -> Figure:
+    """Parts of families of one feature set, as each method ranks them.
+
+    Parameters
+    ----------
+    results : Results
+    table : DataFrame
+        Rows of ``importance`` that were measured.
+    cells : dict of str
+        Cell by method; all of one feature set.
+    """
+    parts = {
+        method: lines(table, cell, method, "subfamily").nlargest(MOST_BARS, "value")
+        for method, cell in cells.items()
+    }
+
+    def paint(figure: MplFigure) -> None:
+        for axes, (method, rows) in zip(
+            panels(figure, len(parts), len(parts)), parts.items(), strict=True
+        ):
+            for k, row in enumerate(rows.to_dict("records")):
+                axes.plot([row["lo"], row["hi"]], [k, k], color=_COLOURS[method], linewidth=1.2)
+                axes.plot([row["value"]], [k], "o", color=_COLOURS[method])
+            axes.axvline(0, color="#8a929b", linewidth=0.8)
+            frame(axes, cells[method], x=METHOD_WORDS[method], grid="x")
+            axes.locator_params(axis="x", nbins=4)
+            name_rows([axes], rows["group"].tolist(), ())
+
+    tops = "; ".join(
+        f"{METHODS[method]} of {cells[method]}: {', '.join(rows['group'].head(3))}"
+        for method, rows in parts.items()
+    )
+    height = 0.9 + 0.23 * max(len(rows) for rows in parts.values())
+    alt = f"Largest parts of families. {tops}."
+    return Figure(
+        name="importance-parts",
+        caption="Parts of the families (HOG: direction, LBP: radius, GLCM: property, Gabor: "
+        "wavelength, intensity: statistic, embedding: hundreds of columns) that matter most, with "
+        "95 % intervals over patients, for permutation also over the random orders.",
+        alt=alt,
+        svg=draw("importance-parts", (9.2, height), paint, alt, is_synthetic(results)),
+    )
+
+
+def maps_figure(results: Results, table: pd.DataFrame) -> Figure | None:
+    """Where the importance of each feature set lies, over the mean radiograph.
+
+    Returns
+    -------
+    Figure or None
+        None where no feature set has a place on the image.
+    """
+    shown = {method: cells_with(table, method, "region") for method in ("permutation", "shap")}
+    shown = {method: cells for method, cells in shown.items() if cells}
+    if not shown:
+        return None
+    columns = max(len(cells) for cells in shown.values())
+    mean = mean_radiograph(results, "NORMAL", "PNEUMONIA")
+
+    def paint(figure: MplFigure) -> None:
+        places = figure.subplots(len(shown), columns, squeeze=False)
+        for line, (method, cells) in zip(places, shown.items(), strict=True):
+            for axes in line[len(cells) :]:
+                axes.set_visible(False)
+            for axes, cell in zip(line, cells.values(), strict=False):
+                rows = lines(table, cell, method, "region")
+                overlay(axes, mean, region_map(results, rows), crop_of(results), signed=False)
+                features, model, _ = cell.split("/")
+                axes.set_title(f"{features}\n{model}, {METHODS[method]}")
+
+    names = ", ".join(next(iter(shown.values())))
+    alt = f"Maps of importance over the mean radiograph for {names}; shares are in the text."
+    return Figure(
+        name="importance-maps",
+        caption="Where importance lies: that of each region's columns, spread over the region and "
+        "summed over families, on the mean of the two classes' mean training images. Orange: "
+        "much. Each map has its own scale. A map shows what a method uses, not where disease is.",
+        alt=alt,
+        svg=draw("importance-maps", (1.75 * columns + 0.2, 2.25 * len(shown)), paint, alt,
+                 is_synthetic(results)),
+    )  # fmt: skip
+
+
+def classes_figure(
+    results: Results, table: pd.DataFrame, cell: str, families: Sequence[str]
+) -> Figure | None:
+    """Draw what each family's regions add to the score in normal and in pneumonia images.
+
+    Returns
+    -------
+    Figure or None
+        None where the cell has no SHAP values of regions.
+    """
+    by_class = {
+        name: lines(table, cell, "shap", "region", f"mean_{name.lower()}")
+        for name in ("NORMAL", "PNEUMONIA")
+    }
+    if any(rows.empty for rows in by_class.values()):
+        return None
+    maps = {
+        (name, family): region_map(results, rows, [family])
+        for name, rows in by_class.items()
+        for family in families
+    }
+    top = max(float(np.abs(one).max()) for one in maps.values()) or 1.0
+
+    def paint(figure: MplFigure) -> None:
+        places = figure.subplots(2, len(families), squeeze=False)
+        for line, name in zip(places, by_class, strict=True):
+            mean = mean_radiograph(results, name)
+            for axes, family in zip(line, families, strict=True):
+                overlay(axes, mean, maps[name, family], crop_of(results), signed=True, top=top)
+                axes.set_title(f"{family}, {name.lower()}")
+
+    alt = (
+        f"SHAP of {cell} by region and class over the class's mean radiograph, for "
+        f"{', '.join(families)}."
+    )
+    return Figure(
+        name="importance-classes",
+        caption=f"What the regions add to the score of {cell}: mean SHAP over the normal (above) "
+        "and the pneumonia (below) test images, on the mean training image of the class. Orange: "
+        "towards pneumonia, blue: towards normal; one scale for all.",
+        alt=alt,
+        svg=draw("importance-classes", (1.75 * len(families) + 0.2, 4.3), paint, alt,
+                 is_synthetic(results)),
+    )  # fmt: skip
+
+
+def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
+    """Kendall's tau between every two methods of one cell, on parts of families and regions.
+
+    Parameters
+    ----------
+    results : Results
+    agreed : DataFrame
+        From :func:`benchmarks.importance.agreement.agreement`.
+    """
+    rows = agreed.sort_values(["cell", "level"], kind="stable").reset_index(drop=True)
+    labels = [
+        f"{row['cell']}: {METHODS[row['method_a']]} – {METHODS[row['method_b']]}"
+        for row in rows.to_dict("records")
+    ]
+    names = list(dict.fromkeys(labels))
+    marks = {"family": ("^", "#009E73"), "subfamily": ("o", BLUE), "region": ("D", VERMILION)}
+
+    def paint(figure: MplFigure) -> None:
+        axes = figure.subplots()
+        axes.axvline(0, color="#8a929b", linewidth=0.8)
+        for label, row in zip(labels, rows.to_dict("records"), strict=True):
+            mark, colour = marks[row["level"]]
+            axes.plot([row["tau"]], [names.index(label)], mark, color=colour)
+        frame(axes, x="Kendall's tau (1: same order, 0: none in common)", grid="x")
+        name_rows([axes], names, ())
+        from matplotlib.lines import Line2D
+
+        keys = [Line2D([], [], color=c, marker=m, linestyle="none") for m, c in marks.values()]
+        figure.legend(keys, ["families", "parts of families", "regions"],
+                      loc="outside lower center", ncols=3)  # fmt: skip
+
+    middle = rows.groupby("level")["tau"].median()
+    alt = "Rank agreement of methods; median tau " + ", ".join(
+        f"{level} {number(float(value), 2)}" for level, value in middle.items()
+    )
+    return Figure(
+        name="importance-agreement",
+        caption="How far two methods rank the same groups of the same cell alike.",
+        alt=alt,
+        svg=draw("importance-agreement", (7.6, 1.3 + 0.22 * len(names)), paint, alt,
+                 is_synthetic(results)),
+    )  # fmt: skip
+
+
+def crop_of(results: Results) -> float:
+    """Central fraction of the radiograph that the features are of."""
+    return float(results.run["config"].get("crop", 1.0))
+
+
+def overlay(
+    axes: Axes, mean: Map | None, shown: Map, crop: float, signed: bool, top: float | None = None
+) -> None:
+    """Draw a map over a radiograph: what is worth nothing leaves it as it is.
+
+    Parameters
+    ----------
+    axes : Axes
+    mean : ndarray of shape (s, s) or None
+        Grey levels.
+    shown : ndarray of shape (size, size)
+        Of the central ``crop`` of the radiograph.
+    crop : float
+    signed : bool
+        Whether values below 0 are shown, in blue.
+    top : float, optional
+        Value of the full colour; the map's largest if left out.
+    """
+    from matplotlib.colors import to_rgb
+
+    axes.set_axis_off()
+    if mean is not None:
+        options: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255, "extent": (0, 1, 1, 0)}
+        axes.imshow(mean, **options)
+    strength = np.abs(shown) if signed else np.clip(shown, 0, None)
+    full = top or float(strength.max()) or 1.0
+    colour = np.where(shown[..., None] >= 0, to_rgb(VERMILION), to_rgb(BLUE))
+    alpha = 0.8 * np.clip(strength / full, 0, 1)
+    low, high = (1 - crop) / 2, (1 + crop) / 2
+    axes.imshow(np.dstack([colour, alpha]), extent=(low, high, high, low))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(1, 0)

@@ -1,0 +1,151 @@
+"""Importance in a run and by the command, on small made-up data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from benchmarks import results
+from benchmarks.config import ConfigError, RunConfig
+from benchmarks.importance_command import importance
+from benchmarks.results import MORE_TABLES, RunError
+from benchmarks.runner import run_benchmark
+from tests.helpers import textured
+
+CELLS = {"texture/svm/seed0", "texture/xgboost/seed0", "intensity/svm/seed0",
+         "intensity/xgboost/seed0"}  # fmt: skip
+HERE = {"jobs": 1, "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Grain tells the classes apart weakly; a bright patch in the upper left corner does wholly."""
+    folder = tmp_path_factory.mktemp("data")
+    images, label = textured(150, 48, seed=1)
+    noise = np.random.default_rng(2).integers(0, 256, images.shape)
+    mixed = (0.25 * images + 0.75 * noise).astype(np.uint8)
+    mixed[label == 1, 2:10, 2:10] = 255
+    for number, (pixels, positive) in enumerate(zip(mixed, label, strict=True)):
+        split = "train" if number < 105 else "test"
+        name = f"person{number}_virus_1.png" if positive else f"IM-{number:04d}-0001.png"
+        path = folder / split / ("PNEUMONIA" if positive else "NORMAL") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    config = RunConfig(
+        data=str(data), out=out, features="texture,intensity", models="svm,xgboost",
+        image_size=48, folds=2, study="importance", contrast=False, **HERE,
+    )  # fmt: skip
+    assert run_benchmark(config) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def full(run: Path) -> results.Results:
+    importance(run, HERE, None)
+    return results.read_results(run)
+
+
+def test_a_run_measures_its_best_cells(run: Path) -> None:
+    table = results.read_results(run).tables["importance"]
+    assert set(table["cell"]) <= CELLS
+    assert {"permutation", "shap", "gain"} == set(table["method"])
+    assert (table["status"] == "ok").all()
+    report = (run / "report.md").read_text(encoding="utf-8")
+    assert "Which features matter, and where" in report
+    assert "SHAP values add up to the score" in report
+
+
+def test_the_planted_patch_is_found_where_it_is(full: results.Results) -> None:
+    table = full.tables["importance"]
+    regions = table[
+        (table["level"] == "region") & (table["metric"].isin(["auc", "mean_abs", "sum"]))
+        & table["split"].isin(["test", "train"]) & (table["cell"] == "intensity/xgboost/seed0")
+    ]  # fmt: skip
+    for method in ("permutation", "shap", "gain"):
+        own = regions[regions["method"] == method]
+        assert own.loc[own["rank"] == 1, "group"].tolist()[0] == "intensity/cell00", method
+    box = full.tables["importance_regions"].set_index("region").loc["intensity/cell00"]
+    assert box[["top", "bottom", "left", "right"]].tolist() == [0, 12, 0, 12]
+
+
+def test_the_command_writes_every_table(full: results.Results) -> None:
+    table = full.tables["importance"]
+    assert set(table["cell"]) == CELLS
+    assert set(table["split"]) == {"test", "train", "cv"}
+    several = table[table["cell"].str.startswith("texture") & (table["level"] == "family")]
+    assert {"family_alone", "family_left_out", "family_shap"} <= set(several["method"])
+    assert set(several["group"]) == {"glcm", "gabor", "intensity"}
+    for name in ("importance", "importance_stability", "importance_clusters", "importance_checks",
+                 "importance_regions"):  # fmt: skip
+        assert len(full.tables[name]), name
+        assert list(full.tables[name].columns) == MORE_TABLES[name]
+    keys = ["cell", "method", "level", "group", "split", "metric"]
+    assert not table.duplicated(keys).any()
+
+
+def test_ranks_follow_values(full: results.Results) -> None:
+    table = full.tables["importance"]
+    keys = ["cell", "method", "level", "split", "metric"]
+    for _, part in table[table["level"] != "feature"].groupby(keys):
+        expected = part["value"].rank(method="min", ascending=False)
+        assert part["rank"].tolist() == expected.tolist()
+
+
+def test_stability_counts_every_fit(full: results.Results) -> None:
+    table = full.tables["importance_stability"].set_index("kind")
+    fits = table["fits"].groupby(level=0).first()
+    assert fits.to_dict() == {"all": 11, "bootstraps": 6, "folds": 3, "seeds": 4}
+    assert table["w"].dropna().between(0, 1 + 1e-9).all()  # none where nothing matters
+    assert (table["trusted"] <= table["k"]).all()
+
+
+def test_clusters_are_worth_more_than_their_columns_one_by_one(full: results.Results) -> None:
+    table = full.tables["importance_clusters"]
+    assert (table["columns"] > 1).all()
+    assert table["alone"].notna().any()
+
+
+def test_twice_the_same_bytes(run: Path, full: results.Results, tmp_path: Path) -> None:
+    names = ("importance", "importance_stability", "importance_clusters")
+    before = {name: (run / f"{name}.csv").read_bytes() for name in names}
+    importance(run, {"jobs": 2, "quiet": True}, None)
+    assert before == {name: (run / f"{name}.csv").read_bytes() for name in names}
+
+
+def test_other_data_are_refused(run: Path, data: Path, tmp_path: Path) -> None:
+    import shutil
+
+    other = shutil.copytree(data, tmp_path / "other")
+    first = min((other / "train" / "NORMAL").iterdir())
+    Image.fromarray(np.full((48, 48), 7, np.uint8)).save(first)
+    with pytest.raises(ConfigError, match=rf"other images.*{first.name}"):
+        importance(run, {**HERE, "data": str(other)}, None)
+
+
+def test_bad_arguments_are_told(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected some of"):
+        importance(run, HERE, ["hog"])
+    with pytest.raises(RunError):
+        importance(tmp_path, HERE, None)
+
+
+def test_without_models_a_run_has_no_importance() -> None:
+    assert "importance" in RunConfig(study="importance").studies
+    assert RunConfig(study="importance", save_models=False).studies == ()
+
+
+def test_constant_value_columns(full: results.Results) -> None:
+    table = full.tables["importance"]
+    numbers = table[["value", "lo", "hi"]]
+    assert isinstance(numbers, pd.DataFrame)
+    assert np.isfinite(table.loc[table["status"] == "ok", "value"]).all()
