@@ -40,7 +40,7 @@ def fit_features(state: RunState, images: ImageStack, tables: OutcomeTables, scr
     studies = [name for name in state.config.studies if done.get(name) != "ok"]
     to_do = cells if studies else [cell for cell in cells if not tables.complete(cell)]
     families = {family for cell in to_do for family in cell.families}
-    with state.stage("features"), _store(state.config) as store:
+    with state.stage("features"), open_store(state.config) as store:
         extracted = extract(images, state.config, families, scratch, store)
         _write_features(state, extracted)
         state.told.update(reason for _, reason in extracted.reasons.values())
@@ -144,7 +144,8 @@ def _left(tables: OutcomeTables, cells: list[Cell]) -> list[Cell]:
 
 
 @contextmanager
-def _store(config: RunConfig) -> Iterator[FeatureStore | None]:
+def open_store(config: RunConfig) -> Iterator[FeatureStore | None]:
+    """Open the feature store that a run is to use, if any."""
     if not config.use_cache:
         yield None
         return

@@ -50,14 +50,14 @@ def test_exchanged_columns(name: str) -> None:
     p = pipeline.predict_proba(X[[5]])[0, 1]
     output = p if name == "forest" else np.log(p / (1 - p))
     assert found.output == pytest.approx(output, abs=1e-4)
-    assert found.values["all"] == pytest.approx(found.output - found.expected, abs=1e-6)
+    assert found.parts["all"] == pytest.approx(found.output - found.expected, abs=1e-6)
     if name == "logistic":
-        assert found.values["first"] + found.values["rest"] == pytest.approx(found.values["all"])
+        assert found.parts["first"] + found.parts["rest"] == pytest.approx(found.parts["all"])
     by_hand = np.repeat(X[[5]], 50, axis=0)
     by_hand[:, 0] = X[:50, 0]
     q = pipeline.predict_proba(by_hand)[:, 1].astype(float)
     mean = q.mean() if name == "forest" else np.log(q / (1 - q)).mean()
-    assert found.values["first"] == pytest.approx(output - mean, abs=1e-4)
+    assert found.parts["first"] == pytest.approx(output - mean, abs=1e-4)
 
 
 def test_the_typical_row_is_the_mean_of_the_training_rows() -> None:

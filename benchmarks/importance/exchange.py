@@ -23,7 +23,7 @@ class Exchanged:
 
     Attributes
     ----------
-    values : dict of float
+    parts : dict of float
         By group: the output less the mean output with the group's columns from other images.
         Positive: as it is here, the group speaks for pneumonia. They do not add up to
         ``output`` − ``expected`` where columns work together.
@@ -33,7 +33,7 @@ class Exchanged:
         ``log-odds`` or ``probability``.
     """
 
-    values: dict[str, float]
+    parts: dict[str, float]
     output: float
     expected: float
     space: str

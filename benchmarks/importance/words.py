@@ -20,6 +20,10 @@ STATISTICS = {
     "mean": "mean grey value", "std": "spread of grey values", "entropy": "entropy of grey values",
     "skewness": "skewness of grey values", "kurtosis": "kurtosis of grey values",
 }  # fmt: skip
+TOGETHER = {
+    "hog": "edges", "lbp": "local binary patterns", "glcm": "co-occurrence texture",
+    "gabor": "Gabor texture", "intensity": "grey values",
+}  # fmt: skip
 
 
 def in_words(feature_name: str, descriptor: ImageDescriptor | None = None) -> str:
@@ -63,6 +67,27 @@ def in_words(feature_name: str, descriptor: ImageDescriptor | None = None) -> st
     return _WORDS[family](parts, FEATURES[family]() if descriptor is None else descriptor)
 
 
+def region_in_words(region: str, descriptor: ImageDescriptor | None = None) -> str:
+    """Say what all columns of a region measure together, and where on the picture.
+
+    Parameters
+    ----------
+    region : str
+        As :func:`benchmarks.importance.groups.columns_of` names it.
+    descriptor : ImageDescriptor, optional
+        See :func:`in_words`.
+
+    Examples
+    --------
+    >>> region_in_words("lbp/cell06")
+    'local binary patterns in the field at row 1, column 7 (upper right)'
+    """
+    family, *parts = region.split("/")
+    known = FEATURES[family]() if descriptor is None else descriptor
+    place = _cell(parts, known) if family == "hog" else _field(parts, known)
+    return TOGETHER[family] + place
+
+
 def place_in_words(row: int, column: int, down: int, across: int) -> str:
     """Which ninth of the picture a cell of a grid lies in.
 
@@ -97,16 +122,21 @@ def direction_in_words(low: float, high: float) -> str:
 
 
 def _hog(parts: list[str], descriptor: Any) -> str:
-    row, column, k = (int(re.sub(r"\D", "", part)) for part in parts[:3])
+    k = int(parts[2].removeprefix("bin"))
     width = 180 / descriptor.orientations
     # Bins hold the gradient's direction, with rows counted downwards; the edge is across it.
     low = (90 - (k + 1) * width) % 180
+    return f"edges at {direction_in_words(low, low + width)}{_cell(parts, descriptor)}"
+
+
+def _cell(parts: list[str], descriptor: Any) -> str:
+    """Where a cell of HOG's lies."""
+    row, column = (int(re.sub(r"\D", "", part)) for part in parts[:2])
     place = ""
     if hasattr(descriptor, "image_shape_"):
         down, across = (side // descriptor.cell for side in descriptor.image_shape_)
         place = f" ({place_in_words(row, column, down, across)})"
-    at = f"row {row + 1}, column {column + 1}{place}"
-    return f"edges at {direction_in_words(low, low + width)} in the cell at {at}"
+    return f" in the cell at row {row + 1}, column {column + 1}{place}"
 
 
 def _lbp(parts: list[str], descriptor: Any) -> str:
