@@ -128,7 +128,7 @@ def find_neighbours(
         others = training.matrices[family][:]
         _, scale = standardised(others, rows[family][0])
         squared += squared_distances(others, rows[family][0], scale)
-    same = (training.manifest["sha256"] == itself).to_numpy()
+    same = (training.manifest["sha256"] == itself).to_numpy(copy=True)
     for row in np.flatnonzero(squared == 0):
         same[row] |= np.array_equal(training.images[row], image)
     chosen = nearest(squared, NEIGHBOURS, same)

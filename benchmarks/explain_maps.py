@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,7 @@ def maps_figure(
     def paint(figure: Figure) -> None:
         places = panels(figure, len(maps) + 1, COLUMNS)
         _show(places[0], image[..., None].repeat(3, axis=2) / 255, "The image")
+        _scale(figure, places[0], 1, ["normal", "", "pneumonia"], "speaks for")
         for place, (kind, values) in zip(places[1:], maps.items(), strict=True):
             paint_map(figure, place, image, kind, values, space)
 
@@ -112,7 +113,8 @@ def overview_figure(
     synthetic: bool,
 ) -> str:
     """Draw all cells beside each other, a column each, a method a row; one SVG."""
-    kinds = list(dict.fromkeys(kind for _, maps in cells for kind in maps))
+    every = list(dict.fromkeys(kind for _, maps in cells for kind in maps))
+    kinds = [kind for kind in every if any(maps[kind] is not None for _, maps in cells)]
 
     def paint(figure: Figure) -> None:
         grid = figure.subplots(len(kinds), len(cells), squeeze=False)
@@ -122,10 +124,12 @@ def overview_figure(
                 if values is None:
                     place.text(0.5, 0.5, NO_MAP, ha="center", va="center", color="#777777")
                     place.set(xticks=[], yticks=[], aspect=1)
+                    place.spines[:].set_visible(False)
                 else:
                     _show(place, overlay(image, values, limit_of(values)), "")
                 if row == 0:
-                    place.set_title(printable(title), fontsize=7.5, loc="center")
+                    lines = "\n".join(map(printable, title.split("\n")))
+                    place.set_title(lines, fontsize=7.5, loc="center")
                 if column == 0:
                     place.set_ylabel(kind)
 
@@ -151,21 +155,28 @@ def paint_map(
     figure: Figure, place: Axes, image: NDArray[np.uint8], kind: str, values: Map, space: str
 ) -> None:
     """Paint one map with its scale below it."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
-
     shown = in_units(kind, values)
     limit = limit_of(shown)
     _show(place, overlay(image, shown, limit), TITLES[kind])
-    # The scale as it looks over mid grey.
-    grey: Any = (0.72, 0.72, 0.72)
-    colours = LinearSegmentedColormap.from_list("", [NORMAL_COLOUR, grey, PNEUMONIA_COLOUR])
+    _scale(figure, place, limit, [_tick(-limit), "0", _tick(limit)], unit_of(kind, space))
+
+
+def _scale(figure: Figure, place: Axes, limit: float, ticks: list[str], label: str) -> None:
+    """Paint a bar of the colours, as they look over mid grey, below a map."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    colours = LinearSegmentedColormap.from_list("", [NORMAL_COLOUR, "#b8b8b8", PNEUMONIA_COLOUR])
     bar = figure.colorbar(
         ScalarMappable(Normalize(-limit, limit), colours), ax=place, orientation="horizontal",
         ticks=[-limit, 0, limit], fraction=0.05, pad=0.03,
     )  # fmt: skip
-    bar.ax.set_xticklabels([f"−{limit:.2g}", "0", f"{limit:.2g}"])
-    bar.set_label(unit_of(kind, space), fontsize=8)
+    bar.ax.set_xticklabels(ticks)
+    bar.set_label(label, fontsize=8)
+
+
+def _tick(value: float) -> str:
+    return f"{value:.2g}".replace("-", "−")
 
 
 def _show(place: Axes, colours: NDArray[np.float64], title: str) -> None:

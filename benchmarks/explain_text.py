@@ -189,8 +189,13 @@ def _outside(one: Explained) -> list[Paragraph]:
         else:
             more = " – more than an even map" if share > area else ""
             parts.append(f"{TITLES[kind]}: {100 * share:.0f} %{more}")
+    drop = one.maps["occlusion"]
+    covered = (
+        f"Covered parts lower the score by at most {drop.max():.2g} and raise it by at most "
+        f"{max(0.0, -drop.min()):.2g}."
+    )
     text = f"Outside the chest, where an even map has {100 * area:.0f} %, lies of what speaks for "
-    return [paragraph(f"{text}pneumonia: {'; '.join(parts)}.")]
+    return [paragraph(f"{covered} {text}pneumonia: {'; '.join(parts)}.")]
 
 
 def _missing(one: Explained) -> list[Paragraph]:
