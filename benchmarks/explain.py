@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.dataset import DataError
-from benchmarks.explain_cells import Explained, contribute, decide, default_cells, look
+from benchmarks.explain_cells import Explained, contribute, decide, default_cells
 from benchmarks.explain_data import (
     Neighbours,
     TrainingRows,
@@ -21,6 +21,7 @@ from benchmarks.explain_data import (
     read_training,
     recorded_cache,
 )
+from benchmarks.explain_look import look
 from benchmarks.extract import prepare, reading_size
 from benchmarks.importance.occlusion import BATCH, occlusion_map
 from benchmarks.predict import CAUTION, require_two_classes, say_versions, score_cell

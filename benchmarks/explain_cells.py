@@ -1,4 +1,4 @@
-"""Why one fitted cell scores one image as it does: contributions, decisions, Grad-CAM."""
+"""Why one fitted cell scores one image as it does: decisions and what features add."""
 
 from __future__ import annotations
 
@@ -12,19 +12,16 @@ from numpy.typing import NDArray
 
 from benchmarks.dataset import CLASSES
 from benchmarks.importance.exchange import exchange, typical_row
-from benchmarks.importance.grad_cam import NoSpatialOutputError, enlarge, grad_cam
 from benchmarks.importance.groups import boxes_of, columns_of, group_columns
-from benchmarks.importance.linearise import NoGradientError, log_odds_gradient
-from benchmarks.importance.maps import Map, importance_map
+from benchmarks.importance.maps import Map, importance_map, share_outside
 from benchmarks.importance.words import in_words, region_in_words
 from benchmarks.report.cells import CNN_FEATURES
 from benchmarks.results import OPERATING_POINTS, Results
 from benchmarks.saved_run import FittedCell
 from features import FEATURES, ImageDescriptor
-from features.backbone import Backbone, MissingExtra, create_backbone
+from features.backbone import MissingExtra
 
 Row = NDArray[np.float32]
-NETWORKS = ("embedding", "embedding_random")
 
 
 @dataclass
@@ -65,6 +62,15 @@ class Explained:
     expected: float = float("nan")
     maps: dict[str, Map] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def decision(self) -> str:
+        """Class that it calls at the threshold chosen for a recall of 0.95."""
+        return str(self.decisions["decision"].iloc[-1])
+
+    def outside(self, values: Map) -> float:
+        """Share of what speaks for this decision that a map has outside the chest; NaN of none."""
+        return share_outside(values if self.decision == CLASSES[1] else -values)[0]
 
 
 def default_cells(run: Results, saved: Collection[str]) -> list[str]:
@@ -148,49 +154,6 @@ def contribute(
             found.maps[family] = importance_map(part, boxes, shape)
 
 
-def look(
-    found: Explained,
-    image: NDArray[np.uint8],
-    row: Row | None,
-    descriptors: dict[str, ImageDescriptor],
-) -> None:
-    """Add Grad-CAM, or why there is none.
-
-    Parameters
-    ----------
-    found : Explained
-        Is added to.
-    image : ndarray of shape (size, size), uint8
-        Prepared.
-    row : ndarray of shape (d,) or None
-        Of a cell on features.
-    descriptors : dict of ImageDescriptor
-        Fitted, by family.
-    """
-    cell = found.cell
-    network = [family for family in cell.families if family in NETWORKS]
-    if cell.families and not network:
-        found.notes["grad_cam"] = "no network in it"
-        return
-    try:
-        if row is None:
-            backbone, weights = cell.fitted.network_, np.array([-1.0, 1.0])
-        else:
-            gradient = log_odds_gradient(cell.fitted, row)
-            columns = columns_of({family: descriptors[family] for family in cell.families})
-            weights = gradient[group_columns(columns, "family")[network[0]]]
-            backbone = _network(descriptors[network[0]])
-        inputs = _inputs(backbone, image)
-        small = grad_cam(backbone.model, inputs, weights, signed=True)
-    except NoGradientError:
-        found.notes["grad_cam"] = "trees have no gradient"
-    except (NoSpatialOutputError, MissingExtra) as error:
-        found.notes["grad_cam"] = str(error)
-    else:
-        # As importance_map: the sum over the pixels is what all places add.
-        found.maps["grad_cam"] = enlarge(small, (image.shape[0], image.shape[1])) / image.size
-
-
 class _NotExplainable(Exception):  # noqa: N818 - an outcome, no fault
     """SHAP has no way for this model."""
 
@@ -256,22 +219,6 @@ def _deviation(pipeline: Any, row: Row) -> NDArray[np.float64]:
     deviation = np.full(len(row), np.nan)
     deviation[kept] = (row[kept] - steps["scale"].mean_) / steps["scale"].scale_
     return deviation
-
-
-def _network(descriptor: Any) -> Backbone:
-    """Build the network of a family anew: the descriptor's own may be one frozen graph."""
-    return create_backbone(
-        descriptor.backbone, weights=descriptor.weights, pretrained=descriptor.pretrained,
-        seed=descriptor.seed,
-    )  # fmt: skip
-
-
-def _inputs(backbone: Backbone, image: NDArray[np.uint8]) -> Any:
-    import torch
-
-    device = next(backbone.model.parameters()).device
-    grey = torch.from_numpy(image[None].copy()).to(device)
-    return backbone.prepare(grey.float() / 255)
 
 
 def family_order(maps: Collection[str]) -> list[str]:

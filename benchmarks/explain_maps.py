@@ -94,16 +94,17 @@ def maps_figure(
     synthetic: bool,
 ) -> str:
     """Draw one cell's maps side by side, the bare image first; one SVG."""
-    rows = -(-(len(maps) + 1) // COLUMNS)
+    columns = COLUMNS + 1 if len(maps) == COLUMNS else COLUMNS
+    rows = -(-(len(maps) + 1) // columns)
 
     def paint(figure: Figure) -> None:
-        places = panels(figure, len(maps) + 1, COLUMNS)
+        places = panels(figure, len(maps) + 1, columns)
         _show(places[0], image[..., None].repeat(3, axis=2) / 255, "The image")
         _scale(figure, places[0], 1, ["normal", "", "pneumonia"], "speaks for")
         for place, (kind, values) in zip(places[1:], maps.items(), strict=True):
             paint_map(figure, place, image, kind, values, space)
 
-    return draw(name, (9.2, 3.0 * rows), paint, alt, synthetic)
+    return draw(name, (9.2, 11.6 * rows / columns), paint, alt, synthetic)
 
 
 def overview_figure(
@@ -172,7 +173,7 @@ def _scale(figure: Figure, place: Axes, limit: float, ticks: list[str], label: s
         ticks=[-limit, 0, limit], fraction=0.05, pad=0.03,
     )  # fmt: skip
     bar.ax.set_xticklabels(ticks)
-    bar.set_label(label, fontsize=8)
+    bar.set_label(label.replace(" per 1 %", "\nper 1 %"), fontsize=8)
 
 
 def _tick(value: float) -> str:

@@ -9,10 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.dataset import CLASSES
 from benchmarks.explain import PAGE, TABLE, Explanation
 from benchmarks.explain_cells import Explained
 from benchmarks.explain_maps import in_units, map_png, overview_figure, unit_of
-from benchmarks.explain_text import cell_section, decisions, known_text, reading_section, where
+from benchmarks.explain_section import cell_section
+from benchmarks.explain_text import (
+    decisions,
+    known_text,
+    reading_section,
+    stated,
+    where,
+)
 from benchmarks.exploration import thumbnail
 from benchmarks.importance.maps import Map, share_outside
 from benchmarks.report.base import (
@@ -81,7 +89,7 @@ def _says(found: Explanation) -> Section:
         half, recall = one.decisions.to_dict("records")
         lines.append(
             row(
-                one.cell.name, number(one.score), half["decision"],
+                one.cell.name, stated(one.score), half["decision"],
                 number(recall["threshold"]), recall["decision"], number(recall["distance"]),
                 _percent(recall["between"]),
             )
@@ -122,20 +130,21 @@ def _where(found: Explanation) -> Section:
 
 
 def _outside(found: Explanation) -> Table:
-    lines, area = [], 0.0
+    lines, area = [], share_outside(np.ones(found.image.shape))[1]
     for one in found.cells:
-        shares = []
-        for values in together(one).values():
-            share, area = (float("nan"), area) if values is None else share_outside(values)
-            shares.append(_percent(share))
-        lines.append(row(one.cell.name, *shares))
+        shares = [
+            DASH if values is None else _percent(one.outside(values))
+            for values in together(one).values()
+        ]
+        lines.append(row(one.cell.name, one.decision, *shares))
     return Table(
         name="outside",
-        caption="Share of what speaks for pneumonia that a map puts outside the chest, a fixed "
-        f"trapezium that is no segmentation. An even map would have {_percent(area)} there.",
-        header=("Cell", *METHODS.values()),
+        caption="Share of what speaks for a cell's own decision that a map has outside the chest, "
+        f"a fixed trapezium that is no segmentation. An even map has {_percent(area)} there.",
+        header=("Cell", "Decision", *METHODS.values()),
         rows=tuple(lines),
-        note=f"{DASH}: no map, or nothing speaks for pneumonia.",
+        labels=2,
+        note=f"{DASH}: no map, or nothing in it speaks for the decision.",
     )
 
 
@@ -187,7 +196,11 @@ def _numbers(found: Explanation) -> pd.DataFrame:
             shown = in_units(kind, values)
             lines.append((name, "map_largest", kind, shown.max(), unit, ""))
             lines.append((name, "map_smallest", kind, shown.min(), unit, ""))
-            lines.append((name, "share_outside", kind, share_outside(values)[0], "", ""))
+            for label, side in zip(CLASSES, (-values, values), strict=True):
+                share = share_outside(side)[0]
+                lines.append(
+                    (name, "share_outside", kind, share, "", f"of what speaks for {label}")
+                )
         lines += [(name, "no_map", kind, np.nan, "", why) for kind, why in one.notes.items()]
     for features, near in found.neighbours.items():
         lines += [

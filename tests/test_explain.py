@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -132,9 +133,9 @@ def test_page_stands_alone_and_says_what_it_must(page: Path) -> None:
     html = (page / "explain.html").read_text(encoding="utf-8")
     for words in (
         "For research alone", "not where disease is", "SYNTHETIC DATA", "in test, labelled",
-        "No model was fitted or chosen on it", "Outside the chest", "Grad-CAM: no network",
+        "No model was fitted or chosen on it", "lies outside the chest", "Grad-CAM: no network",
         "CNN, end to end", "Most similar training images", "distance",
-        "trees have no gradient" if "embedding/xgboost" in html else "picture&#39;s left",
+        "picture&#39;s left",
     ):  # fmt: skip
         assert words in html
     assert "http://" not in html.replace("http://www.w3.org", "")
@@ -271,8 +272,6 @@ def test_default_cells_are_the_best_on_validation(finished: Path) -> None:
 
 
 def test_nearness_counts_validation_images_in_between(finished: Path) -> None:
-    from types import SimpleNamespace
-
     run = results.read_results(finished)
     cell: Any = SimpleNamespace(name="hog/svm/seed0", threshold=0.7)
     table = decide(run, cell, 0.4)
@@ -283,3 +282,34 @@ def test_nearness_counts_validation_images_in_between(finished: Path) -> None:
         scores.between(0.4, 0.5).mean(), scores.between(0.4, 0.7).mean(),
     ]  # fmt: skip
     assert table["decision"].tolist() == ["NORMAL", "NORMAL"]
+
+
+def test_a_map_that_lights_a_corner_is_told() -> None:
+    from benchmarks.explain_cells import Explained
+    from benchmarks.explain_section import _read_maps
+
+    corner = np.zeros((100, 100))
+    corner[:10, :10] = 1
+    for sign, decision in ((1, "PNEUMONIA"), (-1, "NORMAL")):
+        decisions = pd.DataFrame({"decision": ["NORMAL", decision]})
+        cell: Any = SimpleNamespace(families=())
+        one = Explained(
+            cell, 0.9, decisions, maps={"occlusion": sign * corner, "hog": -sign * corner}
+        )
+        assert one.outside(sign * corner) == 1
+        covered, outside = (block.parts[0] for block in _read_maps(one))
+        assert f"what speaks for {decision}, this lies outside the chest" in outside
+        assert "Occlusion: 100 %, more than an even map" in outside
+        assert "HOG: edges: nothing speaks for it" in outside
+        assert ("falls by 1 at most and rises by 0" if sign > 0 else "rises by 1 at") in covered
+
+
+def test_a_slope_that_leads_the_other_way_is_told() -> None:
+    from benchmarks.explain_cells import Explained
+    from benchmarks.explain_section import _slope
+
+    cell: Any = SimpleNamespace(families=("hog", "embedding"))
+    for along, told in ((0.01, 0), (-0.01, 1)):
+        one = Explained(cell, 0.9, pd.DataFrame(), families={"hog": -9, "embedding": 2.0},
+                        maps={"grad_cam": np.full((10, 10), along)})  # fmt: skip
+        assert len(_slope(one)) == told

@@ -12,24 +12,22 @@ from features.base import ImageDescriptor
 KNOWN = {
     "lbp/r1/cell00/code00": "bright spots (LBP, radius 1) in the field at row 1, column 1 "
     "(upper left)",
-    "lbp/r3/cell48/code12": "edges with 12 of 24 neighbours as bright or brighter (LBP, radius 3) "
+    "lbp/r3/cell48/code12": "edges (12 of 24 neighbours as bright or brighter; LBP, radius 3) "
     "in the field at row 7, column 7 (lower right)",
     "lbp/r2/cell24/code16": "dark spots and even areas (LBP, radius 2) in the field at row 4, "
     "column 4 (middle centre)",
     "glcm/d1/entropy/cell03": "disorder (entropy) of neighbouring pixels (GLCM) in the field at "
     "row 1, column 4 (upper right)",
     "glcm/d2/contrast": "contrast of pixels 2 apart (GLCM), whole picture",
-    "gabor/w08/a090/cell12": "stripes 8 pixels apart at 0° (near horizontal) (Gabor) in the field "
+    "gabor/w08/a090/cell12": "stripes 8 pixels apart at 0° (near horizontal; Gabor) in the field "
     "at row 4, column 1 (lower left)",
-    "gabor/w16/a045/std": "unevenness of stripes 16 pixels apart at 45° (rising to the right) "
-    "(Gabor), whole picture",
+    "gabor/w16/a045/std": "unevenness of stripes 16 pixels apart at 45° (rising to the right; "
+    "Gabor), whole picture",
     "intensity/p05/cell05": "5th percentile of grey values in the field at row 2, column 2 "
     "(middle centre)",
     "intensity/std": "spread of grey values, whole picture",
-    "embedding/mobilenetv2_100/0413": "output 413 of the network mobilenetv2_100, which "
-    "has no name",
-    "embedding_random/resnet18/0007": "output 7 of the network resnet18 with random weights, which "
-    "has no name",
+    "embedding/mobilenetv2_100/0413": "output 413 of the network mobilenetv2_100",
+    "embedding_random/resnet18/0007": "output 7 of the network resnet18 with random weights",
     "hog/row03/col07/bin2/block1": "edges at 30–50° (rising to the right) in the cell at row 4, "
     "column 8",
 }

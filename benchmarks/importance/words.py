@@ -63,7 +63,7 @@ def in_words(feature_name: str, descriptor: ImageDescriptor | None = None) -> st
         )
     if family in ("embedding", "embedding_random"):
         source = " with random weights" if family == "embedding_random" else ""
-        return f"output {int(parts[1])} of the network {parts[0]}{source}, which has no name"
+        return f"output {int(parts[1])} of the network {parts[0]}{source}"
     return _WORDS[family](parts, FEATURES[family]() if descriptor is None else descriptor)
 
 
@@ -141,19 +141,21 @@ def _cell(parts: list[str], descriptor: Any) -> str:
 
 def _lbp(parts: list[str], descriptor: Any) -> str:
     radius, code = (int(re.sub(r"\D", "", parts[k])) for k in (0, 2))
-    return f"{_pattern(radius, code)} (LBP, radius {radius}){_field(parts, descriptor)}"
-
-
-def _pattern(radius: int, code: int) -> str:
     points = POINTS_PER_RADIUS * radius
+    what, detail = _pattern(code, points), f"LBP, radius {radius}"
+    if 0 < code < points:
+        detail = f"{code} of {points} neighbours as bright or brighter; {detail}"
+    return f"{what} ({detail}){_field(parts, descriptor)}"
+
+
+def _pattern(code: int, points: int) -> str:
     if code > points:
         return "rough texture"
     if code in (0, points):
         return "dark spots and even areas" if code else "bright spots"
     if points / 4 < code < 3 * points / 4:
-        return f"edges with {code} of {points} neighbours as bright or brighter"
-    kind = "bright" if code < points / 2 else "dark"
-    return f"{kind} tips and corners, {code} of {points} neighbours as bright or brighter,"
+        return "edges"
+    return f"{'bright' if code < points / 2 else 'dark'} tips and corners"
 
 
 def _glcm(parts: list[str], descriptor: Any) -> str:
@@ -169,7 +171,8 @@ def _gabor(parts: list[str], descriptor: Any) -> str:
     wavelength, wave = float(parts[0].removeprefix("w")), float(parts[1].removeprefix("a"))
     # The wave's direction, with rows counted downwards; its stripes run across it.
     along = (90 - wave) % 180
-    what = f"stripes {wavelength:g} pixels apart at {direction_in_words(along, along)} (Gabor)"
+    direction = direction_in_words(along, along).removesuffix(")")
+    what = f"stripes {wavelength:g} pixels apart at {direction}; Gabor)"
     if parts[-1] == "std":
         return f"unevenness of {what}, whole picture"
     return what + _field(parts, descriptor)
