@@ -47,6 +47,14 @@ def test_gain_by_hand() -> None:
     np.testing.assert_allclose(impurity(pipeline), expected, rtol=1e-6)
 
 
+def test_gain_is_summed_over_all_splits_of_a_column() -> None:
+    pipeline = fitted("xgboost", classify__n_estimators=30)
+    nodes = pipeline[-1].get_booster().trees_to_dataframe()
+    gains = nodes[nodes["Feature"] != "Leaf"].groupby("Feature")["Gain"]
+    assert gains.size().nunique() > 1
+    np.testing.assert_allclose(impurity(pipeline), gains.sum() / gains.sum().sum(), rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["forest", "xgboost"])
 def test_dropped_columns_have_zero_and_kept_ones_their_place(name: str) -> None:
     pipeline = fitted(name, select__n_columns=2, classify__n_estimators=9)

@@ -52,6 +52,7 @@ def fit_each(
     matrices: Mapping[str, Matrix],
     config: RunConfig,
     name: str,
+    keep_model: bool = False,
 ) -> Iterator[Outcome]:
     """Fit and score cells side by side, one thread each; yield outcomes in the order of tasks.
 
@@ -65,9 +66,13 @@ def fit_each(
         ``jobs`` and ``quiet`` apply.
     name : str
         Of the study, for the display.
+    keep_model : bool
+        Whether the outcomes hold the fitted models; then each image is scored by itself.
     """
     outcomes = parallel(config.jobs, return_as="generator")(
-        delayed(fit_on_features)(cell, {name: matrices[name] for name in cell.families}, rows)
+        delayed(fit_on_features)(
+            cell, {name: matrices[name] for name in cell.families}, rows, keep_model=keep_model
+        )
         for cell, rows in tasks
     )
     yield from track(outcomes, name, len(tasks), "fits", config.quiet)
