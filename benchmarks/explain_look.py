@@ -13,6 +13,7 @@ from benchmarks.importance.groups import columns_of, group_columns
 from benchmarks.importance.linearise import NoGradientError, log_odds_gradient
 from features import ImageDescriptor
 from features.backbone import Backbone, MissingExtra, create_backbone
+from models.torch_settings import deterministic
 
 NETWORKS = ("embedding", "embedding_random")
 
@@ -53,7 +54,8 @@ def look(
             zero = float(weights @ cell.fitted.named_steps["scale"].mean_[own])
             backbone = _network(descriptors[network[0]])
         inputs = _inputs(backbone, image)
-        small = grad_cam(backbone.model, inputs, weights, signed=True) - zero
+        with deterministic(inputs.device.type, seed=0, threads=1):
+            small = grad_cam(backbone.model, inputs, weights, signed=True) - zero
     except NoGradientError:
         found.notes["grad_cam"] = "trees have no gradient"
     except (NoSpatialOutputError, MissingExtra) as error:

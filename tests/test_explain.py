@@ -313,3 +313,24 @@ def test_a_slope_that_leads_the_other_way_is_told() -> None:
         one = Explained(cell, 0.9, pd.DataFrame(), families={"hog": -9, "embedding": 2.0},
                         maps={"grad_cam": np.full((10, 10), along)})  # fmt: skip
         assert len(_slope(one)) == told
+
+
+def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, images: Path) -> None:
+    """The map adds up to what the network's columns add, both against the mean training image."""
+    from benchmarks.explain_cells import Explained, contribute
+    from benchmarks.explain_look import look
+    from benchmarks.extract import prepare
+    from benchmarks.saved_run import config_of, descriptors_of, load_cells
+    from features.images import read_image
+
+    run = results.read_results(finished)
+    config = config_of(run, None, quiet=True)
+    [cell] = load_cells(run, ["hybrid/logistic"])
+    descriptors = descriptors_of(run, config, [cell])
+    image = prepare(read_image(images / "test.png").pixels[None], config)
+    row = np.concatenate([descriptors[f].transform(image)[0] for f in cell.families])
+    one = Explained(cell, 0.5, pd.DataFrame())
+    contribute(one, row, None, descriptors, (SIZE, SIZE))
+    look(one, image[0], row, descriptors)
+    assert one.maps["grad_cam"].sum() == pytest.approx(one.families["embedding"], rel=1e-3)
+    assert sum(one.families.values()) == pytest.approx(one.output - one.expected, abs=1e-6)
