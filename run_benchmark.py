@@ -223,6 +223,41 @@ def importance(run_dir: Path, cells: str | None, refits: bool, **options: Any) -
         raise Failure(str(error)) from error
 
 
+@main.command()
+@click.argument("run_dir", type=FILE)
+@click.argument("image", type=FILE)
+@click.option("--cells", help="Cells or their beginnings, comma-separated [of each feature set the "
+              "best on validation, and the CNN].")  # fmt: skip
+@click.option("--weights", type=FILE, help="File of the backbone's weights, if it has moved "
+              "since the run.")  # fmt: skip
+@click.option("--data", help="The run's data, if they have moved since.")
+@click.option("--cache", type=FILE, help="Folder of the feature store [the run's].")
+@click.option("--out", type=FILE, help="New or empty folder [explain-<name of the image>].")
+@click.option("--quiet", is_flag=True, help="Print nothing but cautions, errors and the page's "
+              "name.")  # fmt: skip
+def explain(
+    run_dir: Path, image: Path, cells: str | None, weights: Path | None, data: str | None,
+    cache: Path | None, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Explain why the fitted cells that RUN_DIR keeps score IMAGE as they do: a page with maps.
+
+    Not for clinical use. Exit codes: 0 done, 2 unusable arguments, image or run folder.
+    """
+    from benchmarks.config import ConfigError
+    from benchmarks.explain import explain as explain_image
+    from benchmarks.results import RunError
+    from benchmarks.saved import ModelFileError
+
+    wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
+    try:
+        page = explain_image(
+            run_dir, image, out, cells=wanted, weights=weights, data=data, cache=cache, quiet=quiet
+        )
+    except (ConfigError, ModelFileError, OSError, RunError) as error:
+        raise Failure(str(error)) from error
+    click.echo(page)
+
+
 @main.group()
 @click.option("--cache", "folder", type=FILE, help="Its folder [in the user's cache folder].")
 @click.pass_context

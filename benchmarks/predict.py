@@ -81,13 +81,9 @@ def predict(
         raise ConfigError(f"--out {out}: expected a file in a folder that is there.")
     files = _list(paths)
     run = read_results(run_dir)
-    _say_versions(run)
+    say_versions(run)
     config = config_of(run, weights, quiet)
-    if config.task == "subtype":
-        raise RunError(
-            f"{run_dir}: the run has more than two classes (--task subtype), but predict works "
-            "with runs of two. Give another run folder."
-        )
+    require_two_classes(config, run_dir, "predict")
     fitted = load_cells(run, cells)
     descriptors = descriptors_of(run, config, fitted)
     rows: list[pd.DataFrame] = []
@@ -102,6 +98,15 @@ def predict(
     if out is not None:
         write_text(out, table.to_csv(index=False, lineterminator="\n"))
     return table, pd.DataFrame(left_out, columns=["image", "reason"], dtype=str)
+
+
+def require_two_classes(config: RunConfig, run_dir: Path, command: str) -> None:
+    """Raise `RunError` for a run of more classes, which ``command`` can't work with."""
+    if config.task == "subtype":
+        raise RunError(
+            f"{run_dir}: the run has more than two classes (--task subtype), but {command} works "
+            "with runs of two. Give another run folder."
+        )
 
 
 def _list(paths: Sequence[Path]) -> list[Path]:
@@ -156,20 +161,39 @@ def _score_batch(
     descriptors: dict[str, ImageDescriptor],
 ) -> pd.DataFrame:
     matrices = {family: d.transform(images) for family, d in descriptors.items()}
-    parts = [_rows(names, cell, _score_cell(cell, images, matrices)) for cell in cells]
+    parts = [_rows(names, cell, score_cell(cell, images, matrices)) for cell in cells]
     # Image by image, cells in order.
     return pd.concat(parts).sort_values("position", kind="stable")[COLUMNS]
 
 
-def _score_cell(
-    cell: FittedCell, images: NDArray[np.uint8], matrices: dict[str, NDArray[np.float32]]
+def score_cell(
+    cell: FittedCell,
+    images: NDArray[np.uint8],
+    matrices: dict[str, NDArray[np.float32]],
+    block: int | None = None,
 ) -> NDArray[np.float64]:
+    """Score prepared images, or their features by family, with a fitted cell.
+
+    Parameters
+    ----------
+    cell : FittedCell
+    images : ndarray of shape (n, size, size), uint8
+    matrices : dict of ndarray of shape (n, d)
+        Of all families that the cell takes.
+    block : int or None
+        See :func:`benchmarks.scoring.score`.
+
+    Raises
+    ------
+    RunError
+        If the model does not fit them.
+    """
     try:
         if not cell.families:
-            return score(cell.model, cell.fitted, images)
+            return score(cell.model, cell.fitted, images, block)
         X = np.concatenate([matrices[family] for family in cell.families], axis=1)
         with threadpool_limits(1):  # as it was fitted and scored
-            return score(cell.model, cell.fitted, X)
+            return score(cell.model, cell.fitted, X, block)
     except ValueError as error:
         raise RunError(
             f"{cell.name}: the saved model can't score these images: {error}. Its file is of "
@@ -189,7 +213,7 @@ def _rows(names: list[str], cell: FittedCell, scores: NDArray[np.float64]) -> pd
     return pd.DataFrame(columns)
 
 
-def _say_versions(run: Results) -> None:
+def say_versions(run: Results) -> None:
     """Tell of libraries that make or score features and have another version here."""
     other = other_versions(run.run.get("versions", {}), (*READ_BY, *SCORED_BY))
     if other:

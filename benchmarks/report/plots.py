@@ -116,6 +116,27 @@ def draw(
     return _embeddable(buffer.getvalue(), name, alt, size[0])
 
 
+def draw_png(size: tuple[float, float], paint: Callable[[Figure], None]) -> bytes:
+    """Paint a figure and return it as a PNG, in the style of :func:`draw`.
+
+    Parameters
+    ----------
+    size : (float, float)
+        Width and height in inches.
+    paint : callable
+        Draws on the figure that it is given.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
 def frame(
     axes: Axes,
     title: str = "",

@@ -49,16 +49,8 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
         In the order of the report; the keys become anchors.
     """
     network = " and a CNN" if (results.scores["features"] == CNN_FEATURES).any() else ""
-    started = str(results.run.get("times", {}).get("started", ""))
-    values = {
-        "title": f"Classical features{network} on {data_name(results)}",
-        "started": moment(started),
-        "data": data_name(results),
-        "run": results.run,
-        "marks": _marks(results),
-        "sections": dict(sections),
-        "numbers": _numbers(sections),
-    }
+    title = f"Classical features{network} on {data_name(results)}"
+    values = _values(results, title, sections)
     (results.folder / FIGURES).mkdir(exist_ok=True)
     for section in sections.values():
         for block in section.blocks:
@@ -67,6 +59,32 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
     for output, kind in OUTPUTS.items():
         text = _environment(kind).get_template(f"{output}.jinja").render(values)
         write_text(results.folder / output, text)
+
+
+def html_page(results: Results, title: str, sections: Mapping[str, Section]) -> str:
+    """Render sections as one page in the look of the report, with the run's marks.
+
+    Parameters
+    ----------
+    results : Results
+    title : str
+    sections : mapping of str to Section
+        The keys become anchors.
+    """
+    values = _values(results, title, sections)
+    return _environment("html").get_template("report.html.jinja").render(values)
+
+
+def _values(results: Results, title: str, sections: Mapping[str, Section]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "started": moment(str(results.run.get("times", {}).get("started", ""))),
+        "data": data_name(results),
+        "run": results.run,
+        "marks": _marks(results),
+        "sections": dict(sections),
+        "numbers": _numbers(sections),
+    }
 
 
 def _marks(results: Results) -> list[Mark]:

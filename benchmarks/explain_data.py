@@ -1,0 +1,159 @@
+"""Training images of a finished run, read again with their features: neighbours, background."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks import datasets
+from benchmarks.config import RunConfig
+from benchmarks.dataset import DataError
+from benchmarks.extract import extract, prepared, reading_size
+from benchmarks.image_stack import ImageStack
+from benchmarks.importance.neighbours import nearest, squared_distances, standardised
+from benchmarks.matrix_file import StoredMatrix
+from benchmarks.results import Results
+from benchmarks.stages import open_store
+
+BACKGROUND = 100  # training images; SHAP's time grows with their number
+NEIGHBOURS = 6
+SEED = 0  # of the background's draw
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Training images of a run.
+
+    Attributes
+    ----------
+    manifest : DataFrame of n rows
+        Of the run.
+    images : ImageStack of shape (n, size, size)
+        Prepared, as every model sees them.
+    matrices : dict of StoredMatrix of shape (n, d)
+        By family.
+    """
+
+    manifest: pd.DataFrame
+    images: ImageStack
+    matrices: dict[str, StoredMatrix]
+
+    def background(self, families: Collection[str]) -> NDArray[np.float32]:
+        """Rows of some training images, drawn once for all cells, of shape (m, d)."""
+        n = len(self.manifest)
+        drawn = np.random.default_rng(SEED).choice(n, min(n, BACKGROUND), replace=False)
+        rows = np.sort(drawn)
+        return np.concatenate([self.matrices[family][rows] for family in families], axis=1)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The training images most like one image, in a feature set's standardised columns.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Of the manifest, nearest first, with ``distance``.
+    pixels : ndarray of shape (k, size, size), uint8
+    median : float
+        Distance of the median training image, for scale.
+    copies : int
+        Training images with the same pixels, which were left out.
+    """
+
+    rows: pd.DataFrame
+    pixels: NDArray[np.uint8]
+    median: float
+    copies: int
+
+
+def read_training(
+    run: Results, config: RunConfig, families: Collection[str], scratch: Path
+) -> TrainingRows:
+    """Read a run's training images and describe them, or find their features in the store.
+
+    Parameters
+    ----------
+    run : Results
+    config : RunConfig
+        With the place of the data.
+    families : collection of str
+    scratch : Path
+        Folder that lasts as long as the rows are used.
+
+    Raises
+    ------
+    DataError
+        If the data are not there, or are not the run's.
+    """
+    dataset = datasets.load(config, reading_size(config))
+    _check_same(run, dataset.manifest, config.data)
+    train = np.flatnonzero((run.manifest["split"] == "train").to_numpy())
+    images = prepared(dataset.images, config).take(train)
+    with open_store(config) as store:
+        extracted = extract(images, config, families, scratch, store)
+    for family, (_, reason) in extracted.reasons.items():
+        raise DataError(f"{family}: {reason}")
+    manifest = run.manifest.iloc[train].reset_index(drop=True)
+    return TrainingRows(manifest, images, extracted.matrices)
+
+
+def find_neighbours(
+    training: TrainingRows,
+    families: Collection[str],
+    rows: dict[str, NDArray[np.float32]],
+    image: NDArray[np.uint8],
+    itself: str,
+) -> Neighbours:
+    """Find the training images nearest to one image in a feature set.
+
+    Parameters
+    ----------
+    training : TrainingRows
+    families : collection of str
+    rows : dict of ndarray of shape (1, d)
+        The image's features by family.
+    image : ndarray of shape (size, size), uint8
+        Prepared.
+    itself : str
+        Its sha256, or that under which the run has it.
+    """
+    squared = np.zeros(len(training.manifest))
+    for family in families:
+        others = training.matrices[family][:]
+        _, scale = standardised(others, rows[family][0])
+        squared += squared_distances(others, rows[family][0], scale)
+    same = (training.manifest["sha256"] == itself).to_numpy(copy=True)
+    for row in np.flatnonzero(squared == 0):
+        same[row] |= np.array_equal(training.images[row], image)
+    chosen = nearest(squared, NEIGHBOURS, same)
+    found = training.manifest.iloc[chosen].assign(distance=np.sqrt(squared[chosen]))
+    median = float(np.sqrt(np.median(squared[~same]))) if (~same).any() else float("nan")
+    return Neighbours(found, training.images[chosen], median, int(same.sum()))
+
+
+def recorded_cache(run: Results, config: RunConfig, cache: Path | None) -> RunConfig:
+    """Choose the feature store: the one given, else the run's own if it is still here."""
+    recorded = run.run["config"].get("cache")
+    if cache is None and recorded is not None and Path(recorded).is_dir():
+        cache = Path(recorded)
+    return config.model_copy(update={"cache": cache})
+
+
+def _check_same(run: Results, manifest: pd.DataFrame, data: str) -> None:
+    columns = ["image", "sha256"]
+    now = manifest[columns].reset_index(drop=True)
+    before = run.manifest[columns].reset_index(drop=True)
+    if now.equals(before):
+        return
+    known = set(zip(*(before[column] for column in columns), strict=True))
+    found = sum(pair in known for pair in zip(*(now[column] for column in columns), strict=True))
+    raise DataError(
+        f"--data {data}: found {len(now)} images of which {found} are the run's, but expected its "
+        f"{len(before)}, in the same order and unchanged. Give the data of the run with --data."
+    )

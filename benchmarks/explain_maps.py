@@ -1,0 +1,187 @@
+"""Signed maps over a radiograph, as figures of a page and as PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.importance.maps import Map
+from benchmarks.report.escaping import printable
+from benchmarks.report.plots import (
+    NORMAL_COLOUR,
+    PNEUMONIA_COLOUR,
+    SYNTHETIC,
+    draw,
+    draw_png,
+    panels,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COVER = 0.8  # opacity of the strongest value
+COLUMNS = 4
+TITLES = {
+    "hog": "HOG: edges", "lbp": "LBP: fine texture", "glcm": "GLCM: texture",
+    "gabor": "Gabor: stripes", "intensity": "Grey values", "occlusion": "Occlusion",
+    "grad_cam": "Grad-CAM",
+}  # fmt: skip
+NO_MAP = "no map"
+
+
+def unit_of(name: str, space: str) -> str:
+    """Name the unit of a map's colours.
+
+    Examples
+    --------
+    >>> unit_of("hog", "log-odds"), unit_of("occlusion", "")
+    ('log-odds per 1 % of the picture', 'drop of the score')
+    """
+    if name == "occlusion":
+        return "drop of the score"
+    space = "log-odds" if name == "grad_cam" else space
+    return f"{space} per 1 % of the picture"
+
+
+def in_units(name: str, values: Map) -> Map:
+    """Scale a map to its unit: those that sum over pixels to the value of 1 % of the picture."""
+    return values if name == "occlusion" else values * values.size / 100
+
+
+def limit_of(values: Map) -> float:
+    """Value of full colour: the largest, of either sign; 1 where all are 0."""
+    return float(np.abs(values).max()) or 1.0
+
+
+def overlay(image: NDArray[np.uint8], values: Map, limit: float) -> NDArray[np.float64]:
+    """Lay a signed map over a grey image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    values : ndarray of shape (H, W)
+    limit : float
+        Value of full colour.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), float64 in [0, 1]
+        Vermilion for positive values, blue for negative; the grey image where they are 0.
+
+    Examples
+    --------
+    >>> overlay(np.array([[255, 0]], np.uint8), np.array([[0.0, 2.0]]), 2.0)[0].round(2).tolist()
+    [[1.0, 1.0, 1.0], [0.67, 0.29, 0.0]]
+    """
+    from matplotlib.colors import to_rgb
+
+    share = np.clip(values / limit, -1, 1)[..., None]
+    pole = np.where(share > 0, to_rgb(PNEUMONIA_COLOUR), to_rgb(NORMAL_COLOUR))
+    opacity = COVER * np.abs(share)
+    return np.asarray((1 - opacity) * (image[..., None] / 255) + opacity * pole)
+
+
+def maps_figure(
+    name: str,
+    image: NDArray[np.uint8],
+    maps: Mapping[str, Map],
+    space: str,
+    alt: str,
+    synthetic: bool,
+) -> str:
+    """Draw one cell's maps side by side, the bare image first; one SVG."""
+    columns = COLUMNS + 1 if len(maps) == COLUMNS else COLUMNS
+    rows = -(-(len(maps) + 1) // columns)
+
+    def paint(figure: Figure) -> None:
+        places = panels(figure, len(maps) + 1, columns)
+        _show(places[0], image[..., None].repeat(3, axis=2) / 255, "The image")
+        _scale(figure, places[0], 1, ["normal", "", "pneumonia"], "speaks for")
+        for place, (kind, values) in zip(places[1:], maps.items(), strict=True):
+            paint_map(figure, place, image, kind, values, space)
+
+    return draw(name, (9.2, 11.6 * rows / columns), paint, alt, synthetic)
+
+
+def overview_figure(
+    image: NDArray[np.uint8],
+    cells: Sequence[tuple[str, Mapping[str, Map | None]]],
+    alt: str,
+    synthetic: bool,
+) -> str:
+    """Draw all cells beside each other, a column each, a method a row; one SVG."""
+    every = list(dict.fromkeys(kind for _, maps in cells for kind in maps))
+    kinds = [kind for kind in every if any(maps[kind] is not None for _, maps in cells)]
+
+    def paint(figure: Figure) -> None:
+        grid = figure.subplots(len(kinds), len(cells), squeeze=False)
+        for column, (title, maps) in enumerate(cells):
+            for row, kind in enumerate(kinds):
+                place, values = grid[row, column], maps[kind]
+                if values is None:
+                    place.text(0.5, 0.5, NO_MAP, ha="center", va="center", color="#777777")
+                    place.set(xticks=[], yticks=[], aspect=1)
+                    place.spines[:].set_visible(False)
+                else:
+                    _show(place, overlay(image, values, limit_of(values)), "")
+                if row == 0:
+                    lines = "\n".join(map(printable, title.split("\n")))
+                    place.set_title(lines, fontsize=7.5, loc="center")
+                if column == 0:
+                    place.set_ylabel(kind)
+
+    width = max(4.6, min(9.2, 1.8 * len(cells) + 0.4))
+    height = len(kinds) * (width / len(cells)) + 0.5
+    return draw("overview", (width, height), paint, alt, synthetic)
+
+
+def map_png(
+    image: NDArray[np.uint8], kind: str, values: Map, space: str, title: str, synthetic: bool
+) -> bytes:
+    """One map with its scale as a PNG."""
+
+    def paint(figure: Figure) -> None:
+        marked = f"{SYNTHETIC}\n{printable(title)}" if synthetic else printable(title)
+        figure.suptitle(marked, fontsize=8.5)
+        paint_map(figure, figure.subplots(), image, kind, values, space)
+
+    return draw_png((3.6, 4.6), paint)
+
+
+def paint_map(
+    figure: Figure, place: Axes, image: NDArray[np.uint8], kind: str, values: Map, space: str
+) -> None:
+    """Paint one map with its scale below it."""
+    shown = in_units(kind, values)
+    limit = limit_of(shown)
+    _show(place, overlay(image, shown, limit), TITLES[kind])
+    _scale(figure, place, limit, [_tick(-limit), "0", _tick(limit)], unit_of(kind, space))
+
+
+def _scale(figure: Figure, place: Axes, limit: float, ticks: list[str], label: str) -> None:
+    """Paint a bar of the colours, as they look over mid grey, below a map."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    colours = LinearSegmentedColormap.from_list("", [NORMAL_COLOUR, "#b8b8b8", PNEUMONIA_COLOUR])
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(-limit, limit), colours), ax=place, orientation="horizontal",
+        ticks=[-limit, 0, limit], fraction=0.05, pad=0.03,
+    )  # fmt: skip
+    bar.ax.set_xticklabels(ticks)
+    bar.set_label(label.replace(" per 1 %", "\nper 1 %"), fontsize=8)
+
+
+def _tick(value: float) -> str:
+    return f"{value:.2g}".replace("-", "−")
+
+
+def _show(place: Axes, colours: NDArray[np.float64], title: str) -> None:
+    place.imshow(np.clip(colours, 0, 1), interpolation="none")
+    place.set(xticks=[], yticks=[])
+    if title:
+        place.set_title(title)

@@ -1,0 +1,211 @@
+"""The page of one explained image: sections, the table of all numbers, the maps as files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.dataset import CLASSES
+from benchmarks.explain import PAGE, TABLE, Explanation
+from benchmarks.explain_cells import Explained
+from benchmarks.explain_maps import in_units, map_png, overview_figure, unit_of
+from benchmarks.explain_section import cell_section
+from benchmarks.explain_text import (
+    decisions,
+    known_text,
+    reading_section,
+    stated,
+    where,
+)
+from benchmarks.exploration import thumbnail
+from benchmarks.importance.maps import Map, share_outside
+from benchmarks.report.base import (
+    Figure,
+    Picture,
+    Pictures,
+    Section,
+    Table,
+    note,
+    paragraph,
+    row,
+)
+from benchmarks.report.cells import is_synthetic
+from benchmarks.report.tables import DASH, number
+from benchmarks.report.writers import html_page
+from benchmarks.results import write_text
+
+COLUMNS = ["cell", "what", "name", "value", "unit", "words"]
+METHODS = {"features": "Features", "occlusion": "Occlusion", "grad_cam": "Grad-CAM"}
+
+
+def write_page(found: Explanation, folder: Path) -> None:
+    """Write ``explain.html``, ``explain.csv`` and a PNG of each map into a folder."""
+    sections = {"says": _says(found), "where": _where(found)}
+    for explained in found.cells:
+        key = explained.cell.name.replace("/", "-")
+        sections[key] = cell_section(found, explained, _thumbnails(found, explained))
+    sections["reading"] = reading_section(found)
+    for explained in found.cells:
+        stem = explained.cell.name.replace("/", "-")
+        for kind, values in explained.maps.items():
+            title = f"{found.name}\n{explained.cell.name}"
+            synthetic = is_synthetic(found.run)
+            data = map_png(found.image, kind, values, explained.space, title, synthetic)
+            (folder / f"{stem}-{kind}.png").write_bytes(data)
+    write_text(folder / TABLE, _numbers(found).to_csv(index=False, lineterminator="\n"))
+    title = f"{found.name}: why the methods score it as they do"
+    write_text(folder / PAGE, html_page(found.run, title, sections))
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """Encode a grey image, at most 160 pixels a side, as PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(thumbnail(image)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def together(explained: Explained) -> dict[str, Map | None]:
+    """Gather a cell's maps by method, those of all families summed; None where there is none."""
+    maps = explained.maps
+    families = [maps[name] for name in explained.cell.families if name in maps]
+    return {
+        METHODS["features"]: np.sum(families, axis=0) if families else None,
+        METHODS["occlusion"]: maps["occlusion"],
+        METHODS["grad_cam"]: maps.get("grad_cam"),
+    }
+
+
+def _says(found: Explanation) -> Section:
+    picture = Picture(png(found.image), "The image", "cropped, stretched and resized as every "
+                      "method sees it")  # fmt: skip
+    lines = []
+    for one in found.cells:
+        half, recall = one.decisions.to_dict("records")
+        lines.append(
+            row(
+                one.cell.name, stated(one.score), half["decision"],
+                number(recall["threshold"]), recall["decision"], number(recall["distance"]),
+                _percent(recall["between"]),
+            )
+        )  # fmt: skip
+    table = Table(
+        name="scores",
+        caption="Score of each cell, the probability of pneumonia that it states, and its decision "
+        "at threshold 0.5 and at the threshold that gave a recall of 0.95 on validation images.",
+        header=("Cell", "Score", "At 0.5", "Threshold", "At it", "Distance", "Between"),
+        rows=tuple(lines),
+        note="Distance: score less threshold. Between: share of the run's validation images whose "
+        "score lies between the two; the smaller, the nearer the decision, whatever the distance.",
+    )  # fmt: skip
+    return Section(
+        "What the methods say",
+        (
+            note("For research alone, not for clinical use; no score here is a diagnosis. Maps and "
+                 "features show what a model uses, not where disease is."),
+            Pictures(f"{found.name}.", (picture,)),
+            paragraph(known_text(found)),
+            paragraph(decisions(found)),
+            table,
+        ),
+    )  # fmt: skip
+
+
+def _where(found: Explanation) -> Section:
+    cells = [(_short(one), together(one)) for one in found.cells]
+    alt = "Maps of each cell by method: red speaks for pneumonia, blue for normal."
+    figure = Figure(
+        name="overview",
+        caption="All cells side by side. Vermilion: speaks for pneumonia; blue: speaks for normal; "
+        "each map is scaled to its own strongest value, whose size stands in the cell's section.",
+        alt=alt,
+        svg=overview_figure(found.image, cells, alt, is_synthetic(found.run)),
+    )
+    return Section("Where they look", (*where(found), figure, _outside(found)))
+
+
+def _outside(found: Explanation) -> Table:
+    lines, area = [], share_outside(np.ones(found.image.shape))[1]
+    for one in found.cells:
+        shares = [
+            DASH if values is None else _percent(one.outside(values))
+            for values in together(one).values()
+        ]
+        lines.append(row(one.cell.name, one.decision, *shares))
+    return Table(
+        name="outside",
+        caption="Share of what speaks for a cell's own decision that a map has outside the chest, "
+        f"a fixed trapezium that is no segmentation. An even map has {_percent(area)} there.",
+        header=("Cell", "Decision", *METHODS.values()),
+        rows=tuple(lines),
+        labels=2,
+        note=f"{DASH}: no map, or nothing in it speaks for the decision.",
+    )
+
+
+def _thumbnails(found: Explanation, explained: Explained) -> tuple[Picture, ...]:
+    neighbours = found.neighbours.get(explained.cell.features)
+    if neighbours is None:
+        return ()
+    patient = None if found.known is None else found.known["group"]
+    pictures = []
+    for one, pixels in zip(neighbours.rows.to_dict("records"), neighbours.pixels, strict=True):
+        kind = f" ({one['subtype']})" if one["subtype"] else ""
+        same = ", the same patient" if one["group"] == patient else ""
+        detail = f"distance {one['distance']:.1f}, patient {one['group']}{same}"
+        pictures.append(Picture(png(pixels), f"{one['class']}{kind}", detail))
+    return tuple(pictures)
+
+
+def _short(one: Explained) -> str:
+    features = "CNN" if not one.cell.families else one.cell.features.replace("_", "\n")
+    model = "" if not one.cell.families else f"\n{one.cell.model}"
+    return f"{features}{model}"
+
+
+def _percent(share: float) -> str:
+    return DASH if np.isnan(share) else f"{100 * share:.3g} %"
+
+
+def _numbers(found: Explanation) -> pd.DataFrame:
+    """All numbers of the page in one long table."""
+    lines: list[tuple[object, ...]] = []
+    for one in found.cells:
+        name, space = one.cell.name, one.space
+        lines.append((name, "score", "", one.score, "probability", ""))
+        for point in one.decisions.to_dict("records"):
+            for key in ("threshold", "distance", "between"):
+                lines.append((name, key, point["point"], point[key], "", ""))
+            lines.append((name, "decision", point["point"], np.nan, "", point["decision"]))
+        if one.method:
+            lines.append((name, "output", "", one.output, space, ""))
+            lines.append((name, "expected", "", one.expected, space, ""))
+        lines += [(name, "family", family, v, space, "") for family, v in one.families.items()]
+        what = "feature" if one.method == "shap" else "region"
+        lines += [
+            (name, what, part["name"], part["value"], space, part["words"])
+            for part in one.top.to_dict("records")
+        ]
+        for kind, values in one.maps.items():
+            unit = unit_of(kind, space)
+            shown = in_units(kind, values)
+            lines.append((name, "map_largest", kind, shown.max(), unit, ""))
+            lines.append((name, "map_smallest", kind, shown.min(), unit, ""))
+            for label, side in zip(CLASSES, (-values, values), strict=True):
+                share = share_outside(side)[0]
+                lines.append(
+                    (name, "share_outside", kind, share, "", f"of what speaks for {label}")
+                )
+        lines += [(name, "no_map", kind, np.nan, "", why) for kind, why in one.notes.items()]
+    for features, near in found.neighbours.items():
+        lines += [
+            (features, "neighbour", part["image"], part["distance"], "standardised columns",
+             part["class"])
+            for part in near.rows.to_dict("records")
+        ]  # fmt: skip
+    return pd.DataFrame(lines, columns=COLUMNS)

@@ -1,0 +1,210 @@
+"""The section of one cell on the page of an explained image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.explain import Explanation
+from benchmarks.explain_cells import Explained, family_order
+from benchmarks.explain_data import BACKGROUND
+from benchmarks.explain_look import NETWORKS
+from benchmarks.explain_maps import TITLES, maps_figure
+from benchmarks.explain_text import signed, small, stated
+from benchmarks.importance.maps import share_outside
+from benchmarks.report.base import (
+    Block,
+    Figure,
+    Paragraph,
+    Picture,
+    Pictures,
+    Section,
+    Subheading,
+    Table,
+    note,
+    paragraph,
+    row,
+)
+from benchmarks.report.cells import is_synthetic
+from benchmarks.report.tables import number
+
+SHOWN = 10
+FAMILIES = {
+    "hog": "HOG", "lbp": "LBP", "glcm": "GLCM", "gabor": "Gabor", "intensity": "grey values",
+    "embedding": "embedding", "embedding_random": "embedding of random weights",
+}  # fmt: skip
+
+
+def cell_section(found: Explanation, one: Explained, pictures: tuple[Picture, ...]) -> Section:
+    """Tell of one cell: decision, features in words, maps, most similar training images."""
+    blocks: list[Block] = [paragraph(_decision(one))]
+    if one.method:
+        blocks += _features(found, one)
+    blocks += [Subheading("Where"), _maps(found, one), *_read_maps(one), *_missing(one)]
+    blocks.append(Subheading("Most similar training images"))
+    blocks += _similar(found, one, pictures)
+    title = "CNN, end to end" if not one.cell.families else one.cell.name
+    return Section(title, tuple(blocks))
+
+
+def _decision(one: Explained) -> str:
+    half, recall = one.decisions.to_dict("records")
+    side = "above" if recall["distance"] >= 0 else "below"
+    between = ""
+    if not np.isnan(recall["between"]):
+        between = f"; {100 * recall['between']:.3g} % of the validation images score in between"
+    return (
+        f"Score {stated(one.score)}: {half['decision']} at 0.5, {recall['decision']} at the "
+        f"threshold {number(recall['threshold'])} for a recall of 0.95. It is "
+        f"{number(abs(recall['distance']))} {side} that threshold{between}."
+    )
+
+
+def _features(found: Explanation, one: Explained) -> list[Block]:
+    single = one.method == "shap"
+    networks = single and set(one.cell.families) & set(NETWORKS)
+    top = one.top[one.top["value"] != 0].head(SHOWN)
+    if top.empty:
+        return [Subheading("What speaks for what"), paragraph(_nameless(found, one))]
+    blocks: list[Block] = [Subheading("What speaks for what"), paragraph(_method(found, one))]
+    if len(one.families) > 1:
+        words = ", ".join(f"{FAMILIES[name]} {signed(v)}" for name, v in _by_size(one.families))
+        blocks.append(paragraph(f"By family, in {one.space}: {words}."))
+    lines = tuple(
+        row(
+            part["words"], "PNEUMONIA" if part["value"] > 0 else "NORMAL", signed(part["value"]),
+            *([signed(part["deviation"], 1)] if single else []),
+        )
+        for part in top.to_dict("records")
+    )  # fmt: skip
+    rest = one.top["value"].sum() - top["value"].sum()
+    others = len(one.top[one.top["value"] != 0]) - len(top)
+    blocks.append(
+        Table(
+            name=f"top-{one.cell.name.replace('/', '-')}",
+            caption=f"The {len(top)} {'features' if single else 'fields'} that weigh most here, in "
+            f"{one.space}.",
+            header=("What", "Speaks for", "Adds", *(["Here, SD"] if single else [])),
+            rows=lines,
+            labels=2,
+            words=True,
+            note=f"All others: {others:,}, together {signed(rest)}."
+            + (" Here, SD: the image's value, in standard deviations from the mean of the training "
+               "images." if single else "")
+            + (" The outputs of a network have no names." if networks else ""),
+        )
+    )  # fmt: skip
+    return blocks
+
+
+def _compared(found: Explanation, one: Explained) -> tuple[str, str]:
+    """Name the images compared with, and how the output goes from them to this one."""
+    to = f"to {number(one.output, 2)} here"
+    if found.without_data:
+        return "the mean training image", f"from {number(one.expected, 2)} there {to}"
+    return f"{BACKGROUND} training images", f"from {number(one.expected, 2)}, their mean, {to}"
+
+
+def _nameless(found: Explanation, one: Explained) -> str:
+    others, outcome = _compared(found, one)
+    return (
+        f"Compared with {others}, the {one.space} go {outcome}. An SVM gives no values column by "
+        "column, and a network's columns have no places: only the maps below tell more."
+    )
+
+
+def _method(found: Explanation, one: Explained) -> str:
+    others, outcome = _compared(found, one)
+    if one.method == "shap":
+        return (
+            f"SHAP values against {others}: they add up, {outcome} ({one.space}). Features that "
+            "are alike share what they add, so a small value does not mean that a feature is "
+            "useless."
+        )
+    return (
+        f"Fields of the picture exchanged for those of {others}: what is lost is what the field "
+        f"added. The {one.space} go {outcome}; as columns work together, the parts do not add up "
+        "to the difference. An SVM gives no values feature by feature: name a forest, xgboost or "
+        "logistic cell with --cells to read those."
+    )
+
+
+def _maps(found: Explanation, one: Explained) -> Figure:
+    maps = {kind: one.maps[kind] for kind in family_order(one.maps)}
+    name = one.cell.name.replace("/", "-")
+    alt = f"Maps of {one.cell.name} over the image, one a method; red speaks for pneumonia."
+    return Figure(
+        name=name,
+        caption="Vermilion speaks for pneumonia, blue for normal; each map has its own scale.",
+        alt=alt,
+        svg=maps_figure(name, found.image, maps, one.space, alt, is_synthetic(found.run)),
+    )
+
+
+def _read_maps(one: Explained) -> list[Paragraph]:
+    """Say how strong the maps are, and how much of them lies outside the chest."""
+    drop = one.maps["occlusion"]
+    covered = (
+        f"Where it is covered, the score falls by {small(max(0.0, drop.max()))} at most and "
+        f"rises by {small(max(0.0, -drop.min()))} at most."
+    )
+    area = share_outside(np.ones(drop.shape))[1]
+    parts = []
+    for kind in family_order(one.maps):
+        share = one.outside(one.maps[kind])
+        more = ", more than an even map" if share > area else ""
+        found = "nothing speaks for it" if np.isnan(share) else f"{100 * share:.0f} %{more}"
+        parts.append(f"{TITLES[kind]}: {found}")
+    outside = (
+        f"Of what speaks for {one.decision}, this lies outside the chest, where an even map has "
+        f"{100 * area:.0f} %: {'; '.join(parts)}."
+    )
+    return [paragraph(covered), paragraph(outside), *_slope(one)]
+
+
+def _slope(one: Explained) -> list[Paragraph]:
+    """Warn of a Grad-CAM whose places add up to the other sign than the network's columns add."""
+    network = [family for family in one.cell.families if family in NETWORKS]
+    if not network or "grad_cam" not in one.maps:
+        return []
+    along, whole = float(one.maps["grad_cam"].sum()), one.families[network[0]]
+    if along * whole >= 0:
+        return []
+    return [
+        paragraph(
+            f"The places of Grad-CAM add up to {signed(along, 1)} log-odds, but the network's "
+            f"columns add {signed(whole, 1)}: the classifier bends between the mean training image "
+            "and this one. The map shows its slope here, not the way to its decision."
+        )
+    ]
+
+
+def _missing(one: Explained) -> list[Paragraph]:
+    names = {"features": "SHAP", "grad_cam": "Grad-CAM"}
+    return [paragraph(f"No {names[kind]}: {why}.") for kind, why in one.notes.items()]
+
+
+def _similar(found: Explanation, one: Explained, pictures: tuple[Picture, ...]) -> list[Block]:
+    if not one.cell.families:
+        return [paragraph("The CNN has no columns of features to compare images by.")]
+    if found.without_data:
+        return [note(f"{found.without_data} So there are no similar images; with --data, there "
+                     "would be.")]  # fmt: skip
+    near = found.neighbours[one.cell.features]
+    left = {0: "", 1: " The image itself is one of them and left out."}.get(
+        near.copies, f" {near.copies} copies of the image are among them and left out."
+    )
+    if not pictures:
+        return [paragraph(f"There are none.{left}")]
+    positive, k = int((near.rows["label"] == 1).sum()), len(pictures)
+    labels = {0: f"All {k} are NORMAL.", k: f"All {k} are PNEUMONIA."}.get(
+        positive, f"{positive} are PNEUMONIA, {k - positive} NORMAL."
+    )
+    text = (
+        f"By distance in the standardised columns of {one.cell.features}; the median training "
+        f"image is at {number(near.median, 1)}. {labels}{left}"
+    )
+    return [Pictures(text, pictures)]
+
+
+def _by_size(values: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(values.items(), key=lambda item: -abs(item[1]))
