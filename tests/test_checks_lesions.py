@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.checks import lesions as check
-from benchmarks.checks.explained import describe, fit_cell, region_weights
+from benchmarks.checks.explained import METHODS, describe, fit_cell, occlusion, replacement
 from benchmarks.checks.lesions import COLUMNS, Lesions, check_cell, tabulate
 from benchmarks.datasets.phantoms import generate
 from benchmarks.importance.localisation import (
@@ -23,6 +24,7 @@ from benchmarks.importance.localisation import (
     share_inside,
 )
 from benchmarks.importance.maps import importance_map
+from benchmarks.importance.occlusion import occlusion_map
 
 MASK = np.array([[True, True, False], [False, False, False]])
 
@@ -87,11 +89,28 @@ def test_only_test_pneumonias_count(small: tuple[Any, Lesions]) -> None:
 
 
 def test_maps_of_many_images_are_those_of_one(small: tuple[Any, Lesions]) -> None:
-    data, _ = small
+    data, lesions = small
     cell = fit_cell(data, "lbp", "logistic")
-    values = np.random.default_rng(0).normal(size=len(cell.groups))
-    one = importance_map(dict(zip(cell.groups, values, strict=True)), cell.boxes, (64, 64))
-    np.testing.assert_allclose((values @ region_weights(cell)).reshape(64, 64), one)
+    found = replacement(cell, lesions.rows[:2])
+    values = dict(zip(cell.groups, found.worth[1], strict=True))
+    one = importance_map(values, cell.boxes, (64, 64))
+    np.testing.assert_allclose((found.worth[1] @ found.weights).reshape(64, 64), one)
+
+
+def test_occlusion_by_tiles_is_the_whole_map(small: tuple[Any, Lesions]) -> None:
+    data, lesions = small
+    cell = fit_cell(data, "lbp", "logistic")
+    row = lesions.rows[0]
+    found = occlusion(cell, lesions.rows[:1])
+    np.testing.assert_allclose(found.weights.sum(axis=0), 1 / 16)  # tiles of 4 × 4 pixels
+
+    def score(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return cell.pipeline.decision_function(data.descriptors["lbp"].transform(images))
+
+    whole = occlusion_map(data.images[row], score, patch=8, stride=4)
+    np.testing.assert_allclose(
+        16 * (found.worth[0] @ found.weights).reshape(64, 64), whole, atol=1e-4
+    )
 
 
 def test_a_map_of_the_masks_is_perfect_and_its_reverse_is_not(small: tuple[Any, Lesions]) -> None:
@@ -113,7 +132,8 @@ def test_table_of_a_small_run(small: tuple[Any, Lesions]) -> None:
     oracle = found.loc[(check.PRIORS["lesion"], "all", "auc")]
     assert oracle["value"] > found.loc[(check.PRIORS["centre"], "all", "auc"), "value"] > 0.6
     assert oracle["over_lesion"] == 0
-    for method in ("permutation", "replacement"):
+    assert set(METHODS) <= set(table["method"])
+    for method in ("permutation", "replacement", "shap"):  # a grey square misleads LBP anywhere
         for measure in ("share", "auc"):
             row = found.loc[(method, "all", measure)]
             assert row["over_shuffled_lo"] > 0, f"{method} {measure} is no better than chance"

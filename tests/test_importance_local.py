@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from benchmarks.importance.exchange import exchange
 from benchmarks.importance.local import drop_unused, log_odds, regional_change
 from models import MODELS
 
@@ -59,6 +60,14 @@ def test_values_are_those_of_rows_replaced_one_by_one(model: str) -> None:
             found[:, place], by_hand(pipeline, X[90:96], X[:5], columns), rtol=2e-4, atol=2e-4
         )
     assert np.abs(found[:, 0]).max() > 0.05
+
+
+@pytest.mark.parametrize("model", ["svm", "xgboost", "logistic"])
+def test_values_are_those_of_one_image_explained_by_itself(model: str) -> None:
+    pipeline, X = fitted(model)
+    one = exchange(pipeline, X[95], X[:5], GROUPS).values
+    found = regional_change(pipeline, X[94:97], X[:5], GROUPS)[1]
+    np.testing.assert_allclose(found, [one[name] for name in GROUPS], rtol=1e-4, atol=1e-5)
 
 
 def test_logistic_values_add_up_to_the_decision() -> None:

@@ -17,11 +17,13 @@ from benchmarks.cells import Cell
 from benchmarks.config import RunConfig
 from benchmarks.dataset import Dataset
 from benchmarks.extract import make_descriptor, prepare
-from benchmarks.importance.groups import boxes_of, columns_of, group_columns
-from benchmarks.importance.local import drop_unused, regional_change
+from benchmarks.importance.groups import BOX, boxes_of, columns_of, group_columns
+from benchmarks.importance.local import drop_unused, log_odds, regional_change
 from benchmarks.importance.maps import importance_map
+from benchmarks.importance.occlusion import occlusion_map
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import PlainScorer, make_scorer
+from benchmarks.importance.shap_values import explain
 from features import FEATURE_SETS, ImageDescriptor
 from models import MODELS
 
@@ -29,6 +31,7 @@ Floats = NDArray[np.float64]
 FEATURE_SETS_CHECKED = ("hog", "lbp", "texture", "handcrafted")
 MODELS_CHECKED = ("svm", "forest", "xgboost", "logistic")
 BACKGROUND = 16  # training images that a region's columns are taken from
+TILES = 16  # a side, of an occlusion map; the covering square is two of them wide
 SEED = 0
 
 
@@ -130,13 +133,29 @@ def fit_cell(data: Described, features: str, model: str) -> FittedCell:
     return FittedCell(features, model, pipeline, X, columns, data)
 
 
-def change_of_regions(cell: FittedCell, rows: NDArray[np.intp]) -> Floats:
-    """Change of log odds by each region's replacement, of shape (n, G)."""
-    return regional_change(cell.pipeline, cell.X[rows], cell.background, cell.groups)
+@dataclass(frozen=True)
+class Regional:
+    """What a method says, region by region.
+
+    Attributes
+    ----------
+    worth : ndarray of shape (n, G) or (G,), float64
+        Of each image, or of all together; positive where a region speaks for pneumonia or, of
+        all together, matters.
+    weights : ndarray of shape (G, P), float64
+        Share of each of the image's P pixels in each region; rows sum to 1.
+    family : ndarray of shape (G,), str
+        Regions of one family cover the image once.
+    """
+
+    worth: Floats
+    weights: Floats
+    family: NDArray[np.object_]
 
 
-def permutation_of_regions(cell: FittedCell, rows: NDArray[np.intp]) -> Floats:
-    """Drop of the AUC by each region's permutation over the rows, of shape (G,)."""
+def permutation(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
+    """Drop of the AUC by each region's permutation over all test images, of shape (G,)."""
+    rows = cell.data.rows("test")
     manifest = cell.data.manifest.iloc[rows]
     tail, (X,), groups = drop_unused(cell.pipeline, [cell.X[rows]], cell.groups)
     scorer = make_scorer(tail, X) if tail is cell.pipeline else PlainScorer(tail, X)
@@ -146,18 +165,56 @@ def permutation_of_regions(cell: FittedCell, rows: NDArray[np.intp]) -> Floats:
     with threadpool_limits(1):
         table = permutation_importance(scorer, used, label, patient, 0.5, SEED)
     drop = table[table["metric"] == "auc"].set_index("group")["value"]
-    return drop.reindex(list(groups), fill_value=0.0).to_numpy()
+    return _of_columns(cell, drop.reindex(list(groups), fill_value=0.0).to_numpy())
 
 
-LOCAL: dict[str, Callable[[FittedCell, NDArray[np.intp]], Floats | None]] = {
-    "replacement": change_of_regions,
-}
-"""Values of each region for each image, (n, G); None where a method does not know the model."""
+def replacement(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
+    """Change of each image's log odds by each region's replacement, of shape (n, G)."""
+    change = regional_change(cell.pipeline, cell.X[rows], cell.background, cell.groups)
+    return _of_columns(cell, change)
 
 
-def region_weights(cell: FittedCell) -> Floats:
-    """Map of each region that is worth 1, as a row: shape (G, S × S)."""
+def shap(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
+    """Sum SHAP values by region, of shape (n, G); of an SVM there are none, NotExplainable."""
+    values = explain(cell.pipeline, cell.X[rows], cell.background).values  # noqa: PD011 - no table
+    sums = [values[:, columns].sum(axis=1) for columns in cell.groups.values()]
+    return _of_columns(cell, np.stack(sums, axis=1))
+
+
+def occlusion(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
+    """Drop of each image's log odds where a grey square covers it, by tiles: shape (n, G)."""
     side = cell.data.images.shape[1]
+    step = side // TILES
+    descriptors = [cell.data.descriptors[family] for family in FEATURE_SETS[cell.features]]
+
+    def score(images: NDArray[np.uint8]) -> Floats:
+        X = np.hstack([descriptor.transform(images) for descriptor in descriptors])
+        return log_odds(cell.pipeline, cell.pipeline.predict_proba(X)[:, 1])
+
+    with threadpool_limits(1):
+        maps = [occlusion_map(cell.data.images[k], score, 2 * step, step) for k in rows]
+    edges = side * np.arange(TILES) // TILES
+    boxes = pd.DataFrame(
+        [(top, top + step, left, left + step) for top in edges for left in edges], columns=BOX
+    ).set_index(np.arange(TILES**2).astype(str))
+    values = np.stack([one[edges][:, edges].ravel() for one in maps])
+    return Regional(values, _weights(boxes, side), np.full(TILES**2, "pixels", dtype=object))
+
+
+METHODS: dict[str, Callable[[FittedCell, NDArray[np.intp]], Regional]] = {
+    "permutation": permutation, "replacement": replacement, "shap": shap, "occlusion": occlusion,
+}  # fmt: skip
+
+
+def _of_columns(cell: FittedCell, values: Floats) -> Regional:
+    boxes = cell.boxes.loc[list(cell.groups)]
+    family = boxes["family"].to_numpy(dtype=object)
+    return Regional(values, _weights(boxes, cell.data.images.shape[1]), family)
+
+
+def _weights(boxes: pd.DataFrame, side: int) -> Floats:
+    """Map of each region that is worth 1, as a row."""
+    shape = (side, side)
     return np.stack(
-        [importance_map({name: 1.0}, cell.boxes, (side, side)).ravel() for name in cell.groups]
+        [importance_map({str(name): 1.0}, boxes, shape).ravel() for name in boxes.index]
     )

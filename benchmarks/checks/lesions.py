@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 
 from benchmarks.checks.explained import (
     FEATURE_SETS_CHECKED,
-    LOCAL,
+    METHODS,
     MODELS_CHECKED,
     SEED,
     Described,
-    FittedCell,
     Floats,
+    Regional,
     describe,
     fit_cell,
-    permutation_of_regions,
-    region_weights,
 )
 from benchmarks.datasets.phantoms import generate
 from benchmarks.importance.localisation import MEASURES, centre_prior
+from benchmarks.importance.shap_values import NotExplainable
 from benchmarks.metrics import PatientBootstrap
 from benchmarks.progress import track
 from benchmarks.workers import parallel
@@ -122,36 +121,29 @@ def tabulate(
 
 
 def check_cell(data: Described, lesions: Lesions, features: str, model: str) -> pd.DataFrame:
-    """Fit one cell, and measure what each method says of it."""
+    """Fit one cell, and measure what each method that knows its model says of it."""
     cell = fit_cell(data, features, model)
-    weights = region_weights(cell)
     rows: list[dict[str, object]] = []
-    for method, values in _methods(cell, lesions):
-        found = lesions.measure(values @ weights)
-        dealt = [lesions.measure(one @ weights) for one in _shuffled(cell, values)]
-        shuffled = {name: np.mean([one[name] for one in dealt], axis=0) for name in MEASURES}
-        rows += _rows(lesions, (method, features, model), found, shuffled)
+    for name, method in METHODS.items():
+        try:
+            found = method(cell, lesions.rows)
+        except NotExplainable:
+            continue
+        measured = lesions.measure(found.worth @ found.weights)
+        dealt = [lesions.measure(one @ found.weights) for one in _shuffled(found)]
+        shuffled = {key: np.mean([one[key] for one in dealt], axis=0) for key in MEASURES}
+        rows += _rows(lesions, (name, features, model), measured, shuffled)
     return pd.DataFrame(rows)
 
 
-def _methods(cell: FittedCell, lesions: Lesions) -> Iterator[tuple[str, Floats]]:
-    """Values of each region: (n, G) of each image, (G,) of all images together."""
-    yield "permutation", permutation_of_regions(cell, cell.data.rows("test"))
-    for name, method in LOCAL.items():
-        values = method(cell, lesions.rows)
-        if values is not None:
-            yield name, values
-
-
-def _shuffled(cell: FittedCell, values: Floats) -> Iterator[Floats]:
+def _shuffled(found: Regional) -> Iterator[Floats]:
     """Deal the values of a family's regions anew, for each image."""
-    families = cell.boxes["family"].to_numpy()
     rng = np.random.default_rng(SEED)
     for _ in range(SHUFFLES):
-        dealt = np.empty_like(values)
-        for family in dict.fromkeys(families):
-            own = families == family
-            dealt[..., own] = rng.permuted(values[..., own], axis=-1)
+        dealt = np.empty_like(found.worth)
+        for family in dict.fromkeys(found.family):
+            own = found.family == family
+            dealt[..., own] = rng.permuted(found.worth[..., own], axis=-1)
         yield dealt
 
 
