@@ -33,7 +33,7 @@ from benchmarks.workers import parallel
 
 DRAWS = 1000
 SHUFFLES = 3  # random maps an image
-PRIORS = {"centre": "centre prior", "lesion": "mean training lesion"}
+PRIORS = {"even": "even map", "centre": "centre prior", "lesion": "mean training lesion"}
 SUBTYPES = ("all", "bacteria", "virus")
 COLUMNS = [
     "method", "features", "model", "subtype", "images", "patients", "measure", "value", "lo", "hi",
@@ -54,8 +54,8 @@ class Lesions:
     masks : ndarray of shape (n, S, S), bool
     subtype, patient : ndarray of shape (n,), str
     priors : dict of ndarray of shape (S, S), float64
-        Maps that know no image: ``centre``, a Gaussian, and ``lesion``, the mean mask of the
-        training pneumonias, which no one has who does not know the lesions already.
+        Maps that know no image: ``even``; ``centre``, a Gaussian; and ``lesion``, the mean mask
+        of the training pneumonias, which no one has who does not know the lesions already.
     """
 
     rows: NDArray[np.intp]
@@ -71,6 +71,7 @@ class Lesions:
         split = manifest["split"].to_numpy(dtype=object)
         rows = np.flatnonzero(known & (split == "test"))
         priors = {
+            "even": np.ones(masks.shape[1:]),
             "centre": centre_prior(masks.shape[1:]),
             "lesion": masks[known & (split == "train")].mean(axis=0),
         }
@@ -155,7 +156,7 @@ def _rows(
 ) -> list[dict[str, object]]:
     virus = (lesions.subtype == "virus").astype(np.int64)
     drawn = PatientBootstrap.draw(lesions.patient, virus, SEED, DRAWS)
-    others = {name: lesions.measure(prior.ravel()) for name, prior in lesions.priors.items()}
+    others = {name: lesions.measure(lesions.priors[name].ravel()) for name in ("centre", "lesion")}
     others |= {} if shuffled is None else {"shuffled": shuffled}
     rows = []
     for subtype, (measure, values) in product(SUBTYPES, found.items()):
