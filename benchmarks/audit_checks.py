@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from benchmarks.audit_marks import NOTE_AUC, WARN_AUC, cell_numbers, describe_places, telling_places
 from benchmarks.dataset import Dataset
 from benchmarks.image_stack import ImageStack
 from benchmarks.near_duplicates import near_duplicates
@@ -50,12 +51,15 @@ class Evidence:
         Rows of nearly the same image; of rows of equal content only the first.
     span : ndarray of shape (n,), float64
         Grey levels between the 2.5th and the 97.5th percentile of each image.
+    beside : ndarray of shape (n, C, 2), float32
+        Grey values of places beside the lungs; see :func:`benchmarks.audit_marks.cell_numbers`.
     """
 
     dataset: Dataset
     exact: list[tuple[int, ...]]
     near: list[tuple[int, ...]]
     span: NDArray[np.float64]
+    beside: NDArray[np.float32]
 
     @property
     def manifest(self) -> pd.DataFrame:
@@ -80,12 +84,15 @@ def gather(dataset: Dataset) -> Evidence:
     exact = [tuple(rows) for rows in content.values() if len(rows) > 1]
     firsts = np.array([rows[0] for rows in content.values()], dtype=np.intp)
     pairs = near_duplicates(stack.take(firsts))[["first", "second"]].to_numpy(dtype=np.intp)
-    span = np.empty(len(stack))
+    span, beside = np.empty(len(stack)), []
     for start in range(0, len(stack), _CHUNK):
-        for k, image in enumerate(stack[start : start + _CHUNK], start):
+        images = stack[start : start + _CHUNK]
+        beside.append(cell_numbers(images))
+        for k, image in enumerate(images, start):
             low, high = grey_percentiles(image, 2.5, 97.5)
             span[k] = high - low
-    return Evidence(dataset, exact, components(len(manifest), firsts[pairs]), span)
+    near = components(len(manifest), firsts[pairs])
+    return Evidence(dataset, exact, near, span, np.concatenate(beside))
 
 
 def components(n: int, pairs: NDArray[np.intp]) -> list[tuple[int, ...]]:
@@ -170,6 +177,20 @@ def empty_images(evidence: Evidence) -> list[Finding]:
     return [Finding("empty_image", WARN, detail, rows)]
 
 
+def class_marks(evidence: Evidence) -> list[Finding]:
+    """Find places beside the lungs where one grey value of training images tells a class."""
+    manifest = evidence.manifest
+    train = np.flatnonzero(manifest["split"] == "train")
+    label, patient = (manifest[c].to_numpy(dtype=object)[train] for c in ("class", "group"))
+    size = evidence.dataset.images.shape[1]
+    places = telling_places(evidence.beside[train], label, patient, size)
+    places = places[places["auc"] >= np.maximum(NOTE_AUC, places["by_chance"])]
+    if places.empty:
+        return []
+    severity = WARN if places["auc"].max() >= WARN_AUC else NOTE
+    return [Finding("class_mark", severity, describe_places(places, size), tuple(train.tolist()))]
+
+
 def small_splits(evidence: Evidence) -> list[Finding]:
     """Find splits with too few images of a class to choose or judge anything by."""
     manifest = evidence.manifest
@@ -204,6 +225,7 @@ CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {
     "patient_leak": patient_leaks,
     "unreadable": unreadable_files,
     "empty_image": empty_images,
+    "class_mark": class_marks,
     "small_split": small_splits,
     "counts": counts,
     "exact_duplicate": exact_duplicates,

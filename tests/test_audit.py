@@ -235,4 +235,6 @@ def test_real_radiographs_have_their_known_duplicates_and_no_leak(real_data: Pat
     exact = found.findings[found.findings["check"] == "exact_duplicate"]
     assert (len(exact), exact["images"].sum()) == (30, 62)
     assert severities(found, "near_duplicate") == []
-    assert summary(found).startswith("Audit: 0 findings stop a run, 0 are warnings, 32 are notes")
+    (mark,) = found.findings.loc[found.findings["check"] == "class_mark", "detail"]
+    assert "upper edge, rows 0–16, columns 96–112: brightest pixel alone, lower in PNEUM" in mark
+    assert summary(found).startswith("Audit: 0 findings stop a run, 0 are warnings, 33 are notes")

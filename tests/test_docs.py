@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
@@ -15,13 +16,17 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_table_of_the_readme_comes_from_the_run() -> None:
-    script = ROOT / "docs" / "results" / "make_table.py"
-    spec = importlib.util.spec_from_file_location("make_table", script)
+def _script(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_table_of_the_readme_comes_from_the_run() -> None:
+    module = _script(ROOT / "docs" / "results" / "make_table.py")
     scores = pd.read_csv(ROOT / "docs" / "results" / "scores.csv", dtype={"operating_point": str})
     assert scores.columns.tolist() == results.SCORE_COLUMNS
     assert module.table(scores) in README
@@ -49,3 +54,36 @@ def test_links_lead_to_files() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_tables_of_importance_come_from_the_checks() -> None:
+    checks = ROOT / "docs" / "checks"
+    page = (checks / "importance.md").read_text(encoding="utf-8")
+    made = _script(checks / "make_tables.py").tables()
+    assert len(made) == page.count("<!-- end of ")
+    for name, table in made.items():
+        assert f"<!-- {name} -->\n{table}\n<!-- end of {name} -->" in page
+
+
+def test_sentences_on_importance_are_true_of_the_checks() -> None:
+    lesions = pd.read_csv(ROOT / "docs" / "checks" / "lesions.csv")
+    cells = lesions[lesions["features"].notna() & (lesions["subtype"] == "all")]
+    pure = cells[cells["method"] != "occlusion"]
+    assert (pure["over_shuffled_lo"] > 0).all()
+    covered = cells[cells["method"] == "occlusion"].set_index(["features", "model"])
+    assert set(covered.index[covered["over_shuffled_lo"] <= 0]) == {("lbp", "svm")}
+    assert not (cells.loc[cells["measure"] == "auc", "over_lesion_lo"] > 0).any()
+    assert cells.loc[cells["measure"] == "share", "value"].max() < 0.41
+    pointing = cells[(cells["measure"] == "pointing") & (cells["over_lesion_lo"] > 0)]
+    assert pointing["method"].value_counts().to_dict() == {
+        "occlusion": 4, "replacement": 3, "shap": 3,
+    }  # fmt: skip
+    assert set(pointing.loc[pointing["method"] != "occlusion", "features"]) == {"handcrafted"}
+    planted = pd.read_csv(ROOT / "docs" / "checks" / "planted.csv")
+    glued = planted[(planted["set"] == "glued") & planted["family"].notna()]
+    others = planted[(planted["set"] != "glued") & planted["family"].notna()]
+    assert (glued.loc[glued["method"] != "permutation", "rank"] == 1).all()
+    assert (others["rank"] > 1).all()
+    blind = glued[glued["rank"] > 1]
+    assert set(blind["method"]) == {"permutation"}
+    assert blind["share"].isna().all()

@@ -20,6 +20,7 @@ _NAMES = {
     "exact_duplicate": "Exact duplicate",
     "near_duplicate": "Near duplicate",
     "empty_image": "Empty image",
+    "class_mark": "Mark of a class",
     "unreadable": "Unreadable",
     "small_split": "Small split",
     "counts": "Counts",
