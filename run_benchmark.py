@@ -244,7 +244,7 @@ def explain(
     Not for clinical use. Exit codes: 0 done, 2 unusable arguments, image or run folder.
     """
     from benchmarks.config import ConfigError
-    from benchmarks.explain import explain as explain_image
+    from benchmarks.explain.command import explain as explain_image
     from benchmarks.results import RunError
     from benchmarks.saved import ModelFileError
 

@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -99,6 +100,17 @@ class Rows:
     group: NDArray[np.object_]
     train: NDArray[np.intp]
     parts: dict[str, NDArray[np.intp]]
+
+    @classmethod
+    def of_manifest(cls, manifest: pd.DataFrame) -> Rows:
+        """Rows of the official split."""
+        split = manifest["split"].to_numpy()
+        return cls(
+            label=manifest["label"].to_numpy(dtype=np.int64),
+            group=manifest["group"].to_numpy(dtype=object),
+            train=np.flatnonzero(split == "train"),
+            parts={name: np.flatnonzero(split == name) for name in ("validation", "test")},
+        )
 
 
 @dataclass

@@ -14,15 +14,15 @@ RECALIBRATIONS = ("none", "sigmoid", "isotonic")
 EPSILON = 1e-6
 
 
-def logit(score: Floats) -> Floats:
-    """Log odds of scores; those within 1e-6 of 0 or 1, which may be infinite, are clipped to it.
+def logit(score: Floats, margin: float = EPSILON) -> Floats:
+    """Log odds of scores; those within ``margin`` of 0 or 1, which may be infinite, are clipped.
 
     Examples
     --------
     >>> logit(np.array([0.0, 0.5, 1.0])).round(2)
     array([-13.82,   0.  ,  13.82])
     """
-    return np.asarray(log_odds(np.clip(score, EPSILON, 1 - EPSILON)))
+    return np.asarray(log_odds(np.clip(score, margin, 1 - margin)))
 
 
 def calibration_slope_intercept(

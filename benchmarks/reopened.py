@@ -5,16 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from benchmarks import datasets, results, resume, splits
 from benchmarks.cells import Rows, plan
-from benchmarks.config import ConfigError, RunConfig
-from benchmarks.dataset import Dataset
+from benchmarks.config import RunConfig
+from benchmarks.dataset import DataError, Dataset
 from benchmarks.extract import extract, prepared, reading_size
 from benchmarks.progress import say
 from benchmarks.results import RunError
@@ -49,9 +47,9 @@ def reopened(
     RunError
         If the folder is no run's, keeps no models, or is of a run of more than two classes.
     ConfigError
-        If the data or weights are not those of the run, or a wanted cell is not there.
+        If the weights are not those of the run, or a wanted cell is not there.
     DataError
-        If the data can't be read.
+        If the data can't be read or are not the run's.
     """
     config = resume.stored_config(run_dir, given)
     run = results.read_results(run_dir)
@@ -64,9 +62,8 @@ def reopened(
     cells = [cell for cell in plan(config) if cell.name in kept]
     if other := other_versions(run.run.get("versions", {})):
         say(f"CAUTION: the run was made with {other}; scores may differ.", config.quiet)
-    dataset = datasets.load(config, reading_size(config))
-    check_same_images(run, dataset)
-    rows = rows_of(run.manifest)
+    dataset = same_data(run, config)
+    rows = Rows.of_manifest(run.manifest)
     fold = splits.folds(
         run.manifest.iloc[rows.train], config.folds or RunConfig.model_fields["folds"].default
     )
@@ -89,32 +86,30 @@ def reopened(
         )
 
 
-def rows_of(manifest: pd.DataFrame) -> Rows:
-    """Which images of a manifest to fit on and which to score."""
-    split = manifest["split"].to_numpy()
-    return Rows(
-        label=manifest["label"].to_numpy(dtype=np.int64),
-        group=manifest["group"].to_numpy(dtype=object),
-        train=np.flatnonzero(split == "train"),
-        parts={name: np.flatnonzero(split == name) for name in ("validation", "test")},
-    )
+def same_data(run: results.Results, config: RunConfig) -> Dataset:
+    """Read a run's data again and refuse others, image by image.
 
-
-def check_same_images(run: results.Results, dataset: Dataset) -> None:
-    """Refuse data that are not the run's, image by image.
+    Parameters
+    ----------
+    run : Results
+    config : RunConfig
+        With the place of the data.
 
     Raises
     ------
-    ConfigError
-        Naming the first image that differs.
+    DataError
+        If the data can't be read or are not the run's; it names the first image that differs.
     """
-    keys = ["image", "sha256"]
-    before, now = (table[keys].astype(str) for table in (run.manifest, dataset.manifest))
-    if before.reset_index(drop=True).equals(now.reset_index(drop=True)):
-        return
-    both = before.merge(now, how="outer", indicator=True)
-    image = both.loc[both["_merge"] != "both", "image"].iloc[0] if len(both) else "none"
-    raise ConfigError(
-        f"--data: got other images than the run {run.folder} has, for example {image}. Give the "
-        "folder or file that the run was made from."
+    dataset = datasets.load(config, reading_size(config))
+    before, now = (
+        list(zip(table["image"], table["sha256"], strict=True))
+        for table in (run.manifest.astype(str), dataset.manifest.astype(str))
+    )
+    if before == now:
+        return dataset
+    first = next((a or b)[0] for a, b in zip_longest(before, now) if a != b)
+    raise DataError(
+        f"--data {config.data}: found {len(now)} images of which {len(set(before) & set(now))} are "
+        f"the run's, but expected its {len(before)}, in the same order and unchanged. The first "
+        f"that differs is {first}. Give the data of the run {run.folder} with --data."
     )

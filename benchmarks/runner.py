@@ -6,7 +6,6 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from benchmarks import datasets, exploration, external, results, resume, splits
@@ -87,7 +86,7 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     dataset, manifest, foreign = _load(state)
     with state.stage("exploration"):
         exploration.explore(dataset, manifest["split"], state.folder)
-    rows = _rows(manifest)
+    rows = Rows.of_manifest(manifest)
     folds = state.config.folds
     fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
     kind = MulticlassTables if state.config.task == "subtype" else OutcomeTables
@@ -168,16 +167,6 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[Outcome]]:
         say(f"  {note}", state.config.quiet)
     state.write()
     return dataset, manifest, foreign
-
-
-def _rows(manifest: pd.DataFrame) -> Rows:
-    split = manifest["split"].to_numpy()
-    return Rows(
-        label=manifest["label"].to_numpy(dtype=np.int64),
-        group=manifest["group"].to_numpy(dtype=object),
-        train=np.flatnonzero(split == "train"),
-        parts={name: np.flatnonzero(split == name) for name in ("validation", "test")},
-    )
 
 
 def _explain_errors(state: RunState, dataset: Dataset) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from benchmarks import results
 from benchmarks.config import ConfigError, RunConfig
+from benchmarks.dataset import DataError
 from benchmarks.importance_command import importance
 from benchmarks.results import MORE_TABLES, RunError
 from benchmarks.runner import run_benchmark
@@ -128,7 +129,7 @@ def test_other_data_are_refused(run: Path, data: Path, tmp_path: Path) -> None:
     other = shutil.copytree(data, tmp_path / "other")
     first = min((other / "train" / "NORMAL").iterdir())
     Image.fromarray(np.full((48, 48), 7, np.uint8)).save(first)
-    with pytest.raises(ConfigError, match=rf"other images.*{first.name}"):
+    with pytest.raises(DataError, match=rf"expected its .*differs is .*{first.name}"):
         importance(run, {**HERE, "data": str(other)}, None)
 
 

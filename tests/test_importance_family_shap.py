@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.importance.family_shap import family_shap
-from benchmarks.importance.mixtures import decisions_of_sums, make_mixture
-from benchmarks.importance.scorers import Machine
+from benchmarks.importance.formulas import Machine
+from benchmarks.importance.mixtures import make_mixture
 from models import MODELS
 from tests.small_pipelines import fitted, made, probability, shapley
 
@@ -90,7 +90,7 @@ def test_sums_have_the_machine_s_own_decision_values(factor: float, apart: float
     p = machine.vectors[:6] - apart
     by_hand = machine.decision((p[:, None] + q).reshape(54, -1)).reshape(6, 9)
     assert by_hand.std() > 1e-3
-    np.testing.assert_allclose(decisions_of_sums(machine, p, q), by_hand, atol=1e-9)
+    np.testing.assert_allclose(machine.decisions_of_sums(p, q), by_hand, atol=1e-9)
 
 
 def test_groups_must_hold_every_column_once() -> None:

@@ -18,11 +18,11 @@ from benchmarks.config import RunConfig
 from benchmarks.dataset import Dataset
 from benchmarks.extract import make_descriptor, prepare
 from benchmarks.importance.groups import BOX, boxes_of, columns_of, group_columns
-from benchmarks.importance.local import drop_unused, log_odds, regional_change
+from benchmarks.importance.local import local_change, log_odds
 from benchmarks.importance.maps import importance_map
 from benchmarks.importance.occlusion import occlusion_map
 from benchmarks.importance.permutation import permutation_importance
-from benchmarks.importance.scorers import PlainScorer, make_scorer
+from benchmarks.importance.scorers import make_scorer
 from benchmarks.importance.shap_values import explain
 from features import FEATURE_SETS, ImageDescriptor
 from models import MODELS
@@ -157,21 +157,19 @@ def permutation(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
     """Drop of the AUC by each region's permutation over all test images, of shape (G,)."""
     rows = cell.data.rows("test")
     manifest = cell.data.manifest.iloc[rows]
-    tail, (X,), groups = drop_unused(cell.pipeline, [cell.X[rows]], cell.groups)
-    scorer = make_scorer(tail, X) if tail is cell.pipeline else PlainScorer(tail, X)
-    used = {name: columns for name, columns in groups.items() if len(columns)}
+    scorer = make_scorer(cell.pipeline, cell.X[rows])
     label = manifest["label"].to_numpy()
     patient = manifest["group"].to_numpy(dtype=object)
     with threadpool_limits(1):
-        table = permutation_importance(scorer, used, label, patient, 0.5, SEED)
+        table = permutation_importance(scorer, cell.groups, label, patient, 0.5, SEED)
     drop = table[table["metric"] == "auc"].set_index("group")["value"]
-    return _of_columns(cell, drop.reindex(list(groups), fill_value=0.0).to_numpy())
+    return _of_columns(cell, drop.loc[list(cell.groups)].to_numpy())
 
 
 def replacement(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
     """Change of each image's log odds by each region's replacement, of shape (n, G)."""
-    change = regional_change(cell.pipeline, cell.X[rows], cell.background, cell.groups)
-    return _of_columns(cell, change)
+    found = local_change(cell.pipeline, cell.X[rows], cell.background, cell.groups)
+    return _of_columns(cell, found.changes)
 
 
 def shap(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
@@ -189,7 +187,7 @@ def occlusion(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
 
     def score(images: NDArray[np.uint8]) -> Floats:
         X = np.hstack([descriptor.transform(images) for descriptor in descriptors])
-        return log_odds(cell.pipeline, cell.pipeline.predict_proba(X)[:, 1])
+        return log_odds(cell.pipeline[-1], cell.pipeline.predict_proba(X)[:, 1])
 
     with threadpool_limits(1):
         maps = [occlusion_map(cell.data.images[k], score, 2 * step, step) for k in rows]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.importance.scorers import Machine, component_weights, logistic_weights
+from benchmarks.importance.formulas import Machine, component_weights, logistic_weights
 
 Floats = NDArray[np.float64]
 

@@ -3,51 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.importance.scorers import LogisticScorer, SvmScorer, make_scorer
+from benchmarks.importance.formulas import Floats, LinearFront
+from benchmarks.importance.scorers import LogisticScorer, SvmScorer, behind_columns, make_scorer
+from benchmarks.importance.shap_values import LOG_ODDS, PROBABILITY
+from benchmarks.recalibration import logit
 
-Floats = NDArray[np.float64]
+Matrix = NDArray[np.floating]
 Columns = NDArray[np.intp]
 Change = Callable[[Columns], Floats]
-CEILING = 1e-6  # least distance of a probability from 0 and 1, so that its log odds are finite
 ROWS = 4096  # that a pipeline is given at once
 
 
-def regional_change(
-    pipeline: Any,
-    X: NDArray[np.floating],
-    background: NDArray[np.floating],
-    groups: Mapping[str, Columns],
-) -> Floats:
-    """Change of each image's log odds by the columns it has in a group, others staying.
+@dataclass(frozen=True)
+class LocalChange:
+    """Change of each image's output by the columns it has in a group, others staying.
 
-    A group's columns are replaced by those of every background image in turn. The value is the
-    log odds of pneumonia as they are, less their mean over the replacements: positive where what
-    the image shows there speaks for pneumonia, compared with the background.
+    Attributes
+    ----------
+    changes : ndarray of shape (n, G), float64
+        The output, less its mean with the group's columns from each background image in turn:
+        positive where what the image shows there speaks for pneumonia, compared with the
+        background. 0 where the model uses none of the group's columns. They don't add up to
+        ``output`` − ``expected``: columns that say the same stand in for each other.
+    output : ndarray of shape (n,), float64
+        Of the images.
+    expected : float
+        Mean of the background's.
+    space : {"log-odds", "probability"}
+        What the output is.
+    """
+
+    changes: Floats
+    output: Floats
+    expected: float
+    space: str
+
+
+def local_change(
+    pipeline: Any,
+    X: Matrix,
+    background: Matrix,
+    groups: Mapping[str, Columns],
+    space: str = LOG_ODDS,
+) -> LocalChange:
+    """Replace each group's columns of each image by those of every background image in turn.
 
     Parameters
     ----------
     pipeline : fitted pipeline of two classes
-        With ``predict_proba``. An SVM and a logistic regression after linear steps are taken
-        apart, so that only a group's own columns are handled (see
-        :mod:`benchmarks.importance.scorers`); any other is given all replaced rows.
+        With ``predict_proba``. The log odds of an SVM and a logistic regression after linear
+        steps are taken apart, so that only a group's own columns are handled (see
+        :mod:`benchmarks.importance.formulas`); any other is given all replaced rows.
     X : ndarray of shape (n, d)
     background : ndarray of shape (b, d)
-        Training images, not chosen by their scores. The time grows with n × b × G.
+        Training images, not chosen by their scores; or their mean as the only row, from
+        :func:`typical_row`. The time grows with n × b × G.
     groups : dict of G ndarrays of int
         Columns of each group, from :func:`benchmarks.importance.groups.group_columns`; they move
         together.
+    space : {"log-odds", "probability"}
+        Of the output, pneumonia's.
 
     Returns
     -------
-    ndarray of shape (n, G), float64
-        In log odds. 0 where the model uses none of the group's columns. Values don't add up to a
-        decision: columns that say the same stand in for each other.
+    LocalChange
 
     Raises
     ------
@@ -71,115 +97,106 @@ def regional_change(
     >>> X, y = rng.normal(size=(60, 4)), np.arange(60) % 2
     >>> X[:, 1] += 3 * y
     >>> pipeline = MODELS["logistic"].build(seed=0, balance="none").fit(X, y)
-    >>> change = regional_change(pipeline, X, X, {"a": np.array([0, 1]), "b": np.array([2])})
+    >>> groups = {"a": np.array([0, 1]), "b": np.array([2])}
+    >>> change = local_change(pipeline, X, X, groups).changes
     >>> change.shape, bool(change[y == 1, 0].mean() > 10 * abs(change[:, 1]).mean())
     ((60, 2), True)
     """
     _check(pipeline, X, background)
     with threadpool_limits(1):
-        changes, groups = _find_changes(pipeline, X, background, groups)
-        result = np.zeros((len(X), len(groups)))
+        output, expected, change = _way(pipeline, X, background, space)
+        changes = np.zeros((len(X), len(groups)))
         for place, columns in enumerate(groups.values()):
             if len(columns):
-                result[:, place] = changes(columns)
-    return result
+                changes[:, place] = change(columns)
+    return LocalChange(changes, output, expected, space)
 
 
-def drop_unused(
-    pipeline: Any, rows: list[NDArray[np.floating]], groups: Mapping[str, Columns]
-) -> tuple[Any, list[NDArray[np.floating]], dict[str, Columns]]:
-    """Take off a first step that only chooses columns; scores stay the same.
+def typical_row(pipeline: Any, d: int) -> NDArray[np.float32]:
+    """Mean training row that a pipeline's scaler keeps, of shape (1, d).
 
-    Parameters
-    ----------
-    pipeline : fitted pipeline
-    rows : list of ndarray of shape (n, d)
-    groups : dict of ndarray of int
-
-    Returns
-    -------
-    pipeline, rows, groups
-        Of the columns that the step keeps; a group may have none left.
+    Columns that the pipeline does not use are 0.
     """
-    first = pipeline.steps[0][1]
-    if not hasattr(first, "get_support"):
-        return pipeline, rows, dict(groups)
-    kept = np.asarray(first.get_support())
-    place = np.where(kept, np.cumsum(kept) - 1, -1)
-    left = {name: place[columns][place[columns] >= 0] for name, columns in groups.items()}
-    return pipeline[1:], [matrix[:, kept] for matrix in rows], left
+    kept = slice(None)
+    if "select" in pipeline.named_steps:
+        kept = pipeline.named_steps["select"].get_support()
+    row = np.zeros((1, d), dtype=np.float32)
+    row[0, kept] = pipeline.named_steps["scale"].mean_
+    return row
 
 
-def log_odds(pipeline: Any, probability: Floats) -> Floats:
-    """Log odds of probabilities of pneumonia, bounded as :func:`regional_change` says."""
-    votes = getattr(pipeline.steps[-1][1], "estimators_", None)
-    margin = CEILING if votes is None else 0.5 / len(votes)
-    bounded = np.clip(np.asarray(probability, dtype=np.float64), margin, 1 - margin)
-    return np.asarray(np.log(bounded) - np.log1p(-bounded))
+def log_odds(model: Any, probability: Floats) -> Floats:
+    """Log odds of a model's probabilities, bounded as :func:`local_change` says."""
+    votes = getattr(model, "estimators_", None)
+    score = np.asarray(probability, dtype=np.float64)
+    return logit(score) if votes is None else logit(score, margin=0.5 / len(votes))
 
 
-def _find_changes(
-    pipeline: Any,
-    X: NDArray[np.floating],
-    background: NDArray[np.floating],
-    groups: Mapping[str, Columns],
-) -> tuple[Change, Mapping[str, Columns]]:
+def _way(pipeline: Any, X: Matrix, background: Matrix, space: str) -> tuple[Floats, float, Change]:
+    """Output of the images, its mean over the background, and the change by some columns."""
     scorer = make_scorer(pipeline, X)
-    if isinstance(scorer, LogisticScorer):
-        return _sum_change(scorer, background), groups
-    if isinstance(scorer, SvmScorer):
-        return _machine_change(scorer, background), groups
-    tail, (few, others), left = drop_unused(pipeline, [X, background], groups)
-    return _plain_change(tail, few, others, scorer.score), left
+    if space == LOG_ODDS and isinstance(scorer, LogisticScorer):
+        return _sum_way(scorer, background)
+    if space == LOG_ODDS and isinstance(scorer, SvmScorer):
+        return _machine_way(scorer, background)
+    return _plain_way(pipeline, X, background, space)
 
 
-def _sum_change(scorer: LogisticScorer, background: NDArray[np.floating]) -> Change:
+def _sum_way(scorer: LogisticScorer, background: Matrix) -> tuple[Floats, float, Change]:
     """Of a sum of columns: a group's own part of it."""
-    weights, X = scorer.front.weights[:, 0], scorer.front.X
+    here = scorer.front
+    there = LinearFront(background, here.weights, here.offset)
 
     def change(columns: Columns) -> Floats:
-        apart = X[:, columns] - background[:, columns].mean(axis=0, dtype=np.float64)
-        return np.asarray(apart @ weights[columns])
+        return here.share(columns) - there.share(columns).mean()
 
-    return change
+    return here.rows, float(there.rows.mean()), change
 
 
-def _machine_change(scorer: SvmScorer, background: NDArray[np.floating]) -> Change:
+def _machine_way(scorer: SvmScorer, background: Matrix) -> tuple[Floats, float, Change]:
     """Of an SVM on principal components: a group's share of them is exchanged."""
-    front, machine = scorer.front, scorer.machine
-    before = machine.decision(front.rows)
+    here, machine = scorer.front, scorer.machine
+    there = LinearFront(background, here.weights, here.offset)
+    output = machine.log_odds(machine.decision(here.rows))
 
     def change(columns: Columns) -> Floats:
-        weights = front.weights[columns]
-        rest = front.rows - front.X[:, columns].astype(np.float64) @ weights
-        shares = background[:, columns].astype(np.float64) @ weights
-        after = np.mean([machine.decision(rest + share) for share in shares], axis=0)
-        return np.asarray(machine.slope * (before - after))
+        rest, shares = here.rows - here.share(columns), there.share(columns)
+        mean = shares.mean(axis=0)
+        after = machine.decisions_of_sums(rest + mean, shares - mean)
+        return output - machine.log_odds(after.mean(axis=1))
 
-    return change
+    return output, float(machine.log_odds(machine.decision(there.rows)).mean()), change
 
 
-def _plain_change(
-    pipeline: Any, X: NDArray[np.floating], background: NDArray[np.floating], score: Floats
-) -> Change:
+def _plain_way(
+    pipeline: Any, X: Matrix, background: Matrix, space: str
+) -> tuple[Floats, float, Change]:
     """Of any pipeline: it is given all rows with the columns replaced, some images at a time."""
-    before = log_odds(pipeline, score)
+    model, (X, background), place = behind_columns(pipeline, X, background)
     step = max(1, ROWS // len(background))
 
+    def outputs(rows: Matrix) -> Floats:
+        score = np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
+        return score if space == PROBABILITY else log_odds(pipeline[-1], score)
+
     def change(columns: Columns) -> Floats:
+        used = place[columns]
+        used = used[used >= 0]
+        if len(used) == 0:
+            return np.zeros(len(X))
         after = np.empty(len(X))
         for start in range(0, len(X), step):
             part = X[start : start + step]
             rows = np.repeat(part, len(background), axis=0)
-            rows[:, columns] = np.tile(background[:, columns], (len(part), 1))
-            odds = log_odds(pipeline, pipeline.predict_proba(rows)[:, 1])
-            after[start : start + step] = odds.reshape(len(part), -1).mean(axis=1)
-        return before - after
+            rows[:, used] = np.tile(background[:, used], (len(part), 1))
+            after[start : start + step] = outputs(rows).reshape(len(part), -1).mean(axis=1)
+        return output - after
 
-    return change
+    output = outputs(X)
+    return output, float(outputs(background).mean()), change
 
 
-def _check(pipeline: Any, X: NDArray[np.floating], background: NDArray[np.floating]) -> None:
+def _check(pipeline: Any, X: Matrix, background: Matrix) -> None:
     classes = len(pipeline.classes_)
     if classes != 2:
         raise ValueError(f"Got a pipeline of {classes} classes, but expected two.")

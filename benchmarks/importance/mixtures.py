@@ -11,15 +11,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from benchmarks.importance.scorers import Floats, Machine, component_weights, logistic_weights
+from benchmarks.importance.formulas import (
+    Floats,
+    LinearFront,
+    Machine,
+    component_weights,
+    logistic_weights,
+)
+from benchmarks.importance.scorers import behind_columns
 
 Matrix = NDArray[np.floating]
 Groups = Mapping[str, NDArray[np.intp]]
 Mixture = Callable[[NDArray[np.bool_]], Floats]
 BLOCK = 2000  # mixed rows that a model is given at once
-COLUMN_BY_COLUMN = {"select", "scale", "balance"}  # steps that mix no columns
-LARGEST_EXPONENT = 300.0  # products of three exponentials stay far from overflow
 
 
 def make_mixture(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mixture:
@@ -85,8 +91,10 @@ def sums_of_shares(
         Returns p, of shape (n, k), and q, of shape (m, k): ``p[i] + q[b]`` is the mixture of i
         and b. The mean of ``q`` is 0.
     """
-    own = np.stack([X[:, c].astype(np.float64) @ weights[c] for c in groups.values()])
-    other = np.stack([background[:, c].astype(np.float64) @ weights[c] for c in groups.values()])
+    here, there = LinearFront(X, weights, offset), LinearFront(background, weights, offset)
+    own, other = (
+        np.stack([front.share(columns) for columns in groups.values()]) for front in (here, there)
+    )
     mean = other.mean(axis=1, keepdims=True)
     centre = offset + mean.sum(axis=0)
     own -= mean
@@ -98,37 +106,13 @@ def sums_of_shares(
     return split
 
 
-def decisions_of_sums(machine: Machine, p: Floats, q: Floats) -> Floats:
-    """Decision values of an SVM with an RBF kernel at all sums ``p[i] + q[b]``.
-
-    ``exp(-γ|p+q-v|²)`` is a product of three exponentials, none of which knows i, b and the
-    support vector v together, so all n × m sums take one matrix product.
-
-    Parameters
-    ----------
-    machine : Machine
-    p, q : ndarrays of shape (n, k), (m, k)
-
-    Returns
-    -------
-    ndarray of shape (n, m), float64
-    """
-    gamma = machine.gamma
-    across = -2 * gamma * p @ q.T
-    right = 2 * gamma * q @ machine.vectors.T - gamma * (q**2).sum(axis=1)[:, None]
-    if max(np.abs(across).max(), np.abs(right).max()) > LARGEST_EXPONENT:
-        return np.stack([machine.decision(p + row) for row in q], axis=1)
-    left = machine.kernel(p) * machine.weights
-    return np.asarray((left @ np.exp(right).T) * np.exp(across) + machine.intercept)
-
-
 def _of_svm(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mixture:
     split = sums_of_shares(X, background, groups, *component_weights(pipeline))
     machine = Machine(pipeline)
 
     def mean(present: NDArray[np.bool_]) -> Floats:
-        decisions = decisions_of_sums(machine, *split(present))
-        return _sigmoid(machine.slope * decisions + machine.shift).mean(axis=1)
+        odds = machine.log_odds(machine.decisions_of_sums(*split(present)))
+        return np.asarray(expit(odds).mean(axis=1))
 
     return mean
 
@@ -139,23 +123,18 @@ def _of_logistic(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -
 
     def mean(present: NDArray[np.bool_]) -> Floats:
         p, q = split(present)
-        return _sigmoid(p + q.T).mean(axis=1)
+        return np.asarray(expit(p + q.T).mean(axis=1))
 
     return mean
 
 
 def _of_any(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mixture:
     """Mix the rows themselves, behind the steps that take each column by itself."""
-    *first, last = pipeline.named_steps
     group = np.empty(X.shape[1], dtype=np.intp)
     for number, columns in enumerate(groups.values()):
         group[columns] = number
-    model = pipeline
-    if set(first) <= COLUMN_BY_COLUMN:
-        model = pipeline.named_steps[last]
-        for step in (pipeline.named_steps[name] for name in first if name != "balance"):
-            X, background = step.transform(X), step.transform(background)
-            group = group[step.get_support()] if hasattr(step, "get_support") else group
+    model, (X, background), place = behind_columns(pipeline, X, background)
+    group = group[place >= 0]
     rows = max(1, BLOCK // len(background))
 
     def mean(present: NDArray[np.bool_]) -> Floats:
@@ -168,9 +147,3 @@ def _of_any(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mix
         return np.concatenate(means)
 
     return mean
-
-
-def _sigmoid(values: Floats) -> Floats:
-    from scipy.special import expit
-
-    return np.asarray(expit(values))

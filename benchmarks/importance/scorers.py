@@ -12,10 +12,19 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-Floats = NDArray[np.float64]
+from benchmarks.importance.formulas import (
+    Floats,
+    LinearFront,
+    Machine,
+    component_weights,
+    logistic_weights,
+)
+
 Order = NDArray[np.intp]
+COLUMN_BY_COLUMN = {"select", "scale"}  # steps that mix no columns
 TOLERANCE = 1e-4  # between a scorer's probabilities and the pipeline's own
 
 
@@ -88,12 +97,8 @@ class TreeScorer(PlainScorer):
     """Columns chosen and scaled one by one, then trees: an exchange can wait until after that."""
 
     def __init__(self, pipeline: Any, X: NDArray[np.floating]) -> None:
-        select, scale, trees = (
-            pipeline.named_steps[name] for name in ("select", "scale", "classify")
-        )
-        self.place = np.full(X.shape[1], -1)
-        self.place[select.kept_] = np.arange(select.kept_.sum())
-        super().__init__(trees, scale.transform(select.transform(X)))
+        trees, (rows,), self.place = behind_columns(pipeline, X)
+        super().__init__(trees, rows)
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
         """See :class:`Scorer`."""
@@ -133,26 +138,17 @@ class FoldScorer:
         return scores
 
 
-class LinearFront:
-    """Rows after a pipeline's linear steps, and any group's share of them."""
-
-    def __init__(self, X: NDArray[np.floating], weights: Floats, offset: Floats) -> None:
-        self.X, self.weights = X, weights
-        self.rows = X.astype(np.float64) @ weights + offset
-
-
 class LogisticScorer:
     """Scaling, then logistic regression: a sum of columns."""
 
     def __init__(self, pipeline: Any, X: NDArray[np.floating]) -> None:
-        weights, offset = logistic_weights(pipeline)
-        self.front = LinearFront(X, weights[:, None], np.array([offset]))
-        self.score = _sigmoid(self.front.rows[:, 0])
+        self.front = LinearFront(X, *logistic_weights(pipeline))
+        self.score = np.asarray(expit(self.front.rows))
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
         """See :class:`Scorer`."""
-        share = self.front.X[:, columns].astype(np.float64) @ self.front.weights[columns, 0]
-        return _sigmoid(self.front.rows[:, 0] - share + share[orders])
+        share = self.front.share(columns)
+        return np.asarray(expit(self.front.rows - share + share[orders]))
 
 
 class SvmScorer:
@@ -165,7 +161,7 @@ class SvmScorer:
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
         """See :class:`Scorer`."""
-        share = self.front.X[:, columns].astype(np.float64) @ self.front.weights[columns]
+        share = self.front.share(columns)
         rest = self.front.rows - share
         return np.stack([self.machine.score(rest + share[order]) for order in orders])
 
@@ -178,56 +174,35 @@ QUICK: dict[tuple[str, ...], Callable[[Any, NDArray[np.floating]], Scorer]] = {
 }
 
 
-class Machine:
-    """An SVM's decision values and probabilities of principal components, by matrix products."""
+def behind_columns(
+    pipeline: Any, *matrices: NDArray[np.floating]
+) -> tuple[Any, list[NDArray[np.floating]], Order]:
+    """Take off a pipeline's first steps if each handles every column by itself.
 
-    def __init__(self, pipeline: Any) -> None:
-        classify = pipeline.named_steps["classify"]
-        svc = classify.estimator_.named_steps["svc"]
-        self.vectors = np.asarray(svc.support_vectors_, dtype=np.float64)
-        self.weights = np.asarray(svc.dual_coef_[0], dtype=np.float64)
-        self.intercept = float(svc.intercept_[0])
-        self.gamma = float(svc._gamma)
-        self.slope = float(classify.sigmoid_.coef_[0, 0])
-        self.shift = float(classify.sigmoid_.intercept_[0])
-        self._squares = (self.vectors**2).sum(axis=1)
+    Parameters
+    ----------
+    pipeline : fitted pipeline
+    *matrices : ndarrays of shape (n, d)
 
-    def kernel(self, rows: Floats) -> Floats:
-        """Kernel of ``(n, k)`` rows with the support vectors, of shape (n, m)."""
-        near = rows @ self.vectors.T
-        near *= 2 * self.gamma
-        near -= self.gamma * self._squares
-        near -= self.gamma * (rows**2).sum(axis=1)[:, None]
-        return np.asarray(np.exp(near, out=near))
-
-    def decision(self, rows: Floats) -> Floats:
-        """Decision values of ``(n, k)`` rows, of shape (n,)."""
-        return np.asarray(self.kernel(rows) @ self.weights + self.intercept)
-
-    def score(self, rows: Floats) -> Floats:
-        """Probabilities of pneumonia of ``(n, k)`` rows, of shape (n,)."""
-        return _sigmoid(self.slope * self.decision(rows) + self.shift)
-
-
-def logistic_weights(pipeline: Any) -> tuple[Floats, float]:
-    """Weights of a logistic pipeline's own columns, of shape (d,), and its intercept."""
-    scale, model = pipeline.named_steps["scale"], pipeline.named_steps["classify"]
-    weights = np.asarray(model.coef_[0], dtype=np.float64) / scale.scale_
-    return weights, float(model.intercept_[0] - scale.mean_ @ weights)
-
-
-def component_weights(pipeline: Any) -> tuple[Floats, Floats]:
-    """Principal components as sums of a pipeline's own columns: weights (d, k), offset (k,)."""
-    scale, pca = pipeline.named_steps["scale"], pipeline.named_steps["reduce"].pca_
-    components = np.asarray(pca.components_, dtype=np.float64)
-    weights = (components / scale.scale_).T
-    return weights, -(scale.mean_ @ weights) - components @ pca.mean_
-
-
-def _sigmoid(values: Floats) -> Floats:
-    from scipy.special import expit
-
-    return np.asarray(expit(values))
+    Returns
+    -------
+    model : fitted estimator
+        The last step; the whole pipeline if a step before it mixes columns.
+    matrices : list of ndarray
+        As that takes them.
+    place : ndarray of shape (d,), int
+        Where it has each column; -1 of those left out.
+    """
+    place, rows = np.arange(matrices[0].shape[1]), list(matrices)
+    *first, last = (name for name in pipeline.named_steps if name != "balance")
+    if not set(first) <= COLUMN_BY_COLUMN:
+        return pipeline, rows, place
+    for step in (pipeline.named_steps[name] for name in first):
+        rows = [step.transform(matrix) for matrix in rows]
+        if hasattr(step, "get_support"):
+            kept = step.get_support()
+            place = np.where(kept, np.cumsum(kept) - 1, -1)
+    return pipeline.named_steps[last], rows, place
 
 
 def _check(own: Floats, theirs: Floats) -> None:

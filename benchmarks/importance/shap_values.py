@@ -120,6 +120,12 @@ def explain(pipeline: Any, X: Matrix, background: Matrix) -> ShapValues:
     return checked(values, expected, output, space)
 
 
+def space_of(pipeline: Any) -> str:
+    """Name the unit in which :func:`explain` has a pipeline's output; log-odds without a way."""
+    spaces = (space for kind, (_, space) in WAYS.items() if isinstance(pipeline[-1], kind))
+    return next(spaces, LOG_ODDS)
+
+
 def mean_absolute(
     values: Floats,
     groups: Groups,

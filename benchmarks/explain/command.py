@@ -1,27 +1,26 @@
-"""Explain one image: why the fitted cells of a run score it as they do, as one page."""
+"""The command explain: read the image, ask every cell, write the page."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.dataset import DataError
-from benchmarks.explain_cells import Explained, contribute, decide, default_cells
-from benchmarks.explain_data import (
-    Neighbours,
+from benchmarks.explain.cells import Explained, contribute, decide, default_cells
+from benchmarks.explain.data import (
     TrainingRows,
     find_neighbours,
     read_training,
     recorded_cache,
 )
-from benchmarks.explain_look import look
+from benchmarks.explain.explanation import Explanation
+from benchmarks.explain.look import look
+from benchmarks.explain.page import PAGE, write_page
 from benchmarks.extract import prepare, reading_size
 from benchmarks.importance.occlusion import BATCH, occlusion_map
 from benchmarks.predict import CAUTION, require_two_classes, say_versions, score_cell
@@ -35,41 +34,6 @@ from features.images import ImageError, read_image
 from features.preprocess import resize
 
 PATCHES = 7  # squares of the occlusion along a side, if they did not overlap
-PAGE, TABLE = "explain.html", "explain.csv"
-
-
-@dataclass
-class Explanation:
-    """All that the page tells of one image.
-
-    Attributes
-    ----------
-    run : Results
-    name, sha256 : str
-        Of the file.
-    image : ndarray of shape (size, size), uint8
-        Prepared, as every model sees it.
-    known : Series or None
-        The image's row of the run's manifest, if it is one of the run's.
-    cells : list of Explained
-    neighbours : dict of Neighbours
-        By feature set.
-    without_data : str
-        Why there are no neighbours; empty if there are.
-    patch, stride : int
-        Of the occlusion, pixels.
-    """
-
-    run: Results
-    name: str
-    sha256: str
-    image: NDArray[np.uint8]
-    known: pd.Series | None
-    patch: int
-    stride: int
-    cells: list[Explained] = field(default_factory=list)
-    neighbours: dict[str, Neighbours] = field(default_factory=dict)
-    without_data: str = ""
 
 
 def explain(
@@ -118,8 +82,6 @@ def explain(
     ModelFileError
         If a saved model is damaged or unsafe.
     """
-    from benchmarks.explain_page import write_page
-
     say(CAUTION, quiet=False)
     folder = _empty(Path(f"explain-{image.stem}") if out is None else out)
     run = read_results(run_dir)

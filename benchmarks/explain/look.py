@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.explain_cells import Explained, Row
+from benchmarks.explain.cells import Explained, Row
 from benchmarks.importance.grad_cam import NoSpatialOutputError, enlarge, grad_cam
 from benchmarks.importance.groups import columns_of, group_columns
 from benchmarks.importance.linearise import NoGradientError, log_odds_gradient

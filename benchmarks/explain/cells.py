@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.dataset import CLASSES
-from benchmarks.importance.exchange import exchange, typical_row
 from benchmarks.importance.groups import boxes_of, columns_of, group_columns
+from benchmarks.importance.local import local_change, typical_row
 from benchmarks.importance.maps import Map, importance_map, share_outside
+from benchmarks.importance.shap_values import NotExplainable, explain, space_of
 from benchmarks.importance.words import in_words, region_in_words
 from benchmarks.report.cells import CNN_FEATURES
 from benchmarks.results import OPERATING_POINTS, Results
@@ -144,7 +145,7 @@ def contribute(
     except MissingExtra as error:
         found.notes["features"] = str(error)
         top, by = _exchanged(found, row, others, columns, own)
-    except _NotExplainable:  # an SVM: another method, which the page names
+    except NotExplainable:  # an SVM: another method, which the page names
         top, by = _exchanged(found, row, others, columns, own)
     found.top, found.families = top, by["family"]
     boxes = boxes_of(columns)
@@ -154,17 +155,8 @@ def contribute(
             found.maps[family] = importance_map(part, boxes, shape)
 
 
-class _NotExplainable(Exception):  # noqa: N818 - an outcome, no fault
-    """SHAP has no way for this model."""
-
-
 def _shap(found: Explained, row: Row, others: Row) -> NDArray[np.float64]:
-    from benchmarks.importance.shap_values import NotExplainable, explain
-
-    try:
-        shap = explain(found.cell.fitted, row[None], others)
-    except NotExplainable as error:
-        raise _NotExplainable from error
+    shap = explain(found.cell.fitted, row[None], others)
     found.method, found.space = "shap", shap.space
     found.output, found.expected = float(shap.output[0]), float(shap.expected)
     return shap.values[0]  # noqa: PD011 - no DataFrame
@@ -193,12 +185,13 @@ def _top_features(
 def _exchanged(
     found: Explained, row: Row, others: Row, columns: pd.DataFrame, own: dict[str, ImageDescriptor]
 ) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
-    by = {}
+    pipeline, by = found.cell.fitted, {}
     for level in ("family", "region"):
-        result = exchange(found.cell.fitted, row, others, group_columns(columns, level))
-        by[level] = result.parts
+        groups = group_columns(columns, level)
+        result = local_change(pipeline, row[None], others, groups, space_of(pipeline))
+        by[level] = dict(zip(groups, result.changes[0].tolist(), strict=True))
     found.method, found.space = "exchange", result.space
-    found.output, found.expected = result.output, result.expected
+    found.output, found.expected = float(result.output[0]), result.expected
     words = [region_in_words(name, own[name.split("/")[0]]) for name in by["region"]]
     table = pd.DataFrame({
         "name": list(by["region"]), "words": words, "value": list(by["region"].values()),

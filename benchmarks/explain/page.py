@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.dataset import CLASSES
-from benchmarks.explain import PAGE, TABLE, Explanation
-from benchmarks.explain_cells import Explained
-from benchmarks.explain_maps import in_units, map_png, overview_figure, unit_of
-from benchmarks.explain_section import cell_section
-from benchmarks.explain_text import (
+from benchmarks.explain.cells import Explained
+from benchmarks.explain.explanation import Explanation
+from benchmarks.explain.maps import in_units, map_png, overview_figure, unit_of
+from benchmarks.explain.section import cell_section
+from benchmarks.explain.text import (
     decisions,
     known_text,
     reading_section,
@@ -38,6 +38,7 @@ from benchmarks.report.tables import DASH, number
 from benchmarks.report.writers import html_page
 from benchmarks.results import write_text
 
+PAGE, TABLE = "explain.html", "explain.csv"
 COLUMNS = ["cell", "what", "name", "value", "unit", "words"]
 METHODS = {"features": "Features", "occlusion": "Occlusion", "grad_cam": "Grad-CAM"}
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.dataset import DataError
-from benchmarks.extract import extract, prepared, reading_size
+from benchmarks.extract import extract, prepared
 from benchmarks.image_stack import ImageStack
 from benchmarks.importance.neighbours import nearest, squared_distances, standardised
 from benchmarks.matrix_file import StoredMatrix
+from benchmarks.reopened import same_data
 from benchmarks.results import Results
 from benchmarks.stages import open_store
 
@@ -91,8 +91,7 @@ def read_training(
     DataError
         If the data are not there, or are not the run's.
     """
-    dataset = datasets.load(config, reading_size(config))
-    _check_same(run, dataset.manifest, config.data)
+    dataset = same_data(run, config)
     train = np.flatnonzero((run.manifest["split"] == "train").to_numpy())
     images = prepared(dataset.images, config).take(train)
     with open_store(config) as store:
@@ -143,17 +142,3 @@ def recorded_cache(run: Results, config: RunConfig, cache: Path | None) -> RunCo
     if cache is None and recorded is not None and Path(recorded).is_dir():
         cache = Path(recorded)
     return config.model_copy(update={"cache": cache})
-
-
-def _check_same(run: Results, manifest: pd.DataFrame, data: str) -> None:
-    columns = ["image", "sha256"]
-    now = manifest[columns].reset_index(drop=True)
-    before = run.manifest[columns].reset_index(drop=True)
-    if now.equals(before):
-        return
-    known = set(zip(*(before[column] for column in columns), strict=True))
-    found = sum(pair in known for pair in zip(*(now[column] for column in columns), strict=True))
-    raise DataError(
-        f"--data {data}: found {len(now)} images of which {found} are the run's, but expected its "
-        f"{len(before)}, in the same order and unchanged. Give the data of the run with --data."
-    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.explain import Explanation
-from benchmarks.explain_cells import Explained, family_order
-from benchmarks.explain_data import BACKGROUND
-from benchmarks.explain_look import NETWORKS
-from benchmarks.explain_maps import TITLES, maps_figure
-from benchmarks.explain_text import signed, small, stated
+from benchmarks.explain.cells import Explained, family_order
+from benchmarks.explain.data import BACKGROUND
+from benchmarks.explain.explanation import Explanation
+from benchmarks.explain.look import NETWORKS
+from benchmarks.explain.maps import TITLES, maps_figure
+from benchmarks.explain.text import signed, small, stated
 from benchmarks.importance.maps import share_outside
 from benchmarks.report.base import (
     Block,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.explain import Explanation
+from benchmarks.explain.explanation import Explanation
 from benchmarks.report.base import Block, Bullets, Section, Strong, paragraph
 from benchmarks.report.tables import DASH, number
 

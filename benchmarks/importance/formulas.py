@@ -1,0 +1,107 @@
+"""Fitted SVM and logistic pipelines as formulas of their own columns."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+Floats = NDArray[np.float64]
+LARGEST_EXPONENT = 300.0  # products of three exponentials stay far from overflow
+
+
+class LinearFront:
+    """Rows after a linear map of their columns, and any group's share of them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    weights : ndarray of shape (d,) or (d, k)
+    offset : float or ndarray of shape (k,)
+    """
+
+    def __init__(self, X: NDArray[np.floating], weights: Floats, offset: Floats | float) -> None:
+        self.X, self.weights, self.offset = X, weights, offset
+
+    @cached_property
+    def rows(self) -> Floats:
+        """All columns together, of shape (n,) or (n, k)."""
+        return np.asarray(self.X.astype(np.float64) @ self.weights + self.offset)
+
+    def share(self, columns: NDArray[np.intp]) -> Floats:
+        """Sum up what some columns add to ``rows``."""
+        return np.asarray(self.X[:, columns].astype(np.float64) @ self.weights[columns])
+
+
+class Machine:
+    """An SVM's decision values and probabilities of principal components, by matrix products."""
+
+    def __init__(self, pipeline: Any) -> None:
+        classify = pipeline.named_steps["classify"]
+        svc = classify.estimator_.named_steps["svc"]
+        self.vectors = np.asarray(svc.support_vectors_, dtype=np.float64)
+        self.weights = np.asarray(svc.dual_coef_[0], dtype=np.float64)
+        self.intercept = float(svc.intercept_[0])
+        self.gamma = float(svc._gamma)
+        self.slope = float(classify.sigmoid_.coef_[0, 0])
+        self.shift = float(classify.sigmoid_.intercept_[0])
+        self._squares = (self.vectors**2).sum(axis=1)
+
+    def kernel(self, rows: Floats) -> Floats:
+        """Kernel of ``(n, k)`` rows with the support vectors, of shape (n, m)."""
+        near = rows @ self.vectors.T
+        near *= 2 * self.gamma
+        near -= self.gamma * self._squares
+        near -= self.gamma * (rows**2).sum(axis=1)[:, None]
+        return np.asarray(np.exp(near, out=near))
+
+    def decision(self, rows: Floats) -> Floats:
+        """Decision values of ``(n, k)`` rows, of shape (n,)."""
+        return np.asarray(self.kernel(rows) @ self.weights + self.intercept)
+
+    def score(self, rows: Floats) -> Floats:
+        """Probabilities of pneumonia of ``(n, k)`` rows, of shape (n,)."""
+        return np.asarray(expit(self.log_odds(self.decision(rows))))
+
+    def log_odds(self, decisions: Floats) -> Floats:
+        """Log odds of pneumonia that the sigmoid gives decision values."""
+        return np.asarray(self.slope * decisions + self.shift)
+
+    def decisions_of_sums(self, p: Floats, q: Floats) -> Floats:
+        """Decision values of all sums ``p[i] + q[b]``.
+
+        ``exp(-γ|p+q-v|²)`` is a product of three exponentials, none of which knows i, b and the
+        support vector v together, so all n × m sums take one matrix product.
+
+        Parameters
+        ----------
+        p, q : ndarrays of shape (n, k), (m, k)
+
+        Returns
+        -------
+        ndarray of shape (n, m), float64
+        """
+        across = -2 * self.gamma * p @ q.T
+        right = 2 * self.gamma * q @ self.vectors.T - self.gamma * (q**2).sum(axis=1)[:, None]
+        if max(np.abs(across).max(), np.abs(right).max()) > LARGEST_EXPONENT:
+            return np.stack([self.decision(p + row) for row in q], axis=1)
+        left = self.kernel(p) * self.weights
+        return np.asarray((left @ np.exp(right).T) * np.exp(across) + self.intercept)
+
+
+def logistic_weights(pipeline: Any) -> tuple[Floats, float]:
+    """Weights of a logistic pipeline's own columns, of shape (d,), and its intercept."""
+    scale, model = pipeline.named_steps["scale"], pipeline.named_steps["classify"]
+    weights = np.asarray(model.coef_[0], dtype=np.float64) / scale.scale_
+    return weights, float(model.intercept_[0] - scale.mean_ @ weights)
+
+
+def component_weights(pipeline: Any) -> tuple[Floats, Floats]:
+    """Principal components as sums of a pipeline's own columns: weights (d, k), offset (k,)."""
+    scale, pca = pipeline.named_steps["scale"], pipeline.named_steps["reduce"].pca_
+    components = np.asarray(pca.components_, dtype=np.float64)
+    weights = (components / scale.scale_).T
+    return weights, -(scale.mean_ @ weights) - components @ pca.mean_
