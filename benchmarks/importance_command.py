@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,11 +123,7 @@ def crossed(
         )
         for outcome in tasks
     ]  # fmt: skip
-    done = _all(context, "importance, folds", work)
-    return joined(
-        [table.assign(cell=o.cell.name) for o, table in zip(tasks, done, strict=True)],
-        "importance",
-    )
+    return _rows_of(tasks, _all(context, "importance, folds", work))
 
 
 def stability(context: StudyContext, columns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -173,14 +169,8 @@ def redundancy(
         for o in best
     ]  # fmt: skip
     done = list(_all(context, "importance, clusters", work))
-    named = [
-        tuple(table.assign(cell=o.cell.name) for table in pair)
-        for o, pair in zip(best, done, strict=True)
-    ]
-    return (
-        joined([clusters for _, clusters in named], "importance_clusters"),
-        joined([rows for rows, _ in named], "importance"),
-    )
+    rows, clusters = ([pair[k] for pair in done] for k in (0, 1))
+    return _rows_of(best, clusters, "importance_clusters"), _rows_of(best, rows)
 
 
 def coalitions(
@@ -195,11 +185,7 @@ def coalitions(
         )
         for o in tasks
     ]  # fmt: skip
-    done = _all(context, "importance, coalitions", work)
-    return joined(
-        [table.assign(cell=o.cell.name) for o, table in zip(tasks, done, strict=True)],
-        "importance",
-    )
+    return _rows_of(tasks, _all(context, "importance, coalitions", work))
 
 
 def _values(
@@ -242,6 +228,14 @@ def _coalitions(
     return ranked_rows(
         [table.assign(level="family", metric="mean_abs")], "family_shap", given.split
     )
+
+
+def _rows_of(
+    outcomes: Sequence[Outcome], tables: Iterable[pd.DataFrame], name: str = "importance"
+) -> pd.DataFrame:
+    """Join parts of the table ``name``, one a cell."""
+    named = [table.assign(cell=o.cell.name) for o, table in zip(outcomes, tables, strict=True)]
+    return joined(named, name)
 
 
 def _own(matrices: Mapping[str, Matrix], cell: Cell) -> dict[str, Matrix]:

@@ -16,6 +16,7 @@ from benchmarks.report.importance_data import (
     lines,
     main_rows,
     region_map,
+    value_cell,
     widest,
 )
 from benchmarks.report.importance_figures import (
@@ -108,8 +109,10 @@ def _families_table(table: pd.DataFrame) -> Table:
         for family in lines(table, cell, "permutation", "family")["group"]:
             cells = [Cell(features), Cell(family)]
             for metric in ("auc", "average_precision", "precision"):
-                cells.append(_value(lines(table, cell, "permutation", "family", metric), family))
-            cells.append(_value(lines(table, shap, "shap", "family"), family))
+                cells.append(
+                    value_cell(lines(table, cell, "permutation", "family", metric), family)
+                )
+            cells.append(value_cell(lines(table, shap, "shap", "family"), family))
             rows.append(tuple(cells))
     used = [f"{m}: {', '.join(cells_with(table, m, 'family').values())}"
             for m in ("permutation", "shap") if cells_with(table, m, "family")]  # fmt: skip
@@ -128,14 +131,6 @@ def _families_table(table: pd.DataFrame) -> Table:
         breaks=tuple(cuts[1:]),
         note=f"Cells: {'; '.join(used)}. Intervals over patients and, for permutation, orders.",
     )
-
-
-def _value(rows: pd.DataFrame, group: str) -> Cell:
-    own = rows[rows["group"] == group]
-    if own.empty:
-        return Cell(number(math.nan))
-    line = own.iloc[0]
-    return Cell(number(line["value"]), interval(line["lo"], line["hi"]))
 
 
 def _places_text(results: Results, table: pd.DataFrame) -> str:

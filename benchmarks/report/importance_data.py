@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 
 from benchmarks.importance.groups import BOX, LEVELS
 from benchmarks.importance.maps import Map, importance_map
+from benchmarks.report.base import Cell
+from benchmarks.report.tables import interval, number
 from benchmarks.results import Results
 from features import FEATURE_SETS
 
@@ -45,6 +48,15 @@ def lines(
         & (table["metric"] == metric)
         & (table["split"] == split)
     ]
+
+
+def value_cell(rows: pd.DataFrame, group: str) -> Cell:
+    """Value of a group with its interval, for a table; a dash where the rows have none."""
+    own = rows[rows["group"] == group]
+    if own.empty:
+        return Cell(number(math.nan))
+    line = own.iloc[0]
+    return Cell(number(line["value"]), interval(line["lo"], line["hi"]))
 
 
 def main_rows(table: pd.DataFrame) -> pd.DataFrame:

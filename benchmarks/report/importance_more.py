@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from benchmarks.report.base import Block, Cell, Code, Group, Table, paragraph, row
-from benchmarks.report.importance_data import cells_with, importance_of, lines
-from benchmarks.report.tables import interval, number
+from benchmarks.report.importance_data import cells_with, importance_of, lines, value_cell
+from benchmarks.report.tables import number
 from benchmarks.results import Results
 
 MOST_CLUSTERS = 10
@@ -62,11 +60,11 @@ def _refits_table(table: pd.DataFrame) -> Table:
         for family in lines(table, cell, "family_alone", "family", "auc")["group"]:
             rows.append((
                 Cell(features), Cell(family),
-                _cell(lines(table, cell, "family_alone", "family", "auc"), family),
-                _cell(lines(table, cell, "family_left_out", "family", "auc"), family),
-                _cell(lines(table, cell, "permutation", "family", "auc"), family),
-                _cell(lines(table, cell, "permutation", "family", "auc", "cv"), family),
-                _cell(lines(table, cell, "family_shap", "family", "mean_abs"), family),
+                value_cell(lines(table, cell, "family_alone", "family", "auc"), family),
+                value_cell(lines(table, cell, "family_left_out", "family", "auc"), family),
+                value_cell(lines(table, cell, "permutation", "family", "auc"), family),
+                value_cell(lines(table, cell, "permutation", "family", "auc", "cv"), family),
+                value_cell(lines(table, cell, "family_shap", "family", "mean_abs"), family),
             ))  # fmt: skip
     return Table(
         name="importance-refits",
@@ -156,11 +154,3 @@ def _clusters_table(clusters: pd.DataFrame) -> Table:
         labels=2,
         words=True,
     )  # fmt: skip
-
-
-def _cell(rows: pd.DataFrame, group: str) -> Cell:
-    own = rows[rows["group"] == group]
-    if own.empty:
-        return Cell(number(math.nan))
-    line = own.iloc[0]
-    return Cell(number(line["value"]), interval(line["lo"], line["hi"]))
