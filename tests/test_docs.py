@@ -8,11 +8,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
+import pytest
 
 from benchmarks import results
 from features import DEFAULT_FEATURE_SETS
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "results"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -26,13 +28,37 @@ def _script(path: Path) -> ModuleType:
 
 
 def test_table_of_the_readme_comes_from_the_run() -> None:
-    module = _script(ROOT / "docs" / "results" / "make_table.py")
+    module = _script(RESULTS / "make_table.py")
     scores = pd.read_csv(ROOT / "docs" / "results" / "scores.csv", dtype={"operating_point": str})
     assert scores.columns.tolist() == results.SCORE_COLUMNS
     assert module.table(scores) in README
     test = scores[scores["split"] == "test"]
     assert set(test["n"]) == {624}
     assert set(DEFAULT_FEATURE_SETS) < set(test["features"])
+
+
+@pytest.mark.parametrize("name", ["findings", "importance"])
+def test_pages_come_from_the_tables(name: str) -> None:
+    module = _script(RESULTS / f"make_{name}.py")
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert text == module.page()
+    assert "nan" not in text
+
+
+def test_documentation_names_no_path_of_a_machine() -> None:
+    collect = _script(RESULTS / "collect.py")
+    for page in [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.tex")]:
+        text = page.read_text(encoding="utf-8")
+        assert collect.without_paths(text) == text, page
+
+
+def test_paths_are_shortened() -> None:
+    collect = _script(RESULTS / "collect.py")
+    assert collect.without_paths("--data /a/b/chest_x --out /c/d/run.") == (
+        "--data path/to/chest_x --out path/to/run."
+    )
+    kept = "see https://doi.org/10.1000/x/y and docs/results/figures/a.svg, precision/recall"
+    assert collect.without_paths(kept) == kept
 
 
 def test_first_two_commands_are_make_targets() -> None:

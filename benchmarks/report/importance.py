@@ -60,7 +60,10 @@ def render(results: Results) -> Section:
     single = cells_with(table, "shap", "feature")
     if single:
         blocks.append(_features_table(table, single[widest(list(single))]))
-    agreed = agreement(main_rows(table))
+    shown = {cell for m in ("permutation", "shap") for level in ("subfamily", "region")
+             for cell in cells_with(table, m, level).values()}  # fmt: skip
+    agreed = agreement(main_rows(table[table["cell"].isin(shown)]))
+    agreed = agreed[agreed["level"] != "family"]
     if len(agreed):
         blocks += [paragraph(_agreement_text(agreed)), agreement_figure(results, agreed)]
     blocks += [*more_blocks(results), note(*_caution(results))]

@@ -26,9 +26,21 @@ METHOD_WORDS = {
 
 
 def importance_of(results: Results) -> pd.DataFrame:
-    """Rows of ``importance`` that were measured."""
+    """Rows of ``importance`` that were measured; of each feature set the best cell comes first.
+
+    The best is the one of largest average precision on validation.
+    """
     table = results.tables.get("importance", pd.DataFrame())
-    return table[table["status"] == "ok"] if len(table) else table
+    if table.empty:
+        return table
+    done = table[table["status"] == "ok"]
+    scores = results.scores
+    known = scores[(scores["split"] == "validation") & (scores["operating_point"] == "0.5")]
+    goodness = known.set_index("cell")["average_precision"].astype(float)
+    sets = done["cell"].str.split("/").str[0]
+    place = {name: k for k, name in enumerate(dict.fromkeys(sets))}
+    keys = pd.DataFrame({"set": sets.map(place), "worse": -done["cell"].map(goodness)})
+    return done.loc[keys.sort_values(["set", "worse"], kind="stable").index]
 
 
 def lines(

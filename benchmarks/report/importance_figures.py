@@ -175,7 +175,7 @@ def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
         for row in rows.to_dict("records")
     ]
     names = list(dict.fromkeys(labels))
-    marks = {"family": ("^", "#009E73"), "subfamily": ("o", BLUE), "region": ("D", VERMILION)}
+    marks = {"subfamily": ("o", BLUE), "region": ("D", VERMILION)}
 
     def paint(figure: MplFigure) -> None:
         axes = figure.subplots()
@@ -188,8 +188,8 @@ def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
         from matplotlib.lines import Line2D
 
         keys = [Line2D([], [], color=c, marker=m, linestyle="none") for m, c in marks.values()]
-        figure.legend(keys, ["families", "parts of families", "regions"],
-                      loc="outside lower center", ncols=3)  # fmt: skip
+        figure.legend(keys, ["parts of families", "regions"],
+                      loc="outside lower center", ncols=2)  # fmt: skip
 
     middle = rows.groupby("level")["tau"].median()
     alt = "Rank agreement of methods; median tau " + ", ".join(

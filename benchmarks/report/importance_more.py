@@ -9,7 +9,7 @@ from benchmarks.report.importance_data import cells_with, importance_of, lines, 
 from benchmarks.report.tables import number
 from benchmarks.results import Results
 
-MOST_CLUSTERS = 10
+CLUSTERS_A_CELL = 2
 
 
 def more_blocks(results: Results) -> list[Block]:
@@ -139,11 +139,14 @@ def _clusters_text(clusters: pd.DataFrame) -> str:
 
 
 def _clusters_table(clusters: pd.DataFrame) -> Table:
-    best = clusters.dropna(subset=["alone"]).nlargest(MOST_CLUSTERS, "value")
+    ranked = clusters.dropna(subset=["alone"]).sort_values("value", ascending=False, kind="stable")
+    best = ranked.groupby("cell", sort=False).head(CLUSTERS_A_CELL).sort_values(
+        "cell", kind="stable", key=lambda cells: cells.map(list(clusters["cell"].unique()).index)
+    )  # fmt: skip
     return Table(
         name="importance-clusters",
-        caption="Clusters of columns that matter most: fall of the AUC when they are exchanged "
-        "together, and the sum of the falls one by one.",
+        caption="The two clusters of columns that matter most in each cell: fall of the AUC when "
+        "they are exchanged together, and the sum of the falls one by one.",
         header=("Cell", "Cluster: its most typical column, and columns by family", "Columns",
                 "Together", "One by one"),
         rows=tuple(

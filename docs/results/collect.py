@@ -1,0 +1,57 @@
+"""Copy from a run folder what the documentation shows: small tables, figures, the report.
+
+    python docs/results/collect.py RUN_DIR CNN_RUN_DIR AUDIT_DIR
+
+No picture of a patient is copied. Paths of the machine become ``path/to``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).parent
+WHOLE = (
+    "scores", "features", "gap", "shortcuts", "leaky", "learning", "ablation", "resampling",
+    "calibration", "prevalence", "matched", "subgroups", "importance_stability",
+    "importance_checks",
+)  # fmt: skip
+LEVELS = ("family", "subfamily")  # of importance: regions are thousands of rows
+
+
+def main(run: Path, network: Path, audit: Path) -> None:
+    """Copy tables, figures and report of ``run``, the gap of the network, and the audit."""
+    for name in WHOLE:
+        shutil.copy(run / f"{name}.csv", HERE / f"{name}.csv")
+    comparisons = pd.read_csv(run / "comparisons.csv", dtype={"operating_point": str})
+    areas = comparisons[comparisons["test"] == "clustered_delong"]
+    _write(areas.dropna(axis=1, how="all"), "comparisons_auc")
+    importance = pd.read_csv(run / "importance.csv")
+    _write(importance[importance["level"].isin(LEVELS)], "importance")
+    clusters = pd.read_csv(run / "importance_clusters.csv")
+    _write(clusters.dropna(subset=["alone"]), "importance_clusters")
+    shutil.copy(network / "gap.csv", HERE / "gap_cnn.csv")
+    shutil.copy(audit / "audit.csv", HERE / "audit.csv")
+    for figure in (run / "figures").glob("*.svg"):
+        (HERE / "figures").mkdir(exist_ok=True)
+        shutil.copy(figure, HERE / "figures")
+    for name in ("report.md", "tables.tex"):
+        text = (run / name).read_text(encoding="utf-8")
+        (HERE / name).write_text(without_paths(text), encoding="utf-8")
+
+
+def _write(table: pd.DataFrame, name: str) -> None:
+    table.to_csv(HERE / f"{name}.csv", index=False, lineterminator="\n")
+
+
+def without_paths(text: str) -> str:
+    """Shorten absolute paths of two folders or more to their last part."""
+    return re.sub(r"(?<![\w.:/])/(?:[\w.\\-]+/)+([\w.\\-]+)", r"path/to/\1", text)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
