@@ -97,6 +97,7 @@ MORE_TABLES = {
         "cell", "method", "level", "group", "split", "metric", "value", "lo", "hi", "rank",
         "status", "reason",
     ],
+    "importance_swarm": ["cell", "feature", "shap", "percentile"],
     "importance_checks": ["cell", "check", "value", "images", "space"],
     "importance_regions": ["family", "region", "top", "bottom", "left", "right"],
     "importance_stability": [
@@ -229,7 +230,7 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
             "subtype", "class", "sha256", "status", "reason", "family", "weights", "check",
             "severity", "detail", "cell_a", "cell_b", "metric", "test", "recalibration", "kind",
             "name", "control", "true", "predicted", "method", "level", "space",
-            "region", "cluster", "names"]  # fmt: skip
+            "region", "cluster", "names", "feature"]  # fmt: skip
     try:
         table = pd.read_csv(
             path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from benchmarks.dataset import DataError
 from benchmarks.importance_command import importance
 from benchmarks.results import MORE_TABLES, RunError
 from benchmarks.runner import run_benchmark
+from features.backbone import MissingExtra
 from tests.helpers import textured
 
 CELLS = {"texture/svm/seed0", "texture/xgboost/seed0", "intensity/svm/seed0",
@@ -64,6 +66,11 @@ def test_a_run_measures_its_best_cells(run: Path) -> None:
     report = (run / "report.md").read_text(encoding="utf-8")
     assert "Which features matter, and where" in report
     assert "SHAP values add up to the score" in report
+    swarm = results.read_results(run).tables["importance_swarm"]
+    images = swarm.groupby(["cell", "feature"]).size()
+    assert (images == images.iloc[0]).all()
+    assert swarm["percentile"].between(0, 1).all()
+    assert (run / "figures" / "importance-swarm.svg").is_file()
 
 
 def test_the_planted_patch_is_found_where_it_is(full: results.Results) -> None:
@@ -124,8 +131,6 @@ def test_twice_the_same_bytes(run: Path, full: results.Results, tmp_path: Path) 
 
 
 def test_other_data_are_refused(run: Path, data: Path, tmp_path: Path) -> None:
-    import shutil
-
     other = shutil.copytree(data, tmp_path / "other")
     first = min((other / "train" / "NORMAL").iterdir())
     Image.fromarray(np.full((48, 48), 7, np.uint8)).save(first)
@@ -145,8 +150,29 @@ def test_without_models_a_run_has_no_importance() -> None:
     assert RunConfig(study="importance", save_models=False).studies == ()
 
 
-def test_constant_value_columns(full: results.Results) -> None:
+def test_every_value_is_a_number(full: results.Results) -> None:
     table = full.tables["importance"]
     numbers = table[["value", "lo", "hi"]]
     assert isinstance(numbers, pd.DataFrame)
     assert np.isfinite(table.loc[table["status"] == "ok", "value"]).all()
+
+
+def test_what_can_not_be_had_is_told(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise MissingExtra("shap is missing: pip install '.[importance]'")
+
+    monkeypatch.setattr("benchmarks.importance.shap_values.require_shap", missing)
+    folder = shutil.copytree(run, tmp_path / "run")
+    (folder / "models" / "intensity-svm-seed0.skops").write_bytes(b"damaged")
+    importance(folder, HERE, None, refits=False)
+    table = results.read_results(folder).tables["importance"]
+    lost = table[table["status"] != "ok"].set_index("cell")
+    assert lost.loc["intensity/svm/seed0", "status"] == "failed"
+    assert "sha256" in lost.loc["intensity/svm/seed0", "reason"]
+    assert lost.loc["texture/xgboost/seed0", ["method", "status"]].tolist() == ["shap", "not_run"]
+    assert (table[table["cell"] == "texture/xgboost/seed0"]["method"] == "permutation").any()
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert "Left out: " in report
+    assert "shap is missing" in report

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from benchmarks.cells import Cell, Matrix, Rows, columns_of_cell
 from benchmarks.importance.groups import LEVELS, group_columns
@@ -21,6 +22,7 @@ ROWS = ["method", "level", "group", "split", "metric", "value", "lo", "hi", "ran
         "status", "reason"]  # fmt: skip
 SAMPLE, BACKGROUND = 200, 100  # images that are explained by SHAP, and training images behind them
 FEATURES_KEPT = 50  # single columns of largest mean |SHAP| that are listed
+SWARM = 12  # columns of which every explained image is told
 SEED = 0
 SPLIT = "test"
 
@@ -122,7 +124,7 @@ def permutation_rows(given: FittedRows, levels: Sequence[str] = LEVELS) -> pd.Da
     return ranked_rows(parts, "permutation", given.split)
 
 
-def shap_rows(given: FittedRows) -> tuple[pd.DataFrame, pd.DataFrame]:
+def shap_rows(given: FittedRows) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Mean |SHAP| by group and column, and mean SHAP by class of each region.
 
     Returns
@@ -134,6 +136,9 @@ def shap_rows(given: FittedRows) -> tuple[pd.DataFrame, pd.DataFrame]:
     checks : DataFrame
         One row: check ``shap_additivity``, value (largest difference between a score and its SHAP
         values' sum), images, space.
+    swarm : DataFrame
+        feature, shap, percentile (of the column's value among the images explained, 0 to 1): a row
+        an image, of the columns of largest mean |SHAP|.
 
     Raises
     ------
@@ -158,7 +163,20 @@ def shap_rows(given: FittedRows) -> tuple[pd.DataFrame, pd.DataFrame]:
         parts.append(table.assign(level="region", metric=f"mean_{name}", lo=np.nan, hi=np.nan))
     check = {"check": "shap_additivity", "value": found.additivity, "images": len(chosen),
              "space": found.space}  # fmt: skip
-    return ranked_rows(parts, "shap", given.split), pd.DataFrame([check])
+    swarm = _swarm(given, chosen, found.values)
+    return ranked_rows(parts, "shap", given.split), pd.DataFrame([check]), swarm
+
+
+def _swarm(
+    given: FittedRows, chosen: NDArray[np.intp], values: NDArray[np.float64]
+) -> pd.DataFrame:
+    top = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:SWARM]
+    names = given.columns["feature"].to_numpy(dtype=object)[top]
+    ranks = rankdata(given.X[np.ix_(chosen, top)], axis=0)
+    return pd.DataFrame({
+        "feature": np.repeat(names, len(chosen)), "shap": values[:, top].T.ravel(),
+        "percentile": ((ranks.T - 0.5) / len(chosen)).ravel(),
+    })  # fmt: skip
 
 
 def built_in_rows(

@@ -26,6 +26,7 @@ from benchmarks.report.importance_figures import (
     maps_figure,
 )
 from benchmarks.report.importance_more import more_blocks
+from benchmarks.report.importance_swarm import swarm_figure
 from benchmarks.report.tables import interval, number
 from benchmarks.results import Results
 from features import FEATURE_SETS
@@ -37,12 +38,17 @@ MOST_FEATURES = 10
 def render(results: Results) -> Section:
     """Say which families, parts and places the fitted cells rest on."""
     table = importance_of(results)
+    missing = _left_out(results)
+    if table.empty and missing:
+        return Section(TITLE, tuple(missing))
     if table.empty:
         return Section(TITLE, (paragraph(
             "This run has no importances; they come with ", Code("--study importance"),
             " where the fitted models are kept, or with ", Code("importance RUN_DIR"), "."
         ),))  # fmt: skip
-    blocks: list[Block] = [paragraph(_families_text(table)), _families_table(table)]
+    blocks: list[Block] = [*missing, paragraph(_families_text(table))]
+    if cells_with(table, "permutation", "family"):
+        blocks.append(_families_table(table))
     parts = {m: cells_with(table, m, "subfamily") for m in ("permutation", "shap")}
     named = {m: cells[widest(list(cells))] for m, cells in parts.items() if cells}
     if named:
@@ -59,7 +65,11 @@ def render(results: Results) -> Section:
         blocks += [both] if both else []
     single = cells_with(table, "shap", "feature")
     if single:
-        blocks.append(_features_table(table, single[widest(list(single))]))
+        cell = single[widest(list(single))]
+        blocks.append(_features_table(table, cell))
+        swarm = results.tables.get("importance_swarm", pd.DataFrame())
+        if len(swarm):
+            blocks.append(swarm_figure(results, swarm[swarm["cell"] == cell]))
     shown = {cell for m in ("permutation", "shap") for level in ("subfamily", "region")
              for cell in cells_with(table, m, level).values()}  # fmt: skip
     agreed = agreement(main_rows(table[table["cell"].isin(shown)]))
@@ -68,6 +78,16 @@ def render(results: Results) -> Section:
         blocks += [paragraph(_agreement_text(agreed)), agreement_figure(results, agreed)]
     blocks += [*more_blocks(results), note(*_caution(results))]
     return Section(TITLE, tuple(blocks))
+
+
+def _left_out(results: Results) -> list[Block]:
+    """Say which importances could not be had, and why."""
+    table = results.tables.get("importance", pd.DataFrame())
+    if table.empty:
+        return []
+    lost = table[table["status"] != "ok"]
+    told = [f"{one['method']} of {one['cell']}: {one['reason']}" for one in lost.to_dict("records")]
+    return [note(f"Left out: {'; '.join(told)}")] if told else []
 
 
 def _families_text(table: pd.DataFrame) -> str:

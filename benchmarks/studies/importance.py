@@ -52,7 +52,7 @@ def run(context: StudyContext) -> Tables:
     Returns
     -------
     dict of DataFrame
-        ``importance``, ``importance_checks`` and ``importance_regions``.
+        ``importance``, ``importance_checks``, ``importance_swarm`` and ``importance_regions``.
     """
     return measure(context, chosen_cells(context))
 
@@ -98,8 +98,9 @@ def measure(context: StudyContext, outcomes: Sequence[Outcome]) -> Tables:
     found = {cell.name: tables for (cell, _), tables in zip(order, done, strict=True)}
     made = [found[outcome.cell.name] for outcome in outcomes]
     return {
-        "importance": joined([importance for importance, _ in made], "importance"),
-        "importance_checks": joined([checks for _, checks in made], "importance_checks"),
+        "importance": joined([importance for importance, _, _ in made], "importance"),
+        "importance_checks": joined([checks for _, checks, _ in made], "importance_checks"),
+        "importance_swarm": joined([swarm for _, _, swarm in made], "importance_swarm"),
         "importance_regions": regions_table(columns),
     }
 
@@ -137,29 +138,37 @@ def measure_cell(
     rows: Rows,
     matrices: Mapping[str, Matrix],
     columns: pd.DataFrame,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Measure one cell on one thread.
 
     Returns
     -------
-    importance, checks : DataFrame
-        Rows of the tables; the second says what was checked on the way.
+    importance, checks, swarm : DataFrame
+        Rows of the tables; the second says what was checked on the way. A method that could not
+        be had has one row with its reason.
     """
+    parts, checks, swarm = [], pd.DataFrame(), pd.DataFrame()
     with threadpool_limits(1):
-        pipeline = saved_model(folder, cell.name)
-        given = fitted_rows(cell, pipeline, threshold, rows, matrices, columns)
-        parts, checks = [permutation_rows(given)], pd.DataFrame()
-        if cell.model in BUILT_IN:
-            parts.append(built_in_rows(given, BUILT_IN[cell.model], impurity))
-        if cell.model in EXPLAINABLE:
-            try:
-                explained, checks = shap_rows(given)
-            except MissingExtra as missing:
-                reason = {"method": "shap", "status": "not_run", "reason": str(missing)}
-                explained = pd.DataFrame([reason])
-            parts.append(explained)
+        try:
+            pipeline = saved_model(folder, cell.name)
+            given = fitted_rows(cell, pipeline, threshold, rows, matrices, columns)
+            parts.append(permutation_rows(given))
+            if cell.model in BUILT_IN:
+                parts.append(built_in_rows(given, BUILT_IN[cell.model], impurity))
+            if cell.model in EXPLAINABLE:
+                explained, checks, swarm = shap_rows(given)
+                parts.append(explained)
+        except MissingExtra as missing:
+            parts.append(_reason("shap", "not_run", str(missing)))
+        except Exception as error:  # as with a cell: a row of the table, not the run's end
+            parts.append(_reason("importance", "failed", f"{type(error).__name__}: {error}"))
     table = pd.concat(parts, ignore_index=True)
-    return table.assign(cell=cell.name), checks.assign(cell=cell.name)
+    named = [one.assign(cell=cell.name) for one in (table, checks, swarm)]
+    return named[0], named[1], named[2]
+
+
+def _reason(method: str, status: str, reason: str) -> pd.DataFrame:
+    return pd.DataFrame([{"method": method, "status": status, "reason": reason}])
 
 
 def saved_model(folder: Path, name: str) -> Any:
