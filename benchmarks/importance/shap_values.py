@@ -26,6 +26,7 @@ from benchmarks.metrics import CONFIDENCE, Floats, Labels, PatientBootstrap
 from features.backbone import MissingExtra
 
 PROBABILITY, LOG_ODDS = "probability", "log-odds"
+BLOCK = 20  # rows
 TOLERANCE = 1e-4  # of the largest share of a row; float32 sums in XGBoost are 100 times closer
 
 
@@ -223,8 +224,12 @@ def _trees(model: Any, rows: Matrix, others: Matrix) -> tuple[Floats, Any]:
     explainer = require_shap().TreeExplainer(
         model, _background(others.astype(np.float32)), feature_perturbation="interventional"
     )
-    found = explainer.shap_values(rows.astype(np.float32), check_additivity=False)
-    return found, explainer.expected_value
+    # Block by block: a call of some ten seconds would draw a bar of its own into the display.
+    blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+    found = [
+        explainer.shap_values(block.astype(np.float32), check_additivity=False) for block in blocks
+    ]
+    return np.concatenate(found), explainer.expected_value
 
 
 def _linear(pipeline: Any, model: Any, rows: Matrix, others: Matrix, X: Matrix) -> Found:
