@@ -35,7 +35,7 @@ from benchmarks.importance.shap_values import mean_absolute
 from benchmarks.progress import say, track
 from benchmarks.reopened import reopened
 from benchmarks.report import render_report
-from benchmarks.results import write_table
+from benchmarks.results import read_results, write_table
 from benchmarks.studies.base import StudyContext, fit_each
 from benchmarks.studies.estimates import in_order, leaders, recall_threshold
 from benchmarks.studies.importance import (
@@ -49,6 +49,7 @@ from benchmarks.studies.importance import (
 )
 from benchmarks.workers import parallel
 
+SAME = ("cell", "method", "level", "split", "region")  # rows that agree in these say the same
 SEEDS, BOOTSTRAPS = 3, 5  # refits of each kind, besides one for each fold
 
 
@@ -72,25 +73,39 @@ def importance(
     ------
     RunError, ConfigError, DataError, ModelFileError
         As :func:`benchmarks.reopened.reopened`.
+
+    Notes
+    -----
+    Tables are written as each part is done. Rows of other cells, and of parts that are not asked
+    for again, stay as they are.
     """
     with reopened(run_dir, given, cells) as context:
-        tables = measure(context, list(context.finished.values()))
-        more = [tables["importance"]]
+        outcomes = list(context.finished.values())
+        _keep(run_dir, measure(context, outcomes))
         if refits:
-            columns = columns_of_cells(context, list(context.finished.values()))
+            columns = columns_of_cells(context, outcomes)
             best = list(leaders(context.finished, context.rows).values())
-            steady = stability(context, columns)
             clusters, of_clusters = redundancy(context, best, columns)
-            more += [
-                family_refits(context, best), crossed(context, best, columns),
-                coalitions(context, best, columns), of_clusters,
-            ]  # fmt: skip
-            tables |= {"importance_stability": steady, "importance_clusters": clusters}
-        tables["importance"] = joined(more, "importance")
-    for name, table in tables.items():
-        write_table(run_dir, name, table)
+            _keep(run_dir, {"importance_clusters": clusters, "importance": of_clusters})
+            for part in (coalitions, crossed):
+                _keep(run_dir, {"importance": part(context, best, columns)})
+            _keep(run_dir, {"importance": family_refits(context, best)})
+            _keep(run_dir, {"importance_stability": stability(context, columns)})
     render_report(run_dir)
     say(f"Report: {run_dir / 'report.html'}", context.config.quiet)
+
+
+def _keep(run_dir: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write rows in place of those that say the same of the same cells."""
+    before = read_results(run_dir).tables
+    for name, table in tables.items():
+        keys = [key for key in SAME if key in table.columns]
+        new = table[keys].fillna("").drop_duplicates()
+        old = before[name].merge(new, how="left", indicator=True)
+        again = (old["_merge"] == "both").to_numpy()
+        if "status" in old:  # what failed before and is asked for again
+            again = again | ((old["status"] != "ok") & old["cell"].isin(new["cell"])).to_numpy()
+        write_table(run_dir, name, joined([before[name][~again], table], name))
 
 
 def family_refits(context: StudyContext, best: Sequence[Outcome]) -> pd.DataFrame:
@@ -114,7 +129,7 @@ def crossed(
     """Permutation on the held-out images of each fold, where the run has a cross-validation."""
     tasks = [outcome for outcome in best if outcome.folds]
     work = [
-        delayed(crossed_rows)(
+        delayed(_crossed)(
             outcome.cell, context.rows, context.fold,
             recall_threshold(
                 context.rows, context.fold, CV, {CV: in_order(context.fold, outcome.folds)}
@@ -192,12 +207,28 @@ def _values(
     folder: Path, cell: Cell, threshold: float, rows: Rows, refit: Rows | None,
     matrices: Mapping[str, Matrix], columns: pd.DataFrame,
 ) -> Values:  # fmt: skip
-    """Measure one fit: the saved one, where there are no rows to fit again on."""
+    """Measure one fit: the saved one, where there are no rows to fit again on; none if it fails."""
     with threadpool_limits(1):
-        model = saved_model(folder, cell.name) if refit is None else fitted(cell, matrices, refit)
+        try:
+            model = (
+                saved_model(folder, cell.name) if refit is None else fitted(cell, matrices, refit)
+            )
+        except RuntimeError as error:
+            say(str(error), quiet=False)
+            return {}
         return values_of_fit(
             fitted_rows(cell, model, threshold, rows, matrices, columns),
             shap=cell.model in BUILT_IN,
+        )
+
+
+def _crossed(cell: Cell, *given: Any) -> pd.DataFrame:
+    """Rows of the cross-validation, or one with the reason why a fold could not be fitted."""
+    try:
+        return crossed_rows(cell, *given)
+    except RuntimeError as error:
+        return pd.DataFrame(
+            [{"method": "permutation", "split": CV, "status": "failed", "reason": str(error)}]
         )
 
 

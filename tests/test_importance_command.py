@@ -176,3 +176,15 @@ def test_what_can_not_be_had_is_told(
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "Left out: " in report
     assert "shap is missing" in report
+
+
+def test_rows_of_other_cells_stay(full: results.Results, tmp_path: Path) -> None:
+    folder = shutil.copytree(full.folder, tmp_path / "run")
+    importance(folder, HERE, ["intensity/xgboost"], refits=False)
+    for name in ("importance", "importance_swarm", "importance_regions", "importance_stability"):
+        before, after = full.tables[name], results.read_results(folder).tables[name]
+        order = list(before.columns)
+        pd.testing.assert_frame_equal(
+            before.sort_values(order, ignore_index=True),
+            after.sort_values(order, ignore_index=True),
+        )

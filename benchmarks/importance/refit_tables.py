@@ -116,7 +116,7 @@ def stability_rows(reference: Values, refits: Mapping[str, Sequence[Values]]) ->
     reference : dict of Series
         Of the cell itself.
     refits : dict of sequences
-        By kind: ``seeds``, ``folds``, ``bootstraps``.
+        By kind: ``seeds``, ``folds``, ``bootstraps``; empty where a fit failed.
 
     Returns
     -------
@@ -129,7 +129,10 @@ def stability_rows(reference: Values, refits: Mapping[str, Sequence[Values]]) ->
     rows = []
     for (method, level), first in reference.items():
         for kind, fits in kinds.items():
-            others = np.stack([one[method, level].reindex(first.index) for one in fits])
+            done = [one[method, level] for one in fits if one]  # a fit may have failed
+            if not done:
+                continue
+            others = np.stack([one.reindex(first.index) for one in done])
             everything = np.vstack([first.to_numpy(), others])
             k = min(TOP, max(1, len(first) // 2))
             kept = trusted(first.to_numpy(dtype=float), others, k)
