@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -37,19 +38,30 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into `Interrupted`, and don't hear the later ones."""
+    """Turn the first SIGINT or SIGTERM into `Interrupted`, and don't hear the later ones.
+
+    Where it falls into a destructor or callback, Python would print it and go on: it is not
+    printed, and `check_interrupted` raises it again.
+    """
+    told = sys.unraisablehook
 
     def interrupt(signum: int, _: FrameType | None) -> None:
         if not _heard:
             _heard.append(signum)
             raise Interrupted(signum)
 
+    def tell(unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, Interrupted):
+            told(unraisable)
+
     _heard.clear()
+    sys.unraisablehook = tell
     before = {each: signal.signal(each, interrupt) for each in SIGNALS}
     try:
         yield
     finally:
         _heard.clear()
+        sys.unraisablehook = told
         for each, handler in before.items():
             signal.signal(each, handler)
 

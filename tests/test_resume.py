@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from click.testing import CliRunner, Result
 
 from benchmarks import stages
 from benchmarks.run_state import SCRATCH, RunState
-from benchmarks.workers import Interrupted
+from benchmarks.workers import Interrupted, check_interrupted, interruptible
 from run_benchmark import main
 
 ROOT = Path(__file__).parent.parent
@@ -183,6 +184,24 @@ def start(out: Path, cache: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*command, "--cache", str(cache)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
+
+
+def test_a_signal_in_a_callback_is_not_lost_and_prints_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Thing:
+        pass
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    with interruptible():
+        thing = Thing()
+        reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
+        del thing  # Python swallows what a callback raises
+        assert reference() is None
+        with pytest.raises(Interrupted):
+            check_interrupted()
+    assert "Traceback" not in capsys.readouterr().err
+    assert sys.unraisablehook is sys.__unraisablehook__
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
