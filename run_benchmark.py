@@ -50,7 +50,7 @@ class Failure(click.ClickException):
 @click.option("--no-cache", "use_cache", is_flag=True, flag_value=False, default=None,
               help="Compute all features; store none.")  # fmt: skip
 @click.option("--no-models", "save_models", is_flag=True, flag_value=False, default=None,
-              help="Keep no fitted models in the run folder.")  # fmt: skip
+              help="Keep no fitted models, and measure no importance.")  # fmt: skip
 @click.option("--resume", type=FILE, help="Go on with the run in this folder: finished cells are "
               "kept, the others computed.")  # fmt: skip
 @click.option("--task", help="pneumonia: against normal; subtype: all classes, normal, bacterial, "

@@ -66,6 +66,8 @@ def test_a_run_measures_its_best_cells(run: Path) -> None:
     report = (run / "report.md").read_text(encoding="utf-8")
     assert "Which features matter, and where" in report
     assert "SHAP values add up to the score" in report
+    assert "SHAP values (Lundberg" in report
+    assert "lundberg2020" in (run / "references.bib").read_text(encoding="utf-8")
     swarm = results.read_results(run).tables["importance_swarm"]
     images = swarm.groupby(["cell", "feature"]).size()
     assert (images == images.iloc[0]).all()

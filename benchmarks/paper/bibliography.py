@@ -32,6 +32,10 @@ _TESTS = {
     "delong": ("delong1988",), "mcnemar": ("mcnemar1947",),
 }  # fmt: skip
 _RECALIBRATIONS = {"none": (), "sigmoid": ("platt1999",), "isotonic": ("zadrozny2002",)}
+_IMPORTANCE = {
+    "permutation": ("breiman2001",), "shap": ("lundberg2017", "lundberg2020"),
+    "family_shap": ("lundberg2017",), "impurity": ("strobl2007",), "gain": ("strobl2007",),
+}  # fmt: skip
 _VENUES = {"article": "journal", "inproceedings": "booktitle", "incollection": "booktitle"}
 _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"'}
 
@@ -108,6 +112,10 @@ def _statistics(results: Results) -> set[str]:
         keys |= {"murphy1973", *(key for kind in kinds for key in _RECALIBRATIONS.get(kind, ()))}
     if len(table(results, "decision")):
         keys.add("vickers2006")
+    importance = table(results, "importance")
+    if len(importance):
+        measured = importance.loc[importance["status"] == "ok", "method"].unique()
+        keys |= {key for method in measured for key in _IMPORTANCE.get(method, ())}
     return keys
 
 

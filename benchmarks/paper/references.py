@@ -199,6 +199,21 @@ STATISTICS = {
         "Decision curve analysis: a novel method for evaluating prediction models", 2006,
         "Medical Decision Making", "26", "565-574", "10.1177/0272989X06295361",
         "Decision curves"),
+    "lundberg2017": _paper(
+        "Lundberg, S. M. and Lee, S.-I.", "A unified approach to interpreting model predictions",
+        2017, "Advances in Neural Information Processing Systems 30", "4765-4774",
+        "10.48550/arXiv.1705.07874", "SHAP"),
+    "lundberg2020": _article(
+        "Lundberg, S. M. and Erion, G. and Chen, H. and DeGrave, A. and Prutkin, J. M. and "
+        "Nair, B. and others",
+        "From local explanations to global understanding with explainable AI for trees", 2020,
+        "Nature Machine Intelligence", "2", "56-67", "10.1038/s42256-019-0138-9",
+        "SHAP values of trees"),
+    "strobl2007": _article(
+        "Strobl, C. and Boulesteix, A.-L. and Zeileis, A. and Hothorn, T.",
+        "Bias in random forest variable importance measures: illustrations, sources and a solution",
+        2007, "BMC Bioinformatics", "8", "25", "10.1186/1471-2105-8-25",
+        "Bias of impurity and gain importances"),
     "hanley1983": _article(
         "Hanley, J. A. and Lippman-Hand, A.",
         "If nothing goes wrong, is everything all right? Interpreting zero numerators", 1983,

@@ -15,7 +15,13 @@ from benchmarks.report.cells import (
     rows,
     validation_carved,
 )
-from benchmarks.report.methods_statistics import audited, calibrated, compared, cross_validated
+from benchmarks.report.methods_statistics import (
+    audited,
+    calibrated,
+    compared,
+    cross_validated,
+    explained,
+)
 from benchmarks.report.settings import plain
 from benchmarks.report.tables import thousands
 from benchmarks.results import Results
@@ -68,6 +74,7 @@ def render(results: Results) -> Section:
         *cross_validated(results),
         *compared(results),
         *calibrated(results),
+        *explained(results),
     ]
     text = " ".join(sentence for sentence in sentences if sentence)
     return Section("Methods, ready for a paper", (paragraph(text),))

@@ -63,6 +63,25 @@ def compared(results: Results) -> list[str]:
     return [f"Methods were compared in pairs on the same test images: {'; '.join(words)}{holm}."]
 
 
+def explained(results: Results) -> list[str]:
+    """Tell how the importance of features was measured; nothing if it was not."""
+    found = table(results, "importance")
+    done = set(found.loc[found["status"] == "ok", "method"]) if len(found) else set()
+    words = []
+    if "permutation" in done:
+        words.append(
+            "the fall of AUC, average precision and precision on test images when all columns of a "
+            "family, of a part of it or of an image region were exchanged between images together "
+            f"({cite('breiman2001')})"
+        )
+    if "shap" in done:
+        words.append(
+            f"SHAP values ({cite('lundberg2017', 'lundberg2020')}) of a sample of test images "
+            "against one of training images"
+        )
+    return [f"Importance of features was measured by {'; and by '.join(words)}."] if words else []
+
+
 def calibrated(results: Results) -> list[str]:
     """Tell how calibration was measured and repaired, and whether net benefit was computed."""
     found, text = table(results, "calibration"), []
