@@ -74,8 +74,8 @@ def leakage() -> str:
     auc = rows[rows["metric"] == "auc"]
     above, below = (auc["worth_lo"] > 0).sum(), (auc["worth_hi"] < 0).sum()
     return f"""## Parting images instead of patients is worth next to nothing here
-Folds that part images put {auc["mixed"].iloc[0]:.0%} of the training images beside another image of \
-the same patient. Yet the AUC of
+Folds that part images leave {auc["mixed"].iloc[0]:.0%} of the training images with an image of the same \
+patient in another fold. Yet the AUC of
 {len(auc)} cells changes by {n(auc["worth"].median(), 4)} in the median ({n(auc["worth"].min(), 4)} to \
 {n(auc["worth"].max(), 4)}); the interval lies above 0 for {above} of them and
 below 0 for {below}. Cross-validation by patient is already at its ceiling, so leakage has nothing left to
