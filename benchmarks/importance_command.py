@@ -13,6 +13,7 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cells import Cell, Matrix, Outcome, Rows, columns_of_cell
+from benchmarks.config import ConfigError
 from benchmarks.cross_validation import CV
 from benchmarks.importance.family_shap import family_shap
 from benchmarks.importance.fitted import SEED, fitted_rows, ranked_rows
@@ -31,7 +32,7 @@ from benchmarks.importance.refits import (
     fold_tasks,
     seed_tasks,
 )
-from benchmarks.importance.shap_values import mean_absolute
+from benchmarks.importance.shap_values import mean_absolute, require_shap
 from benchmarks.progress import say, track
 from benchmarks.reopened import reopened
 from benchmarks.report import render_report
@@ -48,6 +49,7 @@ from benchmarks.studies.importance import (
     threshold_of,
 )
 from benchmarks.workers import parallel
+from features.backbone import MissingExtra
 
 SAME = ("cell", "method", "level", "split", "region")  # rows that agree in these say the same
 SEEDS, BOOTSTRAPS = 3, 5  # refits of each kind, besides one for each fold
@@ -79,9 +81,19 @@ def importance(
     Tables are written as each part is done. Rows of other cells, and of parts that are not asked
     for again, stay as they are.
     """
+    if refits:
+        try:
+            require_shap()  # before all the work rather than after it
+        except MissingExtra as missing:
+            raise ConfigError(f"{missing} Or leave out what needs it: --no-refits.") from missing
     with reopened(run_dir, given, cells) as context:
         outcomes = list(context.finished.values())
-        _keep(run_dir, measure(context, outcomes))
+        if not outcomes:
+            raise ConfigError(
+                f"--cells: got {', '.join(cells or ())}, but expected cells on features that "
+                f"{run_dir} finished and keeps. For the CNN there is the command explain."
+            )
+        _keep(run_dir, measure(context, outcomes), afresh=True)
         if refits:
             columns = columns_of_cells(context, outcomes)
             best = list(leaders(context.finished, context.rows).values())
@@ -95,15 +107,18 @@ def importance(
     say(f"Report: {run_dir / 'report.html'}", context.config.quiet)
 
 
-def _keep(run_dir: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write rows in place of those that say the same of the same cells."""
+def _keep(run_dir: Path, tables: Mapping[str, pd.DataFrame], afresh: bool = False) -> None:
+    """Write rows in place of those that say the same of the same cells.
+
+    Where the cells are measured ``afresh``, what failed of them in an earlier call goes, too.
+    """
     before = read_results(run_dir).tables
     for name, table in tables.items():
         keys = [key for key in SAME if key in table.columns]
         new = table[keys].fillna("").drop_duplicates()
         old = before[name].merge(new, how="left", indicator=True)
         again = (old["_merge"] == "both").to_numpy()
-        if "status" in old:  # what failed before and is asked for again
+        if afresh and "status" in old:
             again = again | ((old["status"] != "ok") & old["cell"].isin(new["cell"])).to_numpy()
         write_table(run_dir, name, joined([before[name][~again], table], name))
 

@@ -16,6 +16,7 @@ from benchmarks.dataset import DataError
 from benchmarks.importance_command import importance
 from benchmarks.results import MORE_TABLES, RunError
 from benchmarks.runner import run_benchmark
+from benchmarks.studies.importance import measure
 from features.backbone import MissingExtra
 from tests.helpers import textured
 
@@ -166,7 +167,10 @@ def test_what_can_not_be_had_is_told(
         raise MissingExtra("shap is missing: pip install '.[importance]'")
 
     monkeypatch.setattr("benchmarks.importance.shap_values.require_shap", missing)
+    monkeypatch.setattr("benchmarks.importance_command.require_shap", missing)
     folder = shutil.copytree(run, tmp_path / "run")
+    with pytest.raises(ConfigError, match="shap is missing.*--no-refits"):
+        importance(folder, HERE, None)
     (folder / "models" / "intensity-svm-seed0.skops").write_bytes(b"damaged")
     importance(folder, HERE, None, refits=False)
     table = results.read_results(folder).tables["importance"]
@@ -178,6 +182,25 @@ def test_what_can_not_be_had_is_told(
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "Left out: " in report
     assert "shap is missing" in report
+
+
+def test_what_failed_stays_told_until_it_is_measured_again(
+    full: results.Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(full.folder, tmp_path / "run")
+    failed = pd.DataFrame([{"cell": "intensity/svm/seed0", "method": "shap", "status": "failed",
+                            "reason": "it rained"}])  # fmt: skip
+
+    def rainy(*given: object) -> dict[str, pd.DataFrame]:
+        made = measure(*given)  # type: ignore[arg-type]
+        return {**made, "importance": pd.concat([made["importance"], failed])}
+
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmarks.importance_command.measure", rainy)
+        importance(folder, HERE, ["intensity/svm"])  # new fits of the same cell come after
+    assert "it rained" in (folder / "report.md").read_text(encoding="utf-8")
+    importance(folder, HERE, ["intensity/svm"], refits=False)
+    assert "it rained" not in (folder / "report.md").read_text(encoding="utf-8")
 
 
 def test_rows_of_other_cells_stay(full: results.Results, tmp_path: Path) -> None:
