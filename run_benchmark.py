@@ -78,12 +78,12 @@ def main(context: click.Context, file: Path | None, resume: Path | None, **optio
         if given or file or resume:
             raise click.UsageError(f"Options go with a run, not with {context.invoked_subcommand}.")
         return
+    from benchmarks.commands.run import run_benchmark
     from benchmarks.config import ConfigError, load_config
-    from benchmarks.dataset import DataError
-    from benchmarks.results import RunError
-    from benchmarks.resume import stored_config
-    from benchmarks.runner import run_benchmark
-    from benchmarks.store import StoreError
+    from benchmarks.datasets.dataset import DataError
+    from benchmarks.extraction.store import StoreError
+    from benchmarks.io.results import RunError
+    from benchmarks.run.resume import stored_config
 
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
     try:
@@ -101,8 +101,8 @@ def main(context: click.Context, file: Path | None, resume: Path | None, **optio
 @click.argument("run_dir", type=FILE)
 def report(run_dir: Path) -> None:
     """Render the report of RUN_DIR again from its tables alone."""
+    from benchmarks.io.results import RunError
     from benchmarks.report import render_report
-    from benchmarks.results import RunError
 
     try:
         render_report(run_dir)
@@ -126,9 +126,9 @@ def audit(**options: Any) -> None:
     Duplicates and near duplicates, conflicting labels, patients in two splits, unreadable and empty
     images. Exit codes: 0 nothing stops a run, 1 something would, 2 unusable arguments or data.
     """
-    from benchmarks.audit_command import audit_data
+    from benchmarks.commands.audit import audit_data
     from benchmarks.config import ConfigError, load_config
-    from benchmarks.dataset import DataError
+    from benchmarks.datasets.dataset import DataError
 
     given = {key: value for key, value in options.items() if value is not None}
     try:
@@ -146,9 +146,9 @@ def audit(**options: Any) -> None:
 @click.option("--out", type=FILE, help="CSV file for all tests.")
 def compare(run_a: Path, run_b: Path, cells: str | None, out: Path | None) -> None:
     """Test the differences between two runs on the same test images, patient by patient."""
-    from benchmarks.compare import compare as compare_runs
-    from benchmarks.compare import readable
-    from benchmarks.results import RunError
+    from benchmarks.commands.compare import compare as compare_runs
+    from benchmarks.commands.compare import readable
+    from benchmarks.io.results import RunError
 
     wanted = [part.strip() for part in (cells or "").split(",") if part.strip()]
     try:
@@ -175,10 +175,10 @@ def predict(
     Not for clinical use. Exit codes: 0 all images scored, 1 some can't be read, 2 unusable
     arguments or run folder.
     """
+    from benchmarks.commands.predict import predict as score_images
     from benchmarks.config import ConfigError
-    from benchmarks.predict import predict as score_images
-    from benchmarks.results import RunError
-    from benchmarks.saved import ModelFileError
+    from benchmarks.io.results import RunError
+    from benchmarks.saved.models import ModelFileError
 
     wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
     try:
@@ -208,12 +208,12 @@ def importance(run_dir: Path, cells: str | None, refits: bool, **options: Any) -
     Permutation, SHAP and built-in importances of all cells, families left out, cross-validation,
     stability and redundancy; writes tables into RUN_DIR and renders its report again.
     """
+    from benchmarks.commands.importance import importance as measure_importance
     from benchmarks.config import ConfigError
-    from benchmarks.dataset import DataError
-    from benchmarks.importance_command import importance as measure_importance
-    from benchmarks.results import RunError
-    from benchmarks.saved import ModelFileError
-    from benchmarks.store import StoreError
+    from benchmarks.datasets.dataset import DataError
+    from benchmarks.extraction.store import StoreError
+    from benchmarks.io.results import RunError
+    from benchmarks.saved.models import ModelFileError
 
     given = {key: value for key, value in options.items() if value is not None}
     wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
@@ -243,10 +243,10 @@ def explain(
 
     Not for clinical use. Exit codes: 0 done, 2 unusable arguments, image or run folder.
     """
+    from benchmarks.commands.explain import explain as explain_image
     from benchmarks.config import ConfigError
-    from benchmarks.explain.command import explain as explain_image
-    from benchmarks.results import RunError
-    from benchmarks.saved import ModelFileError
+    from benchmarks.io.results import RunError
+    from benchmarks.saved.models import ModelFileError
 
     wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
     try:
@@ -263,7 +263,7 @@ def explain(
 @click.pass_context
 def cache(context: click.Context, folder: Path | None) -> None:
     """Look at the feature store, or empty it."""
-    from benchmarks.store import default_folder
+    from benchmarks.extraction.store import default_folder
 
     context.obj = folder or default_folder()
 
@@ -272,8 +272,8 @@ def cache(context: click.Context, folder: Path | None) -> None:
 @click.pass_obj
 def info(folder: Path) -> None:
     """Say where the feature store is and what it holds."""
-    from benchmarks.listing import contents
-    from benchmarks.store import FeatureStore, StoreError
+    from benchmarks.commands.listing import contents
+    from benchmarks.extraction.store import FeatureStore, StoreError
 
     try:
         with FeatureStore(folder) as store:
@@ -286,8 +286,8 @@ def info(folder: Path) -> None:
 @click.pass_obj
 def clear(folder: Path) -> None:
     """Remove all rows of the feature store."""
-    from benchmarks.listing import contents
-    from benchmarks.store import FeatureStore, StoreError
+    from benchmarks.commands.listing import contents
+    from benchmarks.extraction.store import FeatureStore, StoreError
 
     try:
         with FeatureStore(folder) as store:
@@ -299,7 +299,7 @@ def clear(folder: Path) -> None:
 @main.command("list")
 def list_choices() -> None:
     """List features, models, balancing methods and data sets, with one line each."""
-    from benchmarks.listing import choices
+    from benchmarks.commands.listing import choices
 
     for title, entries in choices().items():
         click.secho(title, bold=True)

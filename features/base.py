@@ -148,7 +148,7 @@ def check_images(images: GreyImages) -> GreyImages:
     if min(array.shape[1:]) < 16:
         raise ValueError(
             f"Got images of {array.shape[1]} × {array.shape[2]} pixels, but expected at least "
-            "16 × 16. Enlarge them first (features.preprocess.resize)."
+            "16 × 16. Enlarge them first (features.reading.preprocess.resize)."
         )
     return array
 

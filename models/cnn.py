@@ -14,13 +14,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from features.backbone import Backbone, WeightsUnavailable, create_backbone, require_deep
-from models.augmentation import AUGMENTATION
-from models.batch_norm import start_as_identity, unfold_batch_norm
-from models.checkpoint import fingerprint, restore, save
-from models.feeding import fetch, infer
-from models.image_checks import ImageStack, check_images, check_labelled
-from models.torch_settings import best_device, deterministic, fast_precision
-from models.training import Labelled, Plan, Training, begin, is_over, one_epoch
+from models.network.augmentation import AUGMENTATION
+from models.network.batch_norm import start_as_identity, unfold_batch_norm
+from models.network.checkpoint import fingerprint, restore, save
+from models.network.feeding import fetch, infer
+from models.network.image_checks import ImageStack, check_images, check_labelled
+from models.network.torch_settings import best_device, deterministic, fast_precision
+from models.network.training import Labelled, Plan, Training, begin, is_over, one_epoch
 
 FINE_TUNING = {"epochs": 6, "learning_rate": 3e-4}
 FROM_SCRATCH = {"epochs": 16, "learning_rate": 3e-3}
@@ -126,7 +126,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : stack of shape (n, H, W), uint8
-            Grey images: an array, or another :class:`models.image_checks.ImageStack`.
+            Grey images: an array, or another :class:`models.network.image_checks.ImageStack`.
         y : array of shape (n,)
             Two or more classes; of two the larger label is the positive one.
         validation : (images, labels)

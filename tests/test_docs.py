@@ -10,7 +10,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from benchmarks import results
+from benchmarks.io import results
 from features import DEFAULT_FEATURE_SETS
 
 ROOT = Path(__file__).parent.parent

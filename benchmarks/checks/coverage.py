@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binomtest
 
-from benchmarks.delong import QUANTILE, clustered_delong, delong
-from benchmarks.metrics import Floats, PatientBootstrap, bootstrap_metrics
-from benchmarks.significance import auc_difference, paired_intervals
+from benchmarks.metrics.bootstrap import Floats, PatientBootstrap, bootstrap_metrics
+from benchmarks.metrics.delong import QUANTILE, clustered_delong, delong
+from benchmarks.metrics.significance import auc_difference, paired_intervals
 
 # Patients of the test split of the Kermany radiographs by number of their images.
 NORMAL = {1: 220, 2: 1, 3: 4}

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cells import Cell
 from benchmarks.config import RunConfig
-from benchmarks.dataset import Dataset
-from benchmarks.extract import make_descriptor, prepare
+from benchmarks.datasets.dataset import Dataset
+from benchmarks.explain.local import local_change, log_odds
+from benchmarks.explain.occlusion import occlusion_map
+from benchmarks.extraction.extract import make_descriptor, prepare
+from benchmarks.fitting.cells import Cell
 from benchmarks.importance.groups import BOX, boxes_of, columns_of, group_columns
-from benchmarks.importance.local import local_change, log_odds
 from benchmarks.importance.maps import importance_map
-from benchmarks.importance.occlusion import occlusion_map
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import make_scorer
 from benchmarks.importance.shap_values import explain

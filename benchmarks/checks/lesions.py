@@ -24,12 +24,12 @@ from benchmarks.checks.explained import (
     describe,
     fit_cell,
 )
+from benchmarks.checks.localisation import MEASURES, centre_prior
 from benchmarks.datasets.phantoms import generate
-from benchmarks.importance.localisation import MEASURES, centre_prior
 from benchmarks.importance.shap_values import NotExplainable
-from benchmarks.metrics import PatientBootstrap
-from benchmarks.progress import track
-from benchmarks.workers import parallel
+from benchmarks.io.progress import track
+from benchmarks.io.workers import parallel
+from benchmarks.metrics.bootstrap import PatientBootstrap
 
 DRAWS = 1000
 SHUFFLES = 3  # random maps an image

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from benchmarks.audit import audit
-from benchmarks.audit_marks import cell_numbers, telling_places
+from benchmarks.audit.class_marks import cell_numbers, telling_places
+from benchmarks.audit.findings import audit
 from benchmarks.checks.explained import (
     FEATURE_SETS_CHECKED,
     METHODS,
@@ -29,15 +29,15 @@ from benchmarks.checks.explained import (
     describe,
     fit_cell,
 )
-from benchmarks.dataset import Dataset
+from benchmarks.datasets.dataset import Dataset
 from benchmarks.datasets.phantoms import generate
-from benchmarks.image_stack import ImageStack
 from benchmarks.importance.groups import BOX
 from benchmarks.importance.shap_values import NotExplainable
-from benchmarks.metrics import PatientBootstrap, bootstrap_ranking
-from benchmarks.progress import track
+from benchmarks.io.image_stack import ImageStack
+from benchmarks.io.progress import track
+from benchmarks.io.workers import parallel
+from benchmarks.metrics.bootstrap import PatientBootstrap, bootstrap_ranking
 from benchmarks.studies.controls import from_images
-from benchmarks.workers import parallel
 from models import MODELS
 
 SETS = ("none", "random", "glued")

@@ -6,10 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import splits
 from benchmarks.config import RunConfig
-from benchmarks.dataset import DataError, Dataset, by_subtype, take
-from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist
+from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist, splits
+from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
 
 DATASETS: dict[str, ModuleType] = {
     "phantoms": phantoms,

@@ -8,14 +8,21 @@ from pathlib import Path
 import pandas as pd
 from joblib import delayed
 
-from benchmarks import splits
 from benchmarks.config import RunConfig
-from benchmarks.dataset import CLASSES, MACRO, MANIFEST_COLUMNS, DataError, Dataset, by_subtype
-from benchmarks.image_stack import ImageFile, ImageStack
-from benchmarks.progress import track
-from benchmarks.workers import parallel
-from features.images import GreyImage, ImageError, list_images, read_image
-from features.preprocess import resize
+from benchmarks.datasets import splits
+from benchmarks.datasets.dataset import (
+    CLASSES,
+    MACRO,
+    MANIFEST_COLUMNS,
+    DataError,
+    Dataset,
+    by_subtype,
+)
+from benchmarks.io.image_stack import ImageFile, ImageStack
+from benchmarks.io.progress import track
+from benchmarks.io.workers import parallel
+from features.reading.images import GreyImage, ImageError, list_images, read_image
+from features.reading.preprocess import resize
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 LICENCE = "CC BY 4.0"

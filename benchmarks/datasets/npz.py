@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
-from features.preprocess import resize
+from benchmarks.datasets.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from features.reading.preprocess import resize
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 LICENCE = "CC BY 4.0 if this is MedMNIST's file; else ask the data's owner"

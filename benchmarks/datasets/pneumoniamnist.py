@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.config import RunConfig
-from benchmarks.dataset import DataError, Dataset
+from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.npz import read_npz
 
 RECORD = "https://zenodo.org/records/10519652/files"

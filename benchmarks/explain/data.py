@@ -11,14 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.dataset import DataError
-from benchmarks.extract import extract, prepared
-from benchmarks.image_stack import ImageStack
-from benchmarks.importance.neighbours import nearest, squared_distances, standardised
-from benchmarks.matrix_file import StoredMatrix
-from benchmarks.reopened import same_data
-from benchmarks.results import Results
-from benchmarks.stages import open_store
+from benchmarks.datasets.dataset import DataError
+from benchmarks.explain.neighbours import nearest, squared_distances, standardised
+from benchmarks.extraction.extract import extract, prepared
+from benchmarks.io.image_stack import ImageStack
+from benchmarks.io.matrix_file import StoredMatrix
+from benchmarks.io.results import Results
+from benchmarks.run.stages import open_store
+from benchmarks.saved.reopened import same_data
 
 BACKGROUND = 100  # training images; SHAP's time grows with their number
 NEIGHBOURS = 6

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.explain.cells import Explained
+from benchmarks.explain.contributions import Explained
 from benchmarks.explain.data import Neighbours
-from benchmarks.results import Results
+from benchmarks.io.results import Results
 
 
 @dataclass

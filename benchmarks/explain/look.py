@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.explain.cells import Explained, Row
-from benchmarks.importance.grad_cam import NoSpatialOutputError, enlarge, grad_cam
+from benchmarks.explain.contributions import Explained, Row
+from benchmarks.explain.grad_cam import NoSpatialOutputError, enlarge, grad_cam
+from benchmarks.explain.linearise import NoGradientError, log_odds_gradient
 from benchmarks.importance.groups import columns_of, group_columns
-from benchmarks.importance.linearise import NoGradientError, log_odds_gradient
 from features import ImageDescriptor
 from features.backbone import Backbone, MissingExtra, create_backbone
-from models.torch_settings import deterministic
+from models.network.torch_settings import deterministic
 
 NETWORKS = ("embedding", "embedding_random")
 

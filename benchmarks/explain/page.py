@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.dataset import CLASSES
-from benchmarks.explain.cells import Explained
+from benchmarks.datasets.dataset import CLASSES
+from benchmarks.explain.contributions import Explained
 from benchmarks.explain.explanation import Explanation
 from benchmarks.explain.maps import in_units, map_png, overview_figure, unit_of
 from benchmarks.explain.section import cell_section
@@ -21,8 +21,8 @@ from benchmarks.explain.text import (
     stated,
     where,
 )
-from benchmarks.exploration import thumbnail
 from benchmarks.importance.maps import Map, share_outside
+from benchmarks.io.results import write_text
 from benchmarks.report.base import (
     Figure,
     Picture,
@@ -33,10 +33,10 @@ from benchmarks.report.base import (
     paragraph,
     row,
 )
-from benchmarks.report.cells import is_synthetic
+from benchmarks.report.lookup_cells import is_synthetic
 from benchmarks.report.tables import DASH, number
 from benchmarks.report.writers import html_page
-from benchmarks.results import write_text
+from benchmarks.run.exploration import thumbnail
 
 PAGE, TABLE = "explain.html", "explain.csv"
 COLUMNS = ["cell", "what", "name", "value", "unit", "words"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.explain.cells import Explained, family_order
+from benchmarks.explain.contributions import Explained, family_order
 from benchmarks.explain.data import BACKGROUND
 from benchmarks.explain.explanation import Explanation
 from benchmarks.explain.look import NETWORKS
@@ -24,7 +24,7 @@ from benchmarks.report.base import (
     paragraph,
     row,
 )
-from benchmarks.report.cells import is_synthetic
+from benchmarks.report.lookup_cells import is_synthetic
 from benchmarks.report.tables import number
 
 SHOWN = 10

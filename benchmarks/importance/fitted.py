@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from benchmarks.cells import Cell, Matrix, Rows, columns_of_cell
+from benchmarks.fitting.cells import Cell, Matrix, Rows, columns_of_cell
 from benchmarks.importance.groups import LEVELS, group_columns
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import make_scorer
 from benchmarks.importance.shap_values import explain, mean_absolute
-from benchmarks.metrics import Labels
+from benchmarks.metrics.bootstrap import Labels
 
 ROWS = ["method", "level", "group", "split", "metric", "value", "lo", "hi", "rank",
         "status", "reason"]  # fmt: skip

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.datasets.regions import no_lungs
 from benchmarks.importance.groups import BOX
-from benchmarks.studies.masks import no_lungs
 
 Map = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def share_outside(importance: Map) -> tuple[float, float]:
     """Share of the positive importance outside the chest, and that of an even map.
 
     The chest is a fixed trapezium, the same for every image; see
-    :func:`benchmarks.studies.masks.no_lungs`.
+    :func:`benchmarks.datasets.regions.no_lungs`.
 
     Returns
     -------

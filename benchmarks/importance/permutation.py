@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.importance.scorers import Scorer
-from benchmarks.metrics import Floats, Labels, PatientBootstrap, bootstrap_ranking
+from benchmarks.metrics.bootstrap import Floats, Labels, PatientBootstrap, bootstrap_ranking
 
 METRICS = ("auc", "average_precision", "precision")
 REPEATS = 5

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cells import Cell, Matrix, Rows, columns_of_cell, fit_on_features
+from benchmarks.fitting.cells import Cell, Matrix, Rows, columns_of_cell, fit_on_features
 from benchmarks.importance.fitted import SEED, FittedRows, ranked_rows
 from benchmarks.importance.groups import LEVELS, group_columns
 from benchmarks.importance.permutation import permutation_importance
@@ -18,7 +18,7 @@ from benchmarks.importance.redundancy import cluster_columns, name_clusters
 from benchmarks.importance.scorers import FoldScorer, make_scorer
 from benchmarks.importance.shap_values import explain
 from benchmarks.importance.stability import TOP, kendalls_w, top_overlap, trusted
-from benchmarks.metrics import Floats
+from benchmarks.metrics.bootstrap import Floats
 
 CV_REPEATS, REFIT_REPEATS = 2, 2
 CLUSTERS_APART = 10  # clusters whose members are also exchanged one by one

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.cells import Cell, Outcome, Rows
-from benchmarks.cross_validation import fold_rows
-from benchmarks.metrics import Floats, PatientBootstrap
+from benchmarks.fitting.cells import Cell, Outcome, Rows
+from benchmarks.fitting.cross_validation import fold_rows
+from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.studies.estimates import ranking_draws
 from features import FEATURE_SETS
 from models.platt import FOLDS
@@ -70,7 +70,7 @@ def family_tasks(cell: Cell, rows: Rows) -> list[Task]:
     Returns
     -------
     list of (FamilyCell, Rows)
-        For :func:`benchmarks.studies.base.fit_each`; empty where the cell has but one family.
+        For :func:`benchmarks.fitting.study_context.fit_each`; empty where the cell has one family.
     """
     if len(cell.families) < 2:
         return []

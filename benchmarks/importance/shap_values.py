@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
 from benchmarks.importance.mixtures import Groups, Matrix
-from benchmarks.metrics import CONFIDENCE, Floats, Labels, PatientBootstrap
+from benchmarks.metrics.bootstrap import CONFIDENCE, Floats, Labels, PatientBootstrap
 from features.backbone import MissingExtra
 
 PROBABILITY, LOG_ODDS = "probability", "log-odds"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.io.results import Results
 from benchmarks.paper.references import DATA, REFERENCES, Reference
-from benchmarks.results import Results
 from features import FEATURE_SETS
 from models.balance import RESAMPLERS
 

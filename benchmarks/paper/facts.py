@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.io.results import Results
 from benchmarks.paper.bibliography import table
 from benchmarks.paper.references import DATA
-from benchmarks.report.cells import (
+from benchmarks.report.lookup_cells import (
     CNN_FEATURES,
     Row,
     data_name,
@@ -18,9 +19,8 @@ from benchmarks.report.cells import (
     rows,
     validation_carved,
 )
-from benchmarks.report.settings import plain
+from benchmarks.report.sections.settings import plain
 from benchmarks.report.tables import thousands
-from benchmarks.results import Results
 
 _SPLITS = ("train", "validation", "test")
 _LIBRARIES = (

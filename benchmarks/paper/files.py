@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.io.results import Results, write_table, write_text
 from benchmarks.paper import bibliography, checklists, medmnist_form, tables
-from benchmarks.results import Results, write_table, write_text
 
 MEDMNIST = "medmnist"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from benchmarks.results import Results
+from benchmarks.io.results import Results
 
 FLAG = "pneumoniamnist"
 IMAGES = {"test": 624, "val": 524}

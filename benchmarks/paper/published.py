@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.results import Results
+from benchmarks.io.results import Results
 
-LEDGER = Path(__file__).parent.parent / "published.csv"
+LEDGER = Path(__file__).parent / "published.csv"
 COLUMNS = [
     "source", "address", "year", "method", "test_set", "accuracy", "recall", "specificity",
     "precision", "auc", "comparable", "why", "read",

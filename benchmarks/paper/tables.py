@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.report.cells import Row, rows
-from benchmarks.results import OPERATING_POINTS, Results
+from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.report.lookup_cells import Row, rows
 
 COLUMNS = [
     "features", "classifier", "metric", "operating_point", "value", "lo", "hi", "split", "n",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.io.results import read_results
 from benchmarks.paper import files as paper
-from benchmarks.report import (
+from benchmarks.report.sections import (
     all_metrics,
     audit,
     balancing,
@@ -37,7 +38,6 @@ from benchmarks.report import (
     training,
 )
 from benchmarks.report.writers import write_report
-from benchmarks.results import read_results
 
 SECTIONS = {
     "summary": summary.render,

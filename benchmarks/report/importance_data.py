@@ -10,9 +10,9 @@ import pandas as pd
 
 from benchmarks.importance.groups import BOX, LEVELS
 from benchmarks.importance.maps import Map, importance_map
+from benchmarks.io.results import Results
 from benchmarks.report.base import Cell
 from benchmarks.report.tables import interval, number
-from benchmarks.results import Results
 from features import FEATURE_SETS
 
 METHODS = {
@@ -126,7 +126,7 @@ def mean_radiograph(results: Results, *classes: str) -> Map | None:
     """Mean of some classes' mean training images, grey levels; None where one is missing."""
     from PIL import Image
 
-    from benchmarks.results import IMAGES
+    from benchmarks.io.results import IMAGES
 
     means = []
     for name in classes:

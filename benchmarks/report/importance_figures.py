@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.importance.maps import Map
+from benchmarks.io.results import Results
 from benchmarks.report.base import Figure
-from benchmarks.report.cells import is_synthetic
 from benchmarks.report.importance_data import (
     METHOD_WORDS,
     METHODS,
@@ -19,9 +19,9 @@ from benchmarks.report.importance_data import (
     mean_radiograph,
     region_map,
 )
+from benchmarks.report.lookup_cells import is_synthetic
 from benchmarks.report.plots import BLUE, VERMILION, draw, frame, name_rows, panels
 from benchmarks.report.tables import number
-from benchmarks.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.io.results import Results
 from benchmarks.report.base import Figure
-from benchmarks.report.cells import is_synthetic
+from benchmarks.report.lookup_cells import is_synthetic
 from benchmarks.report.plots import BLUE, VERMILION, draw, frame, name_rows
-from benchmarks.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.io.results import Results
 from benchmarks.report.base import Cell
-from benchmarks.report.cells import Row, rows
+from benchmarks.report.lookup_cells import Row, rows
 from benchmarks.report.tables import best, interval, number
-from benchmarks.results import Results
 
 Lines = dict[tuple[Any, ...], pd.DataFrame]
 FIRST_SEED = " Of a method with several seeds, the first that finished is shown."

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.io.results import OPERATING_POINTS
 from benchmarks.report.base import Cell, Group
-from benchmarks.report.cells import POINT_TITLES, Row
-from benchmarks.results import OPERATING_POINTS
+from benchmarks.report.lookup_cells import POINT_TITLES, Row
 
 DASH = "–"
 

@@ -11,11 +11,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmarks.io.results import Results, write_text
 from benchmarks.report import escaping
 from benchmarks.report.base import Figure, Section, Table
-from benchmarks.report.cells import CNN_FEATURES, data_name, is_synthetic
+from benchmarks.report.lookup_cells import CNN_FEATURES, data_name, is_synthetic
 from benchmarks.report.tables import moment
-from benchmarks.results import Results, write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIGURES = "figures"

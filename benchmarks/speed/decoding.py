@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.speed.timing import Call, Options, interleave, phantoms, row
-from features.images import read_image
-from features.preprocess import resize
+from features.reading.images import read_image
+from features.reading.preprocess import resize
 
 WIDTH, HEIGHT = 1400, 1000  # pixels, about the mean of the original radiographs
 QUALITY = 90

@@ -18,9 +18,9 @@ import pandas as pd
 from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets.phantoms import generate
-from benchmarks.extract import extract, prepared, reading_size
+from benchmarks.extraction.extract import extract, prepared, reading_size
+from benchmarks.extraction.store import FeatureStore
 from benchmarks.speed.memory import peak_memory
-from benchmarks.store import FeatureStore
 from features import FEATURE_SETS
 
 DRAWS = 20  # of noise, of each phantom

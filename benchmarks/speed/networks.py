@@ -16,9 +16,9 @@ from benchmarks.datasets.phantoms import generate
 from benchmarks.speed.timing import COLUMNS, Options
 from features.backbone import Backbone, create_backbone
 from features.embedding import FrozenEmbedding
-from models.augmentation import augment, draw_batches
 from models.cnn import CnnClassifier
-from models.torch_settings import fast_precision
+from models.network.augmentation import augment, draw_batches
+from models.network.torch_settings import fast_precision
 
 if TYPE_CHECKING:
     import torch

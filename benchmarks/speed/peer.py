@@ -14,11 +14,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from benchmarks import datasets, splits
+from benchmarks import datasets
 from benchmarks.config import RunConfig, load_config
-from benchmarks.dataset import Dataset
-from benchmarks.metrics import PatientBootstrap, evaluate
-from benchmarks.results import write_table
+from benchmarks.datasets import splits
+from benchmarks.datasets.dataset import Dataset
+from benchmarks.io.results import write_table
+from benchmarks.metrics.bootstrap import PatientBootstrap, evaluate
 from benchmarks.speed.peer_features import FAMILIES, describe, embed, read, stretch
 from benchmarks.speed.peer_models import classifiers
 from features import DEFAULT_FEATURE_SETS, FEATURE_SETS

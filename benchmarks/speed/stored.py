@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from benchmarks.config import RunConfig
-from benchmarks.extract import extract
-from benchmarks.image_stack import ImageStack
+from benchmarks.extraction.extract import extract
+from benchmarks.extraction.store import FeatureStore
+from benchmarks.io.image_stack import ImageStack
 from benchmarks.speed.timing import Call, Options, interleave, phantoms, row
-from benchmarks.store import FeatureStore
 
 IMAGES = 512
 WARM, COLD = "features from the store", "features computed and stored"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.phantoms import generate
 from features import HANDCRAFTED
-from features.preprocess import resize, stretch_contrast
+from features.reading.preprocess import resize, stretch_contrast
 
 GreyImages = NDArray[np.uint8]
 Call = Callable[[], object]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks.results import Results, write_table
+from benchmarks.io.results import Results, write_table
 from benchmarks.statistics import (
     calibration,
     comparisons,

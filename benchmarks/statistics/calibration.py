@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.calibration import ReliabilityCurve, brier_decomposition, reliability_curve
-from benchmarks.metrics import CONFIDENCE, Floats, Labels, PatientBootstrap
-from benchmarks.recalibration import calibration_slope_intercept, recalibrate
-from benchmarks.results import MORE_TABLES, Results
+from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.metrics.bootstrap import CONFIDENCE, Floats, Labels, PatientBootstrap
+from benchmarks.metrics.calibration import ReliabilityCurve, brier_decomposition, reliability_curve
+from benchmarks.metrics.recalibration import calibration_slope_intercept, recalibrate
 from benchmarks.statistics.common import methods, split_of
 
 COLUMNS = MORE_TABLES["calibration"]

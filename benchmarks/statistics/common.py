@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics import Floats, PatientBootstrap
-from benchmarks.results import Results
+from benchmarks.io.results import Results
+from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.delong import AucCovariance, clustered_delong, delong
-from benchmarks.metrics import (
+from benchmarks.io.results import METRICS, MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.metrics.bootstrap import (
     Floats,
     Labels,
     PatientBootstrap,
     bootstrap_metrics,
     bootstrap_ranking,
 )
-from benchmarks.results import METRICS, MORE_TABLES, OPERATING_POINTS, Results
-from benchmarks.significance import auc_difference, holm, mcnemar, paired_intervals
+from benchmarks.metrics.delong import AucCovariance, clustered_delong, delong
+from benchmarks.metrics.significance import auc_difference, holm, mcnemar, paired_intervals
 from benchmarks.statistics.common import methods, split_of, thresholds
 
 COLUMNS = MORE_TABLES["comparisons"]
@@ -95,7 +95,7 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns as in ``benchmarks.results.MORE_TABLES``. ``test`` is one of
+        Columns as in ``benchmarks.io.results.MORE_TABLES``. ``test`` is one of
 
         - ``clustered_delong``: AUC, patients independent (Obuchowski 1997);
         - ``delong``: AUC, images independent, beside it;

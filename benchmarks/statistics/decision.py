@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmarks.operating import net_benefit
-from benchmarks.results import MORE_TABLES, Results
+from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.metrics.operating import net_benefit
 from benchmarks.statistics.common import methods, split_of
 
 COLUMNS = MORE_TABLES["decision"]

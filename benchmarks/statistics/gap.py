@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from benchmarks.cross_validation import CV, cross_fitted_thresholds
-from benchmarks.metrics import Floats, bootstrap_ranking
-from benchmarks.outcome_tables import TARGET_RECALL
-from benchmarks.results import MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.io.results import MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.metrics.bootstrap import Floats, bootstrap_ranking
+from benchmarks.run.result_tables import TARGET_RECALL
 from benchmarks.statistics.common import SplitScores, methods, split_of, thresholds
 
 TEST = "test"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.metrics import Floats, PatientBootstrap
-from benchmarks.operating import rates, thresholds_at_recalls
-from benchmarks.results import MORE_TABLES, Results
+from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
+from benchmarks.metrics.operating import rates, thresholds_at_recalls
 from benchmarks.statistics.common import SplitScores, methods, split_of
 
 COLUMNS = MORE_TABLES["matched"]

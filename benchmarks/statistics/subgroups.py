@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.metrics import Floats
-from benchmarks.results import MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.io.results import MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.metrics.bootstrap import Floats
 from benchmarks.statistics.common import SplitScores, methods, split_of, thresholds
 
 FEWEST = 5  # patients that a series needs

@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.calibration import expected_calibration_error
-from benchmarks.cells import Cell, Outcome
-from benchmarks.cross_validation import CV, fold_rows
-from benchmarks.metrics import Floats, Labels, PatientBootstrap
-from benchmarks.recalibration import calibration_slope_intercept
-from benchmarks.results import MORE_TABLES
-from benchmarks.studies.base import StudyContext, fit_each
+from benchmarks.fitting.cells import Cell, Outcome
+from benchmarks.fitting.cross_validation import CV, fold_rows
+from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.io.results import MORE_TABLES
+from benchmarks.metrics.bootstrap import Floats, Labels, PatientBootstrap
+from benchmarks.metrics.calibration import expected_calibration_error
+from benchmarks.metrics.recalibration import calibration_slope_intercept
 from benchmarks.studies.estimates import (
     brier_draws,
     in_order,

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.image_stack import GreyImages, ImageStack
-from benchmarks.studies.base import StudyContext
-from benchmarks.studies.masks import MASKS
+from benchmarks.datasets.regions import MASKS
+from benchmarks.fitting.study_context import StudyContext
+from benchmarks.io.image_stack import GreyImages, ImageStack
 from features import Hog, Lbp
-from features.preprocess import resize
+from features.reading.preprocess import resize
 
 Columns = NDArray[np.float32]
 CELLS, LBP_GRID = 6, 4  # cells a side: coarse, so that a default run stays quick

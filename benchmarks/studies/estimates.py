@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from benchmarks.cells import Outcome, Rows
-from benchmarks.cross_validation import CV, cross_fitted_thresholds
-from benchmarks.metrics import (
+from benchmarks.fitting.cells import Outcome, Rows
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.metrics.bootstrap import (
     Floats,
     Labels,
     PatientBootstrap,
@@ -18,7 +18,7 @@ from benchmarks.metrics import (
     confusion,
     threshold_at_recall,
 )
-from benchmarks.outcome_tables import TARGET_RECALL
+from benchmarks.run.result_tables import TARGET_RECALL
 
 RANKING = ("auc", "average_precision")
 

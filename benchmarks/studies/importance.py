@@ -17,8 +17,9 @@ import pandas as pd
 from joblib import delayed
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cells import Cell, Matrix, Outcome, Rows
-from benchmarks.extract import make_descriptor
+from benchmarks.extraction.extract import make_descriptor
+from benchmarks.fitting.cells import Cell, Matrix, Outcome, Rows
+from benchmarks.fitting.study_context import StudyContext
 from benchmarks.importance.fitted import (
     SPLIT,
     built_in_rows,
@@ -28,12 +29,11 @@ from benchmarks.importance.fitted import (
 )
 from benchmarks.importance.groups import boxes_of, columns_of
 from benchmarks.importance.impurity import impurity
-from benchmarks.progress import track
-from benchmarks.results import MORE_TABLES
-from benchmarks.saved import ModelVersionWarning, load_cell
-from benchmarks.studies.base import StudyContext
+from benchmarks.io.progress import track
+from benchmarks.io.results import MORE_TABLES
+from benchmarks.io.workers import parallel
+from benchmarks.saved.models import ModelVersionWarning, load_cell
 from benchmarks.studies.estimates import leaders, recall_threshold
-from benchmarks.workers import parallel
 from features.backbone import MissingExtra
 
 EXPLAINABLE = ("forest", "xgboost", "logistic")

@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from benchmarks.cells import Cell, Outcome
-from benchmarks.cross_validation import CV, cross_fitted_thresholds, fold_rows
-from benchmarks.metrics import Floats, PatientBootstrap
-from benchmarks.outcome_tables import TARGET_RECALL
-from benchmarks.results import MORE_TABLES
-from benchmarks.studies.base import StudyContext, fit_each
+from benchmarks.fitting.cells import Cell, Outcome
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, fold_rows
+from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.io.results import MORE_TABLES
+from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
+from benchmarks.run.result_tables import TARGET_RECALL
 from benchmarks.studies.estimates import (
     in_order,
     leaders,

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.cells import Outcome, Rows
-from benchmarks.metrics import PatientBootstrap
-from benchmarks.results import MORE_TABLES
-from benchmarks.studies.base import StudyContext, fit_each
+from benchmarks.fitting.cells import Outcome, Rows
+from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.io.results import MORE_TABLES
+from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.studies.estimates import leaders, ranking_draws, with_interval
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)

@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.cells import Cell, Outcome
-from benchmarks.cross_validation import CV, fold_rows
-from benchmarks.metrics import Floats, PatientBootstrap
-from benchmarks.results import MORE_TABLES
-from benchmarks.studies.base import StudyContext, fit_each
+from benchmarks.fitting.cells import Cell, Outcome
+from benchmarks.fitting.cross_validation import CV, fold_rows
+from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.io.results import MORE_TABLES
+from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.studies.controls import (
     CONTROLS,
     FROM_MANIFEST,

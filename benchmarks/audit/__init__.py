@@ -1,0 +1,1 @@
+"""What must stop or mark a run: duplicates, leaks, conflicting labels, marks of a class."""

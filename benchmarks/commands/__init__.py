@@ -1,0 +1,1 @@
+"""The commands of run_benchmark.py, one a file."""

@@ -1,0 +1,61 @@
+"""Audit of a data set by itself: tables and a summary, nothing fitted."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from benchmarks import datasets
+from benchmarks.audit.checks import NOTE, STOP
+from benchmarks.audit.findings import Audit, audit, keep_together, summary
+from benchmarks.config import RunConfig
+from benchmarks.datasets import splits
+from benchmarks.io.progress import say
+from benchmarks.io.results import write_table
+from benchmarks.run.state import make_folder
+
+NOTHING_STOPS, SOMETHING_STOPS = 0, 1
+
+
+def audit_data(config: RunConfig) -> int:
+    """Audit data and write ``audit.csv`` and ``audit_images.csv``.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``data``, ``out``, ``image_size``, ``jobs``, ``limit``, ``max_unreadable`` and ``quiet``
+        apply.
+
+    Returns
+    -------
+    int
+        0 if the data may be used in a run, 1 if the audit would stop it.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is in use or can't be written.
+    DataError
+        If the data can't be read or split.
+    """
+    folder = make_folder(config)
+    try:
+        dataset = datasets.load(config.model_copy(update={"out": folder}), config.size)
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+    found = audit(dataset)
+    write_table(folder, "audit", found.findings)
+    write_table(folder, "audit_images", found.images)
+    _say(found, config.quiet)
+    say(f"Findings: {folder / 'audit.csv'}", config.quiet)
+    groups = keep_together(dataset.manifest, found.duplicates)
+    splits.assign(dataset.manifest.assign(group=groups), allow_leakage=True)
+    return SOMETHING_STOPS if found.count(STOP) else NOTHING_STOPS
+
+
+def _say(found: Audit, quiet: bool) -> None:
+    say(summary(found), quiet)
+    serious = found.findings[found.findings["severity"] != NOTE]
+    for one in serious.to_dict("records"):
+        say(f"  {one['severity']}: {one['check']}: {one['detail']}", quiet)

@@ -1,0 +1,232 @@
+"""Score new images with the fitted cells of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from benchmarks.config import ConfigError, RunConfig
+from benchmarks.datasets.dataset import CLASSES
+from benchmarks.extraction.extract import prepare, reading_size
+from benchmarks.fitting.scoring import score
+from benchmarks.io.progress import say, track
+from benchmarks.io.results import Results, RunError, read_results, write_text
+from benchmarks.saved.fitted_run import FittedCell, config_of, descriptors_of, load_cells
+from benchmarks.saved.models import SCORED_BY, other_versions
+from features import ImageDescriptor
+from features.reading.images import ImageError, list_images, read_image
+from features.reading.preprocess import resize
+
+COLUMNS = [
+    "image", "cell", "features", "model", "seed", "score", "decision_0.5",
+    "threshold_recall95", "decision_recall95",
+]  # fmt: skip
+READ_BY = ("numba", "opencv-python-headless", "pillow", "scikit-image")
+BATCH = 256  # images in memory at once
+CAUTION = "CAUTION: for research alone, not for clinical use; no score here is a diagnosis."
+
+
+def predict(
+    run_dir: Path,
+    paths: Sequence[Path],
+    out: Path | None = None,
+    *,
+    cells: Collection[str] | None = None,
+    weights: Path | None = None,
+    quiet: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score images with the fitted cells of a run, read and described as the run did.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Run folder that keeps its models.
+    paths : sequence of Path
+        Images, and folders whose images and sub-folders' images are taken, sorted by name.
+    out : Path, optional
+        CSV file for the first table, written in one step.
+    cells : collection of str, optional
+        Names of cells or their beginnings (``hog``, ``hog/svm``); all by default.
+    weights : Path, optional
+        File of the backbone's weights, if it has moved since the run.
+    quiet : bool
+
+    Returns
+    -------
+    predictions : DataFrame
+        One row an image × cell: image, cell, features, model, seed, score (probability of
+        pneumonia), decision_0.5, threshold_recall95, decision_recall95. A decision is NORMAL or
+        PNEUMONIA: whether the score reaches the threshold.
+    left_out : DataFrame
+        image, reason: what could not be read. Also told on standard error.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run's, keeps no models, is of another version of the program, or of a
+        run of more than two classes.
+    ConfigError
+        If a path, a cell or the weights can't be used.
+    ModelFileError
+        If a saved model is damaged or unsafe.
+    """
+    say(CAUTION, quiet=False)
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise ConfigError(f"--out {out}: expected a file in a folder that is there.")
+    files = _list(paths)
+    run = read_results(run_dir)
+    say_versions(run)
+    config = config_of(run, weights, quiet)
+    require_two_classes(config, run_dir, "predict")
+    fitted = load_cells(run, cells)
+    descriptors = descriptors_of(run, config, fitted)
+    rows: list[pd.DataFrame] = []
+    left_out: list[tuple[str, str]] = []
+    seen: list[str] = []
+    for names, hashes, images in _batches(files, config, left_out):
+        prepared = prepare(images, config)
+        rows.append(_score_batch(names, prepared, fitted, descriptors))
+        seen += hashes
+    _say_known(run, seen)
+    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
+    if out is not None:
+        write_text(out, table.to_csv(index=False, lineterminator="\n"))
+    return table, pd.DataFrame(left_out, columns=["image", "reason"], dtype=str)
+
+
+def require_two_classes(config: RunConfig, run_dir: Path, command: str) -> None:
+    """Raise `RunError` for a run of more classes, which ``command`` can't work with."""
+    if config.task == "subtype":
+        raise RunError(
+            f"{run_dir}: the run has more than two classes (--task subtype), but {command} works "
+            "with runs of two. Give another run folder."
+        )
+
+
+def _list(paths: Sequence[Path]) -> list[Path]:
+    """Expand folders; name each file once."""
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(f"{path}: expected an image or a folder of images, found nothing.")
+        files += _in_folder(path) if path.is_dir() else [path]
+    if not files:
+        raise ConfigError(f"{', '.join(map(str, paths))}: expected images, found an empty folder.")
+    return list(dict.fromkeys(files))
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    files: list[Path] = []
+    for child in list_images(folder)[0]:
+        # A link to a folder could lead round in a circle: read_image refuses it with a reason.
+        inside = child.is_dir() and not child.is_symlink()
+        files += _in_folder(child) if inside else [child]
+    return files
+
+
+def _batches(
+    files: list[Path], config: RunConfig, left_out: list[tuple[str, str]]
+) -> Iterator[tuple[list[str], list[str], NDArray[np.uint8]]]:
+    """Yield names, hashes and resized images; what can't be read is told and left out."""
+    size = reading_size(config)
+    names, hashes, images = [], [], []
+    for file in track(files, "predict", len(files), "images", config.quiet):
+        name = file.as_posix().encode("utf-8", "backslashreplace").decode()
+        try:
+            read = read_image(file, size=size)
+        except ImageError as error:
+            left_out.append((name, str(error)))
+            say(str(error), quiet=False)
+            continue
+        names.append(name)
+        hashes.append(read.sha256)
+        images.append(resize(read.pixels, size))
+        if len(names) == BATCH:
+            yield names, hashes, np.stack(images)
+            names, hashes, images = [], [], []
+    if names:
+        yield names, hashes, np.stack(images)
+
+
+def _score_batch(
+    names: list[str],
+    images: NDArray[np.uint8],
+    cells: list[FittedCell],
+    descriptors: dict[str, ImageDescriptor],
+) -> pd.DataFrame:
+    matrices = {family: d.transform(images) for family, d in descriptors.items()}
+    parts = [_rows(names, cell, score_cell(cell, images, matrices)) for cell in cells]
+    # Image by image, cells in order.
+    return pd.concat(parts).sort_values("position", kind="stable")[COLUMNS]
+
+
+def score_cell(
+    cell: FittedCell,
+    images: NDArray[np.uint8],
+    matrices: dict[str, NDArray[np.float32]],
+    block: int | None = None,
+) -> NDArray[np.float64]:
+    """Score prepared images, or their features by family, with a fitted cell.
+
+    Parameters
+    ----------
+    cell : FittedCell
+    images : ndarray of shape (n, size, size), uint8
+    matrices : dict of ndarray of shape (n, d)
+        Of all families that the cell takes.
+    block : int or None
+        See :func:`benchmarks.fitting.scoring.score`.
+
+    Raises
+    ------
+    RunError
+        If the model does not fit them.
+    """
+    try:
+        if not cell.families:
+            return score(cell.model, cell.fitted, images, block)
+        X = np.concatenate([matrices[family] for family in cell.families], axis=1)
+        with threadpool_limits(1):  # as it was fitted and scored
+            return score(cell.model, cell.fitted, X, block)
+    except ValueError as error:
+        raise RunError(
+            f"{cell.name}: the saved model can't score these images: {error}. Its file is of "
+            "another run, or the program of another version."
+        ) from error
+
+
+def _rows(names: list[str], cell: FittedCell, scores: NDArray[np.float64]) -> pd.DataFrame:
+    words = np.array(CLASSES, dtype=object)
+    columns: dict[str, Any] = {
+        "position": np.arange(len(names)), "image": names, "cell": cell.name,
+        "features": cell.features, "model": cell.model, "seed": cell.seed, "score": scores,
+        "decision_0.5": words[(scores >= 0.5).astype(int)],
+        "threshold_recall95": cell.threshold,
+        "decision_recall95": words[(scores >= cell.threshold).astype(int)],
+    }  # fmt: skip
+    return pd.DataFrame(columns)
+
+
+def say_versions(run: Results) -> None:
+    """Tell of libraries that make or score features and have another version here."""
+    other = other_versions(run.run.get("versions", {}), (*READ_BY, *SCORED_BY))
+    if other:
+        say(f"CAUTION: the run was made with {other}; scores may differ.", quiet=False)
+
+
+def _say_known(run: Results, hashes: list[str]) -> None:
+    """Tell of images that the models were fitted or chosen on."""
+    fitted_on = run.manifest[run.manifest["split"].isin(["train", "validation"])]
+    known = len(set(hashes) & set(fitted_on["sha256"]))
+    if known:
+        say(
+            f"CAUTION: {known} of the images are among the run's train or validation images; "
+            "their scores tell nothing of unseen patients.",
+            quiet=False,
+        )

@@ -1,0 +1,1 @@
+"""Parts of the drawn phantoms: anatomy, bones, lesions, exposure."""

@@ -1,0 +1,203 @@
+"""The only place that splits; always by patient."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from benchmarks.datasets.dataset import CLASSES, DataError
+
+VALIDATION_FRACTION = 0.15
+MIN_VALIDATION_PER_CLASS = 30
+SEED = 0  # of the protocol: the split is the same whatever seeds the cells have
+
+
+def assign(
+    manifest: pd.DataFrame,
+    seed: int = SEED,
+    allow_leakage: bool = False,
+    classes: tuple[str, ...] = CLASSES,
+) -> tuple[pd.Series, list[str]]:
+    """Give every image its split: train, validation or test.
+
+    A validation split that came with the data is used if it has at least 30 images of each class
+    and no patient of train; otherwise it is merged into train and about 15 % of train is carved
+    from there, stratified by class and subtype. A patient's images are never parted.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``split`` as found, ``group``, ``class`` and ``subtype``.
+    seed : int
+    allow_leakage : bool
+        Let patients through who are in test and elsewhere, as the data has them.
+    classes : tuple of str
+        Names of all classes.
+
+    Returns
+    -------
+    Series of str, list of str
+        The split of each row; notes for the report.
+
+    Raises
+    ------
+    DataError
+        If a split or a class in it is missing, or, without ``allow_leakage``, a patient is in
+        test and elsewhere.
+    """
+    split, notes = _merge_small_validation(manifest, classes)
+    if not (split == "validation").any():
+        rows = np.flatnonzero(split == "train")
+        split.iloc[rows[_carve(manifest.iloc[rows], seed, classes)]] = "validation"
+        notes.append(
+            f"Validation carved from train by patient: {(split == 'validation').sum()} of "
+            f"{len(rows)} images (whole patients, stratified by class and subtype)."
+        )
+    if not allow_leakage:
+        _check_apart(manifest, split)
+    for name in ("train", "validation", "test"):
+        found = manifest.loc[split == name, "class"].value_counts()
+        if any(found.get(label, 0) == 0 for label in classes):
+            raise DataError(
+                f"Split {name} has {found.to_dict() or 'no image'}, but expected images of "
+                f"{'both ' * (len(classes) == 2)}{' and '.join(classes)}. "
+                "Add patients, or raise --limit."
+            )
+    return split, notes
+
+
+def limit(manifest: pd.DataFrame, n_images: int, seed: int = SEED) -> NDArray[np.intp]:
+    """Choose about ``n_images``: whole patients, classes and splits in proportion.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``split``, ``class``, ``group``.
+    n_images : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of int
+        Positions of the rows kept, ascending; all of them if there are no more than ``n_images``.
+
+    """
+    if n_images >= len(manifest):
+        return np.arange(len(manifest))
+    drawn = _draw_patients(manifest, ["split", "class"], n_images / len(manifest), seed, fewest=1)
+    return np.flatnonzero(drawn)
+
+
+def folds(manifest: pd.DataFrame, count: int, seed: int = SEED) -> NDArray[np.int64]:
+    """Deal patients into folds, stratified by class and subtype.
+
+    Parameters
+    ----------
+    manifest : DataFrame of n rows
+        Training images, with ``group``, ``class``, ``subtype``; sorted by ``image``.
+    count : int
+        Folds, at least 2.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        1 to ``count``; a patient's images are all in one fold.
+
+    Raises
+    ------
+    DataError
+        If a class has fewer patients than there are folds.
+    """
+    fewest = manifest.groupby("class")["group"].nunique()
+    if fewest.min() < count:
+        raise DataError(
+            f"Got {fewest.min()} training patients of class {fewest.idxmin()}, but {count} folds "
+            f"need at least {count}. Add patients, raise --limit, or give fewer --folds (0: none)."
+        )
+    stratum = (manifest["class"] + "/" + manifest["subtype"]).to_numpy(dtype=str)
+    groups = manifest["group"].to_numpy(dtype=str)
+    deal = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    fold = np.zeros(len(manifest), dtype=np.int64)
+    with warnings.catch_warnings():  # a subtype of fewer patients than folds is no fault
+        warnings.filterwarnings("ignore", message="The least populated class in y")
+        for k, (_, held_out) in enumerate(deal.split(stratum, stratum, groups), start=1):
+            fold[held_out] = k
+    return fold
+
+
+def _merge_small_validation(
+    manifest: pd.DataFrame, classes: tuple[str, ...]
+) -> tuple[pd.Series, list[str]]:
+    split = manifest["split"].copy()
+    validation = split == "validation"
+    if not validation.any():
+        return split, []
+    counts = manifest.loc[validation, "class"].value_counts()
+    shared = set(manifest.loc[validation, "group"]) & set(manifest.loc[split == "train", "group"])
+    fewest = min(counts.get(label, 0) for label in classes)
+    if fewest >= MIN_VALIDATION_PER_CLASS and not shared:
+        return split, [f"Validation as it came with the data: {validation.sum()} images."]
+    reason = (
+        f"it has {fewest} images of one class, and choosing a threshold needs at least "
+        f"{MIN_VALIDATION_PER_CLASS}"
+        if fewest < MIN_VALIDATION_PER_CLASS
+        else f"{len(shared)} of its patients are in train too"
+    )
+    split[validation] = "train"
+    return split, [f"The data's own validation split ({validation.sum()} images) was merged into "
+                   f"train: {reason}."]  # fmt: skip
+
+
+def _check_apart(manifest: pd.DataFrame, split: pd.Series) -> None:
+    splits = split.groupby(manifest["group"]).agg(lambda names: " and ".join(sorted(set(names))))
+    shared = splits[splits.str.contains(" and ")]
+    if len(shared):
+        example = manifest.loc[manifest["group"] == shared.index[0], "image"].tolist()[:2]
+        raise DataError(
+            f"{len(shared)} patients are in two splits, for example {shared.index[0]} in "
+            f"{shared.iloc[0]} ({', '.join(example)}), but expected each in one. Move their "
+            "images to one split, or give --allow-leakage."
+        )
+
+
+def _carve(train: pd.DataFrame, seed: int, classes: tuple[str, ...]) -> NDArray[np.intp]:
+    for label in classes:
+        patients = train.loc[train["class"] == label, "group"].nunique()
+        if patients < 2:
+            raise DataError(
+                f"Got {patients} patients of class {label} in train, but expected at least 2, one "
+                "of them for validation. Add patients, or raise --limit."
+            )
+    return np.flatnonzero(
+        _draw_patients(train, ["class", "subtype"], VALIDATION_FRACTION, seed, fewest=2)
+    )
+
+
+def _draw_patients(
+    table: pd.DataFrame, columns: list[str], fraction: float, seed: int, fewest: int
+) -> NDArray[np.bool_]:
+    """Draw whole patients: about ``fraction`` of the images of each stratum, at least one patient.
+
+    A patient's stratum is the set of what its images have in ``columns``. Strata of fewer than
+    ``fewest`` patients are left alone.
+    """
+    rng = np.random.default_rng(seed)
+    keys = table[columns].agg("/".join, axis=1)
+    stratum = keys.groupby(table["group"]).agg(lambda values: "+".join(sorted(set(values))))
+    images = table["group"].value_counts()
+    drawn: list[str] = []
+    for _, patients in sorted(stratum.groupby(stratum).groups.items()):
+        if len(patients) < fewest:
+            continue
+        quota, taken = fraction * images[patients].sum(), 0
+        for patient in rng.permutation(np.sort(patients.to_numpy())):
+            n = images[patient]
+            if taken == 0 or abs(taken + n - quota) < abs(taken - quota):
+                drawn.append(patient)
+                taken += n
+    return table["group"].isin(drawn).to_numpy()

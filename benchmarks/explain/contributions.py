@@ -1,0 +1,220 @@
+"""Why one fitted cell scores one image as it does: decisions and what features add."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.datasets.dataset import CLASSES
+from benchmarks.explain.local import local_change, typical_row
+from benchmarks.explain.words import in_words, region_in_words
+from benchmarks.importance.groups import boxes_of, columns_of, group_columns
+from benchmarks.importance.maps import Map, importance_map, share_outside
+from benchmarks.importance.shap_values import NotExplainable, explain, space_of
+from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.report.lookup_cells import CNN_FEATURES
+from benchmarks.saved.fitted_run import FittedCell
+from features import FEATURES, ImageDescriptor
+from features.backbone import MissingExtra
+
+Row = NDArray[np.float32]
+
+
+@dataclass
+class Explained:
+    """One cell's explanation of one image.
+
+    Attributes
+    ----------
+    cell : FittedCell
+    score : float
+        Probability of pneumonia.
+    decisions : DataFrame
+        A row an operating point: point, threshold, decision, distance (score less threshold),
+        between (share of the validation images whose score lies between the two).
+    top : DataFrame
+        Single features (SHAP) or regions (exchange): name, words, value, deviation (of the image
+        from the mean training image, in standard deviations; NaN of a region); largest first.
+    families : dict of float
+        What each family adds.
+    method, space : str
+        ``shap`` or ``exchange``, and the unit of its values; empty for the CNN.
+    output, expected : float
+        Of the image, and the mean of those it is compared with, in that unit.
+    maps : dict of ndarray of shape (size, size)
+        By name; positive speaks for pneumonia.
+    notes : dict of str
+        By method: why there is none, or what to know.
+    """
+
+    cell: FittedCell
+    score: float
+    decisions: pd.DataFrame
+    top: pd.DataFrame = field(default_factory=pd.DataFrame)
+    families: dict[str, float] = field(default_factory=dict)
+    method: str = ""
+    space: str = ""
+    output: float = float("nan")
+    expected: float = float("nan")
+    maps: dict[str, Map] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def decision(self) -> str:
+        """Class that it calls at the threshold chosen for a recall of 0.95."""
+        return str(self.decisions["decision"].iloc[-1])
+
+    def outside(self, values: Map) -> float:
+        """Share of what speaks for this decision that a map has outside the chest; NaN of none."""
+        return share_outside(values if self.decision == CLASSES[1] else -values)[0]
+
+
+def default_cells(run: Results, saved: Collection[str]) -> list[str]:
+    """Name each feature set's classifier of best average precision on validation, and the CNN.
+
+    Of several seeds the first finished one counts. Nothing is chosen by its test score.
+    """
+    table = run.scores
+    table = table[
+        (table["status"] == "ok") & (table["split"] == "validation")
+        & (table["operating_point"] == OPERATING_POINTS[0]) & table["cell"].isin(list(saved))
+    ]  # fmt: skip
+    first = table.drop_duplicates(["features", "model"])
+    best = []
+    for _, part in first.groupby("features", sort=False):
+        precision = pd.to_numeric(part["average_precision"]).to_numpy(dtype=np.float64)
+        best.append(str(part["cell"].iloc[int(precision.argmax())]))
+    return sorted(best, key=lambda name: name.startswith(f"{CNN_FEATURES}/"))
+
+
+def decide(run: Results, cell: FittedCell, score: float) -> pd.DataFrame:
+    """Decisions of a score and how near they are; see :class:`Explained`."""
+    own = run.predictions[
+        (run.predictions["cell"] == cell.name) & (run.predictions["split"] == "validation")
+    ]
+    validation = own["score"].to_numpy(dtype=np.float64)
+    rows = []
+    for point, threshold in zip(OPERATING_POINTS, (0.5, cell.threshold), strict=True):
+        low, high = sorted((score, threshold))
+        inside = (validation >= low) & (validation <= high)
+        between = float(inside.mean()) if len(validation) else float("nan")
+        called = CLASSES[int(score >= threshold)]
+        rows.append((point, threshold, called, score - threshold, between))
+    return pd.DataFrame(rows, columns=["point", "threshold", "decision", "distance", "between"])
+
+
+def contribute(
+    found: Explained,
+    row: Row,
+    background: Row | None,
+    descriptors: dict[str, ImageDescriptor],
+    shape: tuple[int, int],
+) -> None:
+    """Add what each feature, family and region adds to the score, and the families' maps.
+
+    Parameters
+    ----------
+    found : Explained
+        Is added to.
+    row : ndarray of shape (d,)
+    background : ndarray of shape (m, d) or None
+        Training rows; without them, their mean as the pipeline's scaler keeps it.
+    descriptors : dict of ImageDescriptor
+        Fitted, by family.
+    shape : (int, int)
+        Of the image.
+    """
+    own = {family: descriptors[family] for family in found.cell.families}
+    columns = columns_of(own)
+    pipeline = found.cell.fitted
+    others = typical_row(pipeline, len(row)) if background is None else background
+    try:
+        values = _shap(found, row, others)
+        top = _top_features(columns, values, _deviation(pipeline, row), own)
+        by = {
+            level: {
+                name: float(values[k].sum()) for name, k in group_columns(columns, level).items()
+            }
+            for level in ("family", "region")
+        }
+    except MissingExtra as error:
+        found.notes["features"] = str(error)
+        top, by = _exchanged(found, row, others, columns, own)
+    except NotExplainable:  # an SVM: another method, which the page names
+        top, by = _exchanged(found, row, others, columns, own)
+    found.top, found.families = top, by["family"]
+    boxes = boxes_of(columns)
+    for family in own:
+        if (boxes["family"] == family).any():
+            part = {name: v for name, v in by["region"].items() if name.startswith(f"{family}/")}
+            found.maps[family] = importance_map(part, boxes, shape)
+
+
+def _shap(found: Explained, row: Row, others: Row) -> NDArray[np.float64]:
+    shap = explain(found.cell.fitted, row[None], others)
+    found.method, found.space = "shap", shap.space
+    found.output, found.expected = float(shap.output[0]), float(shap.expected)
+    return shap.values[0]  # noqa: PD011 - no DataFrame
+
+
+def _top_features(
+    columns: pd.DataFrame,
+    values: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    own: dict[str, ImageDescriptor],
+) -> pd.DataFrame:
+    """Sum features that say the same in words: HOG has a direction of a cell in four blocks."""
+    used = np.flatnonzero(values)
+    names = columns["feature"].to_numpy(dtype=object)[used]
+    family = columns["family"].to_numpy(dtype=object)[used]
+    words = [in_words(str(n), own[str(f)]) for n, f in zip(names, family, strict=True)]
+    table = pd.DataFrame({
+        "name": names, "words": words, "value": values[used], "deviation": deviation[used],
+    })  # fmt: skip
+    summed = table.groupby("words", sort=False).agg(
+        {"name": "first", "value": "sum", "deviation": "mean"}
+    )
+    return _largest_first(summed.reset_index()[["name", "words", "value", "deviation"]])
+
+
+def _exchanged(
+    found: Explained, row: Row, others: Row, columns: pd.DataFrame, own: dict[str, ImageDescriptor]
+) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
+    pipeline, by = found.cell.fitted, {}
+    for level in ("family", "region"):
+        groups = group_columns(columns, level)
+        result = local_change(pipeline, row[None], others, groups, space_of(pipeline))
+        by[level] = dict(zip(groups, result.changes[0].tolist(), strict=True))
+    found.method, found.space = "exchange", result.space
+    found.output, found.expected = float(result.output[0]), result.expected
+    words = [region_in_words(name, own[name.split("/")[0]]) for name in by["region"]]
+    table = pd.DataFrame({
+        "name": list(by["region"]), "words": words, "value": list(by["region"].values()),
+        "deviation": np.nan,
+    })  # fmt: skip
+    return _largest_first(table), by
+
+
+def _largest_first(table: pd.DataFrame) -> pd.DataFrame:
+    order = np.argsort(-table["value"].abs().to_numpy(dtype=np.float64), kind="stable")
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _deviation(pipeline: Any, row: Row) -> NDArray[np.float64]:
+    """Distance from the mean training image in standard deviations, as the scaler has them."""
+    steps = pipeline.named_steps
+    kept = steps["select"].get_support() if "select" in steps else np.ones(len(row), dtype=bool)
+    deviation = np.full(len(row), np.nan)
+    deviation[kept] = (row[kept] - steps["scale"].mean_) / steps["scale"].scale_
+    return deviation
+
+
+def family_order(maps: Collection[str]) -> list[str]:
+    """Names of maps in the order of a page: families, occlusion, Grad-CAM."""
+    order = [*FEATURES, "occlusion", "grad_cam"]
+    return sorted(maps, key=order.index)

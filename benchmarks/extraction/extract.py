@@ -1,0 +1,145 @@
+"""Prepared images → one feature matrix a family, with names and times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.config import RunConfig
+from benchmarks.extraction.family_rows import FamilyRows
+from benchmarks.extraction.store import FeatureStore
+from benchmarks.extraction.store_keys import hash_images
+from benchmarks.io.image_stack import ImageStack
+from benchmarks.io.matrix_file import StoredMatrix
+from benchmarks.io.progress import Steps, say
+from benchmarks.io.results import FEATURE_COLUMNS
+from features import FEATURES, ImageDescriptor
+from features.reading.preprocess import central_crop, stretch_contrast
+
+RANDOM_WEIGHTS_SEED = 0  # one random network for all seeds of a run
+CHUNK = 256  # images in memory at once
+
+
+@dataclass
+class Extracted:
+    """Feature matrices by family, and why a family has none.
+
+    Attributes
+    ----------
+    matrices : dict of StoredMatrix of shape (n, d)
+        Rows are read from disk when asked for.
+    reasons : dict of (status, reason)
+        For each family without a matrix: ``not_run`` (weights or an extra are missing) or
+        ``failed``.
+    settings : dict of dict
+        Parameters of each family's descriptor.
+    table : DataFrame
+        ``features.csv``: family, dimension, milliseconds_per_image (wall time of all threads,
+        of the images that were computed), from_store (images whose rows were read from the
+        feature store), weights, status, reason.
+    """
+
+    matrices: dict[str, StoredMatrix] = field(default_factory=dict)
+    reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def reading_size(config: RunConfig) -> int:
+    """Side to which images are resized so that the central crop has ``config.size`` pixels."""
+    return math.ceil(config.size / config.crop)
+
+
+def prepare(images: NDArray[np.uint8], config: RunConfig) -> NDArray[np.uint8]:
+    """Crop and stretch as configured: what every model sees.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, S, S), uint8
+        S from :func:`reading_size`.
+
+    Returns
+    -------
+    ndarray of shape (n, size, size), uint8
+    """
+    cropped = central_crop(images, config.size)
+    return stretch_contrast(cropped) if config.contrast else cropped
+
+
+def prepared(images: NDArray[np.uint8] | ImageStack, config: RunConfig) -> ImageStack:
+    """Stack of images that are prepared whenever they are read; see :func:`prepare`."""
+    return ImageStack.of(images).map(partial(prepare, config=config), config.size)
+
+
+def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
+    """Unfitted descriptor of a family, as configured."""
+    if family == "embedding":
+        return FEATURES[family](
+            backbone=config.backbone, weights=config.weights, n_jobs=config.jobs
+        )
+    if family == "embedding_random":
+        return FEATURES[family](
+            backbone=config.backbone, seed=RANDOM_WEIGHTS_SEED, n_jobs=config.jobs
+        )
+    return FEATURES[family](n_jobs=config.jobs)
+
+
+def extract(
+    images: ImageStack,
+    config: RunConfig,
+    families: Collection[str],
+    scratch: Path,
+    store: FeatureStore | None = None,
+) -> Extracted:
+    """Describe all images by some families of features, chunk by chunk.
+
+    A family that can't be computed is recorded with its reason and the others go on.
+
+    Parameters
+    ----------
+    images : ImageStack of shape (n, size, size)
+        Prepared images; each is read once.
+    config : RunConfig
+        ``backbone``, ``weights``, ``jobs`` and ``quiet`` apply.
+    families : collection of str
+        Keys of ``FEATURES``.
+    scratch : Path
+        Folder for the matrices' files, which must last as long as the matrices are used.
+    store : FeatureStore, optional
+        Rows found there are not computed; those computed are put there.
+    """
+    work = [
+        FamilyRows(
+            name, partial(make_descriptor, name, config), len(images), scratch, store, config.quiet
+        )
+        for name in FEATURES
+        if name in families
+    ]
+    with Steps("features", len(images), "images", config.quiet) as steps:
+        for start in range(0, len(images) if work else 0, CHUNK):
+            chunk = images[start : start + CHUNK]
+            hashes = hash_images(chunk) if store else []
+            for family in work:
+                steps.show(family.name)
+                family.add(chunk, hashes)
+            steps.advance(len(chunk))
+    result = Extracted()
+    for family in work:
+        family.finish()
+        say(f"  {family.summary()}", config.quiet)
+        if family.matrix is None:
+            result.reasons[family.name] = (family.status, family.reason)
+        else:
+            result.matrices[family.name] = family.matrix
+            result.settings[family.name] = family.settings()
+    table = pd.DataFrame([family.row() for family in work], columns=FEATURE_COLUMNS)
+    result.table = table.astype({"dimension": "Int64", "from_store": "Int64"})
+    return result

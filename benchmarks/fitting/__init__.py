@@ -1,0 +1,1 @@
+"""A cell: fit, score, cross-validate; scores of external models."""

@@ -1,0 +1,135 @@
+"""Someone else's model in the comparison: its scores of our images, from a CSV file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.config import ConfigError, RunConfig
+from benchmarks.fitting.cells import EXTERNAL, Cell, Outcome
+
+SPLITS = ("validation", "test")
+NAMED = 3  # images that a message names
+_FOLDERS = r".*[\\/]"
+
+
+def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[Outcome]:
+    """Read every file of ``--external``.
+
+    Raises
+    ------
+    ConfigError
+        If the task is not to tell pneumonia from normal, and as in :func:`read_external`.
+    """
+    if config.external and config.task != "pneumonia":
+        raise ConfigError(
+            f"--external: got it with --task {config.task}, but a file with one score an image "
+            "goes with --task pneumonia only. Leave one of them out."
+        )
+    return [read_external(name, file, manifest) for name, file in config.external]
+
+
+def read_external(name: str, file: Path, manifest: pd.DataFrame) -> Outcome:
+    """Read the scores of a model that was fitted elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        What the model is to be called.
+    file : Path
+        CSV with the columns ``image``, as in ``manifest.csv``, and ``score``, the probability of
+        pneumonia in [0, 1]. Where no image is named as in the manifest, names without folders are
+        compared. Other columns, and images that are not in the manifest, are ignored.
+    manifest : DataFrame
+        ``image`` and ``split`` of all images.
+
+    Returns
+    -------
+    Outcome
+        Of the cell ``external/<name>/seed0``, with scores of test and, if the file has those of
+        all validation images, of validation.
+
+    Raises
+    ------
+    ConfigError
+        If the file can't be read, names an image twice, lacks a test image or holds a score that
+        is no probability.
+    """
+    start = f"--external {name}={file}"
+    table = _read(start, file)
+    _check_scores(start, table["score"])
+    given, known = _matched(start, table["image"], manifest["image"].astype(str))
+    twice = given[given.duplicated() & given.isin(known)]
+    if len(twice):
+        raise ConfigError(
+            f"{start}: got {twice.iloc[0]} more than once (again in line {twice.index[0] + 2}), "
+            "expected one score an image. Keep one line of each."
+        )
+    score_of = dict(zip(given, table["score"].to_numpy(dtype=np.float64), strict=True))
+    found = known.map(score_of)
+    absent = manifest["image"][(manifest["split"] == "test") & found.isna()]
+    if len(absent):
+        raise ConfigError(
+            f"{start}: got no score of {len(absent):,} of the "
+            f"{(manifest['split'] == 'test').sum():,} test images ({_some(absent)}), expected one "
+            "of each. Name images as in manifest.csv of a run, or by file names that occur once."
+        )
+    scores = {split: found[manifest["split"] == split].to_numpy(dtype=float) for split in SPLITS}
+    complete = {split: score for split, score in scores.items() if not np.isnan(score).any()}
+    return Outcome(Cell(EXTERNAL, name, "none", 0), scores=complete)
+
+
+def record(config: RunConfig) -> dict[str, dict[str, str]]:
+    """Name and sha256 of each file, for ``run.json``."""
+    return {
+        name: {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        for name, file in config.external
+    }
+
+
+def _read(start: str, file: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:  # among them what pandas can't parse or decode
+        raise ConfigError(f"{start}: expected a CSV file in UTF-8, got: {error}.") from error
+    missing = [column for column in ("image", "score") if column not in table]
+    if missing:
+        raise ConfigError(
+            f"{start}: got the columns {', '.join(map(str, table.columns))}, expected image and "
+            f"score, separated by commas. Name the column {missing[0]} in the first line."
+        )
+    return table
+
+
+def _check_scores(start: str, scores: pd.Series) -> None:
+    values = pd.to_numeric(scores, errors="coerce")
+    wrong = scores[~values.between(0, 1)]
+    if len(wrong):
+        raise ConfigError(
+            f"{start}: got the score {wrong.iloc[0]!r} in line {wrong.index[0] + 2}, expected a "
+            "probability of pneumonia from 0 to 1. Turn logits or margins into probabilities "
+            "first, by a sigmoid for example."
+        )
+
+
+def _matched(start: str, given: pd.Series, images: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Names in the file and in the manifest in the form in which they are to be compared."""
+    if given.isin(images).any():
+        return given, images
+    short = given.str.replace(_FOLDERS, "", regex=True)
+    names = images.str.replace(_FOLDERS, "", regex=True)
+    unclear = images[names.duplicated(keep=False) & names.isin(short)]
+    if len(unclear):
+        raise ConfigError(
+            f"{start}: got images named without the folders of manifest.csv, but several images "
+            f"have one file name ({_some(unclear)}). Name them as in manifest.csv of a run."
+        )
+    return short, names
+
+
+def _some(images: pd.Series) -> str:
+    more = ", …" if len(images) > NAMED else ""
+    return ", ".join(images.iloc[:NAMED]) + more

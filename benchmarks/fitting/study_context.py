@@ -1,0 +1,82 @@
+"""What a study is given, and how it fits many cells side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+from numpy.typing import NDArray
+
+from benchmarks.config import RunConfig
+from benchmarks.fitting.cells import Cell, Matrix, Outcome, Rows, fit_on_features
+from benchmarks.io.image_stack import ImageStack
+from benchmarks.io.progress import track
+from benchmarks.io.workers import parallel
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    """A run as its studies see it: finished cells, features, images.
+
+    Attributes
+    ----------
+    config : RunConfig
+    manifest : DataFrame of n rows
+        With ``split`` as assigned and ``bytes``, the size of the file.
+    rows : Rows
+        The official split: fit on ``train``, score ``validation`` and ``test``.
+    fold : ndarray of shape (len(rows.train),)
+        Fold of each training image; every study has the folds of the run (5 where it has none).
+    images : ImageStack of shape (n, size, size)
+        Prepared images.
+    matrices : dict of matrices of shape (n, d), float32
+        By feature family; families that could not be computed are missing.
+    finished : dict of Outcome
+        Of the cells on features that are done, by their names, in the order of the run.
+    folder : Path
+        The run folder, which keeps their fitted models.
+    """
+
+    config: RunConfig
+    manifest: pd.DataFrame
+    rows: Rows
+    fold: NDArray[np.integer]
+    images: ImageStack
+    matrices: Mapping[str, Matrix]
+    finished: Mapping[str, Outcome]
+    folder: Path
+
+
+def fit_each(
+    tasks: Sequence[tuple[Cell, Rows]],
+    matrices: Mapping[str, Matrix],
+    config: RunConfig,
+    name: str,
+    keep_model: bool = False,
+) -> Iterator[Outcome]:
+    """Fit and score cells side by side, one thread each; yield outcomes in the order of tasks.
+
+    Parameters
+    ----------
+    tasks : sequence of (Cell, Rows)
+        What to fit, on which rows.
+    matrices : dict of matrices of shape (n, d), float32
+        By feature family.
+    config : RunConfig
+        ``jobs`` and ``quiet`` apply.
+    name : str
+        Of the study, for the display.
+    keep_model : bool
+        Whether the outcomes hold the fitted models; then each image is scored by itself.
+    """
+    outcomes = parallel(config.jobs, return_as="generator")(
+        delayed(fit_on_features)(
+            cell, {name: matrices[name] for name in cell.families}, rows, keep_model=keep_model
+        )
+        for cell, rows in tasks
+    )
+    yield from track(outcomes, name, len(tasks), "fits", config.quiet)

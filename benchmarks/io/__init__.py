@@ -1,0 +1,1 @@
+"""Tables on disk, provenance, progress, worker processes."""

@@ -1,0 +1,89 @@
+"""What a run was made with: program, versions, machine, data fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+PROGRAM = "cxr-classical-baseline"
+LIBRARIES = (
+    "imbalanced-learn", "joblib", "matplotlib", "numba", "numpy", "opencv-python-headless",
+    "pandas", "pillow", "pydantic", "scikit-image", "scikit-learn",
+    "scikit-learn-intelex", "scipy", "skops", "timm", "torch", "torchvision", "xgboost",
+)  # fmt: skip
+GIB = 2**30
+
+
+def fingerprint(manifest: pd.DataFrame) -> str:
+    """sha256 over content hash, label, patient and split of every image, in manifest order."""
+    columns = manifest[["image", "sha256", "label", "group", "split"]]
+    return hashlib.sha256(
+        columns.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
+    ).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that make the numbers."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def program() -> dict[str, str]:
+    """Name, version and commit of this program; commit is empty outside a git checkout."""
+    try:
+        version = metadata.version(PROGRAM)
+    except metadata.PackageNotFoundError:
+        version = "not installed"
+    return {"name": PROGRAM, "version": version, "commit": _commit()}
+
+
+def machine() -> dict[str, Any]:
+    """Platform, processor, cores and memory."""
+    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    return {
+        "platform": platform.platform(terse=True),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages * page / GIB, 1),
+    }
+
+
+def _commit() -> str:
+    here = Path(__file__).parents[2]
+    if not (here / ".git").exists():
+        return ""
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5,
+            check=True,
+        ).stdout.strip()  # fmt: skip
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"], cwd=here,
+            capture_output=True, text=True, timeout=5, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return f"{commit} with uncommitted changes" if changed else commit
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""Formulas on arrays: rates, bootstrap, DeLong, Holm, McNemar, calibration."""

@@ -1,0 +1,48 @@
+"""The metrics that the main table leaves out."""
+
+from __future__ import annotations
+
+from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.report.base import Group, Section, Table, paragraph
+from benchmarks.report.lookup_cells import POINT_TITLES, rows
+from benchmarks.report.tables import breaks, estimate_cells, point_groups, table_rows
+
+_AT_POINT = {"f1": "F1", "accuracy": "Accuracy", "balanced_accuracy": "Balanced acc.", "mcc": "MCC"}
+
+
+def render(results: Results) -> Section:
+    """Tabulate F1, accuracies, MCC at both operating points, and the Brier score."""
+    title = "Further metrics"
+    table = [row for row in rows(results) if row.ok]
+    if not table:
+        return Section(title, (paragraph("No cell finished, so there is nothing to tabulate."),))
+    text = (
+        "F1 and accuracy change with the share of pneumonias; balanced accuracy and MCC less so. "
+        "The Brier score is the mean squared error of the probability: small is good, and "
+        "resampling spoils it."
+    )
+    columns = [
+        estimate_cells(table, "test", point, metric)
+        for point in OPERATING_POINTS
+        for metric in _AT_POINT
+    ]
+    columns.append(estimate_cells(table, "test", "0.5", "brier"))
+    both = Table(
+        name="metrics",
+        caption="Further metrics on the test images, with 95 % intervals.",
+        header=("Features", "Classifier", *_AT_POINT.values(), *_AT_POINT.values(), "Brier"),
+        groups=point_groups(2, len(_AT_POINT), [Group("", 1)]),
+        rows=table_rows(table, columns),
+        labels=2,
+        breaks=breaks(table),
+    )
+    short = Table(
+        name="metrics-recall95",
+        caption=f"Further metrics on the test images, {POINT_TITLES['recall95']}.",
+        header=("Features", "Classifier", *_AT_POINT.values(), "Brier"),
+        rows=table_rows(table, columns[4:]),
+        labels=2,
+        breaks=breaks(table),
+        formats=("latex",),
+    )
+    return Section(title, (paragraph(text), both, short))

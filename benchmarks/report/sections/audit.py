@@ -1,0 +1,104 @@
+"""Audit of the data: duplicates, leaks, conflicts and gaps, found before anything was fitted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+
+from benchmarks.audit.checks import STOP
+from benchmarks.audit.findings import Audit, summary
+from benchmarks.io.results import IMAGES, Results
+from benchmarks.report.base import Block, Picture, Pictures, Section, Table, note, paragraph, row
+from benchmarks.report.tables import thousands
+from benchmarks.run.exploration import thumbnail_name
+
+SHOWN = 40
+_NAMES = {
+    "label_conflict": "Label conflict",
+    "patient_leak": "Patient in two splits",
+    "exact_duplicate": "Exact duplicate",
+    "near_duplicate": "Near duplicate",
+    "empty_image": "Empty image",
+    "class_mark": "Mark of a class",
+    "unreadable": "Unreadable",
+    "small_split": "Small split",
+    "counts": "Counts",
+}
+
+
+def render(results: Results) -> Section:
+    """Show what the audit found, the worst first, with pictures of the duplicates."""
+    title = "Audit of the data"
+    findings, images = (
+        results.tables.get(name, pd.DataFrame()) for name in ("audit", "audit_images")
+    )
+    if findings.empty:
+        return Section(title, (paragraph("The run folder holds no audit of the data."),))
+    text = paragraph(_text(findings))
+    stops = bool((findings["severity"] == STOP).any())
+    blocks: list[Block] = [note(*text.parts) if stops else text, _table(findings)]
+    return Section(title, (*blocks, *_pictures(results, findings, images)))
+
+
+def _text(findings: pd.DataFrame) -> str:
+    text = summary(Audit(findings, pd.DataFrame()))
+    if (findings["severity"] == STOP).any():
+        text += " The run was allowed to go on with leakage: its scores can't be trusted."
+    copies = findings[findings["check"].isin(["exact_duplicate", "near_duplicate"])]
+    if copies.empty:
+        return f"{text} No image has an exact or near duplicate."
+    groups = copies["check"].value_counts()
+    exact, near = (groups.get(f"{kind}_duplicate", 0) for kind in ("exact", "near"))
+    crossing = (copies["severity"] == STOP).sum()
+    where = (
+        "none of them has images in test and outside it"
+        if crossing == 0
+        else f"{thousands(crossing)} of them with images in test and outside it"
+    )
+    return (
+        f"{text} Groups of exact duplicates: {thousands(exact)}; of near duplicates: "
+        f"{thousands(near)}; {where}. The patients of a group count as one, within test and "
+        "within the other splits."
+    )
+
+
+def _table(findings: pd.DataFrame) -> Table:
+    lines = tuple(
+        row(_NAMES.get(str(one["check"]), str(one["check"])), one["severity"], str(one["detail"]),
+            thousands(one["images"]), thousands(one["patients"]))
+        for one in findings.head(SHOWN).to_dict("records")
+    )  # fmt: skip
+    rest = findings.iloc[SHOWN:]
+    counts = Counter(zip(rest["check"].astype(str), rest["severity"].astype(str), strict=True))
+    more = ", ".join(
+        f"{thousands(n)} × {_NAMES.get(check, check).lower()} ({severity})"
+        for (check, severity), n in counts.items()
+    )
+    return Table(
+        name="audit",
+        caption="Findings, the worst first; a group of duplicates is one finding.",
+        header=("Finding", "Severity", "Detail", "Images", "Patients"),
+        rows=lines,
+        labels=3,
+        words=True,
+        note=f"Not shown: {more}; audit.csv has all." if more else "",
+    )
+
+
+def _pictures(results: Results, findings: pd.DataFrame, images: pd.DataFrame) -> list[Block]:
+    blocks: list[Block] = []
+    for number, part in images.groupby("finding", sort=True):
+        items = []
+        for one in part.to_dict("records"):
+            path = results.folder / IMAGES / thumbnail_name(str(one["image"]))
+            if path.is_file():
+                label = "PNEUMONIA" if one["label"] == 1 else "NORMAL"
+                items.append(
+                    Picture(path.read_bytes(), str(one["image"]), f"{one['split']}, {label}")
+                )
+        if items and len(blocks) < SHOWN:
+            finding = findings.iloc[int(str(number))]
+            name = _NAMES.get(str(finding["check"]), str(finding["check"]))
+            blocks.append(Pictures(f"{name} ({finding['severity']}).", tuple(items)))
+    return blocks

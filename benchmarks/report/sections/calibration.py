@@ -1,0 +1,191 @@
+"""Whether scores are probabilities, before and after recalibration on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.io.results import Results
+from benchmarks.metrics.recalibration import RECALIBRATIONS
+from benchmarks.report.base import Cell, Figure, Group, Section, Table, paragraph
+from benchmarks.report.lookup import Lines, first_seed, lines_of, measured, of, part, value_cells
+from benchmarks.report.lookup_cells import Row, and_the_cnn, is_synthetic, leaders, rows
+from benchmarks.report.plots import BLUE, GREEN, GREY, VERMILION, Look, draw, frame, legend, panels
+from benchmarks.report.tables import breaks, number, table_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MplFigure
+
+_TITLES = {"none": "As is", "sigmoid": "Sigmoid", "isotonic": "Isotonic"}
+_LOOKS = {
+    "none": Look(BLUE, "-", "o"),
+    "sigmoid": Look(VERMILION, (0, (4, 1.4)), "s"),
+    "isotonic": Look(GREEN, (0, (1, 1)), "^"),
+}
+_PARTS = (("brier", "Brier score", "smallest"), ("reliability", "Reliability", "smallest"),
+          ("resolution", "Resolution", "largest"))  # fmt: skip
+_LINES = (("ece", "Calibration error", "smallest"), ("slope", "Slope", ""),
+          ("intercept", "Intercept", ""))  # fmt: skip
+
+
+def render(results: Results) -> Section:
+    """Draw reliability diagrams of the leaders and tabulate calibration of all methods."""
+    title = "Do the probabilities mean what they say"
+    chosen = measured(results, "calibration")
+    if not chosen:
+        text = "No cell finished, or this run folder has no calibration.csv: nothing to show."
+        return Section(title, (paragraph(text),))
+    lines = lines_of(results, "calibration", ["recalibration"])
+    texts = [_state(lines, chosen) + first_seed(chosen), _effect(lines, chosen)]
+    table = rows(results)
+    return Section(
+        title,
+        (
+            *(paragraph(text) for text in texts),
+            _figure(results, lines, leaders(chosen)),
+            _table(lines, table, "calibration-brier", _PARTS),
+            _table(lines, table, "calibration", _LINES),
+        ),
+    )
+
+
+def _values(lines: Lines, chosen: Sequence[Row], kind: str, name: str) -> list[float]:
+    """One number of each method under one recalibration."""
+    return [float(lines[row.label, kind][name].iloc[0]) for row in chosen]
+
+
+def _state(lines: Lines, chosen: Sequence[Row]) -> str:
+    slopes, intercepts, errors = (
+        np.array(_values(lines, chosen, "none", name)) for name in ("slope", "intercept", "ece")
+    )
+    high, extreme = int((intercepts < 0).sum()), int((slopes < 1).sum())
+    unknown = int(np.isnan(slopes).sum())
+    blank = f" ({unknown} have no finite slope)" if unknown else ""
+    middle = "on average over methods " if len(chosen) > 1 else ""
+    return (
+        f"On the test images a score lies {middle}{number(float(errors.mean()))} from the share "
+        "of pneumonias among images scored like it (expected calibration error). The scores are "
+        f"too high overall, with an intercept below 0, in {of(high, len(chosen))}, and too "
+        f"extreme, with a slope below 1, in {of(extreme, len(chosen))}{blank}."
+    )
+
+
+def _effect(lines: Lines, chosen: Sequence[Row]) -> str:
+    total, words, both = len(chosen), [], {}
+    for kind in RECALIBRATIONS[1:]:
+        brier, error = (_fell(lines, chosen, kind, name) for name in ("brier", "ece"))
+        both[kind] = sum(a and b for a, b in zip(brier, error, strict=True))
+        words.append(
+            f"{kind} recalibration lowers the Brier score of {of(sum(brier), total)} and the "
+            f"calibration error of {of(sum(error), total)}"
+        )
+    best = max(both, key=lambda kind: both[kind])
+    verdict = (
+        f"Both fall for {of(both[best], total)} by {best} recalibration."
+        if 2 * both[best] > total
+        else "Neither lowers both for more than half of the methods: what validation teaches of "
+        "the scores does not carry over to test."
+        if total > 1
+        else "Neither lowers both."
+    )
+    return f"Fitted on validation and applied to test, {', and '.join(words)}. {verdict}"
+
+
+def _fell(lines: Lines, chosen: Sequence[Row], kind: str, name: str) -> list[bool]:
+    """Whether a number is smaller than without recalibration, at the three decimals shown."""
+    before, after = (_values(lines, chosen, one, name) for one in ("none", kind))
+    return [round(b, 3) < round(a, 3) for a, b in zip(before, after, strict=True)]
+
+
+def _table(
+    lines: Lines, table: Sequence[Row], name: str, shown: Sequence[tuple[str, str, str]]
+) -> Table:
+    columns: list[list[Cell]] = []
+    for column, _, mark in shown:
+        for kind in RECALIBRATIONS:
+            own = [lines.get((row.label, kind)) for row in table]
+            bounds = (f"{column}_lo", f"{column}_hi")
+            columns.append(value_cells(own, column, bounds, mark))
+    heads = [_TITLES[kind] for kind in RECALIBRATIONS]
+    return Table(
+        name=name,
+        caption=", ".join(title for _, title, _ in shown).capitalize()
+        + " on the test images, as is and recalibrated on validation, with 95 % intervals.",
+        header=("Features", "Classifier", *heads * len(shown)),
+        groups=(Group("", 2), *(Group(title, 3, title.lower()) for _, title, _ in shown)),
+        rows=table_rows(table, columns),
+        labels=2,
+        breaks=breaks(table),
+        note=_brier_note(lines) if name != "calibration" else _SLOPE_NOTE,
+    )
+
+
+def _brier_note(lines: Lines) -> str:
+    uncertainty = float(next(iter(lines.values()))["uncertainty"].iloc[0])
+    return (
+        "Brier score = reliability − resolution + uncertainty. Reliability is the mean squared "
+        "distance of scores from the share of pneumonias in ten bins of equal count, resolution "
+        "what the scores tell apart (doi:10.1175/2007WAF2006116.1), and uncertainty, "
+        f"{number(uncertainty)} for every method, the variance of the label. Bold: best of its "
+        "column."
+    )
+
+
+_SLOPE_NOTE = (
+    "Calibration error: mean distance of scores from the share of pneumonias in ten bins of equal "
+    "count; chance alone keeps it above 0, and its interval lies rather high. Slope: 1 is right, "
+    "below 1 scores are too extreme; blank where one threshold parts the classes or all scores are "
+    "equal. Intercept, at slope 1: 0 is right, below 0 scores are too high. Scores are kept "
+    "0.000001 from 0 and 1 for these two, which matters where many are 0 or 1, as after isotonic "
+    "recalibration. Recalibration is held fixed in the bootstrap; slope and intercept come from "
+    "its first 500 draws."
+)
+
+
+def _figure(results: Results, lines: Lines, chosen: Sequence[Row]) -> Figure:
+    columns = min(4, max(2, len(chosen)))
+
+    def paint(figure: MplFigure) -> None:
+        places = panels(figure, len(chosen), columns, sharex=True, sharey=True)
+        for k, (place, row) in enumerate(zip(places, chosen, strict=True)):
+            place.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+            table = part(results, "reliability", row)
+            for kind, look in _LOOKS.items():
+                _curve(place, table[table["recalibration"] == kind], kind, look)
+            place.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+            below = "Mean score" if k >= len(chosen) - columns else ""
+            frame(place, row.label, below, "" if k % columns else "Share of pneumonias")
+        keys = {_TITLES[kind].lower(): look for kind, look in _LOOKS.items()}
+        legend(figure, keys)
+
+    alt = "Share of pneumonias by mean score on test, before and after recalibration: " + "; ".join(
+        f"{row.label}, calibration error "
+        + ", ".join(
+            f"{number(_values(lines, [row], kind, 'ece')[0])} {_TITLES[kind].lower()}"
+            for kind in RECALIBRATIONS
+        )
+        for row in chosen
+    )
+    size = (2.3 * columns, 0.7 + 2.35 * -(-len(chosen) // columns))
+    return Figure(
+        name="calibration",
+        caption=(
+            "Reliability on the test images in up to ten bins of equal count, one classifier a "
+            f"feature set (best average precision on validation){and_the_cnn(chosen)}. Dotted: "
+            "scores that are probabilities. Vertical lines: 95 % intervals, of the scores as they "
+            "are."
+        ),
+        alt=alt,
+        svg=draw("calibration", size, paint, alt, is_synthetic(results)),
+    )
+
+
+def _curve(place: Axes, table: pd.DataFrame, kind: str, look: Look) -> None:
+    if kind == "none":
+        place.vlines(table["mean_score"], table["lo"], table["hi"], color=look.colour, linewidth=1)
+    place.plot(table["mean_score"], table["observed"], color=look.colour, linestyle=look.dash,
+               marker=look.marker, markersize=3.5, linewidth=1.1)  # fmt: skip

@@ -1,0 +1,230 @@
+"""Exploratory data analysis: counts, patients, sizes, intensities, what the images look like."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from benchmarks.datasets.dataset import CLASSES
+from benchmarks.io.results import IMAGES, Results, class_names
+from benchmarks.report.base import (
+    Block,
+    Bullets,
+    Cell,
+    Figure,
+    Group,
+    Picture,
+    Pictures,
+    Section,
+    Table,
+    paragraph,
+)
+from benchmarks.report.escaping import printable
+from benchmarks.report.lookup_cells import is_synthetic
+from benchmarks.report.plots import NORMAL_COLOUR, PNEUMONIA_COLOUR, Dash, draw, frame, looks
+from benchmarks.report.tables import thousands
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MplFigure
+
+_SPLITS = ("train", "validation", "test")
+_KINDS = {"bacteria": "bacterial", "virus": "viral"}
+_SAMPLES = {name: f"{kind} pneumonia" for name, kind in _KINDS.items()}
+_MANY = 10
+_HATCHES = ("", "////", "....", "xxxx")
+
+
+def render(results: Results) -> Section:
+    """Show the data before any model saw it."""
+    blocks: list[Block] = [paragraph(_text(results)), _counts(results.manifest)]
+    notes = [str(one) for one in results.run.get("data", {}).get("notes", [])]
+    if notes:
+        blocks.append(Bullets(tuple((one,) for one in notes)))
+    blocks.append(_shape_figure(results))
+    if not results.intensity.empty:
+        blocks.append(_intensity_figure(results))
+    blocks += _pictures(results)
+    return Section("The data", tuple(blocks))
+
+
+def _text(results: Results) -> str:
+    table = results.manifest
+    per_patient = table.groupby("group").size()
+    several = int(per_patient[table["group"]].gt(1).sum())
+    sizes = table[["width", "height"]].drop_duplicates()
+    if len(sizes) == 1:
+        width, height = sizes.iloc[0]
+        size = f"All images are {width} × {height} pixels as found."
+    else:
+        size = (
+            f"Images are {table['width'].min()}–{table['width'].max()} pixels wide and "
+            f"{table['height'].min()}–{table['height'].max()} high as found."
+        )
+    frames = int((table["frames"] > 1).sum()) if "frames" in table else 0
+    more = f" Of {thousands(frames)} files with several frames the first was read." * bool(frames)
+    return (
+        f"{thousands(len(table))} images of {thousands(len(per_patient))} patients; "
+        f"{thousands(several)} images are of patients with more than one, up to "
+        f"{per_patient.max() if len(per_patient) else 0}. {size}{more}"
+    )
+
+
+def _classes(manifest: pd.DataFrame) -> list[str]:
+    """Names of the classes: both of two, even where images of one are missing."""
+    names = class_names(manifest)
+    return list(CLASSES) if set(names) <= set(CLASSES) else names
+
+
+def _lines(names: list[str]) -> dict[str, tuple[str, Dash | str]]:
+    """Colour and dash of each class."""
+    if names == list(CLASSES):
+        return {"NORMAL": (NORMAL_COLOUR, "-"), "PNEUMONIA": (PNEUMONIA_COLOUR, "--")}
+    return {name: (look.colour, look.dash) for name, look in looks(names).items()}
+
+
+def _counts(manifest: pd.DataFrame) -> Table:
+    names = _classes(manifest)
+    kinds = {name: manifest["class"] == name for name in names}
+    for subtype in sorted(set(manifest["subtype"]) - {"", *names}):
+        kinds[f"PNEUMONIA, {_KINDS.get(subtype, subtype)}"] = manifest["subtype"] == subtype
+    kinds["All"] = pd.Series(True, index=manifest.index)
+    lines = []
+    for name, chosen in kinds.items():
+        cells = [Cell(name)]
+        for split in (*_SPLITS, None):
+            part = manifest[chosen if split is None else chosen & (manifest["split"] == split)]
+            cells += [Cell(thousands(len(part))), Cell(thousands(part["group"].nunique()))]
+        lines.append(tuple(cells))
+    return Table(
+        name="data-counts",
+        caption="Images and patients by class and split.",
+        header=("Class", *(("Images", "Patients") * 4)),
+        groups=(Group("", 1), *(Group(n.capitalize(), 2, n) for n in (*_SPLITS, "all"))),
+        rows=tuple(lines),
+        breaks=(len(lines) - 1,),
+    )
+
+
+def _shape_figure(results: Results) -> Figure:
+    table = results.manifest
+    one_size = len(table[["width", "height"]].drop_duplicates()) == 1
+    aspect = table.assign(aspect=table["width"] / table["height"])
+
+    def paint(figure: MplFigure) -> None:
+        if one_size:
+            _patients(figure.subplots(1, 1), table)
+            return
+        left, middle, right = figure.subplots(1, 3)
+        _patients(left, table)
+        _steps(middle, aspect, "width", "Width in pixels, as found")
+        _steps(right, aspect, "aspect", "Width / height, as found")
+
+    alt = "Images a patient by class" + ("." if one_size else ", image widths and proportions.")
+    return Figure(
+        name="data-shape",
+        caption=(
+            "Images a patient, by class (logarithmic)"
+            + ("." if one_size else "; widths and proportions of the files. If these differed "
+               "between classes, a method could tell them apart without looking at the lungs.")
+        ),
+        alt=alt,
+        svg=draw("data-shape", (5.2 if one_size else 9.2, 2.9), paint, alt, is_synthetic(results)),
+    )  # fmt: skip
+
+
+def _patients(axes: Axes, table: pd.DataFrame) -> None:
+    lines = _lines(_classes(table))
+    width = 0.8 / len(lines)
+    for k, (name, (colour, _)) in enumerate(lines.items()):
+        shift = (k - (len(lines) - 1) / 2) * width
+        own = table[table["class"] == name].groupby("group").size().clip(upper=_MANY)
+        counts = own.value_counts().sort_index()
+        axes.bar(counts.index + shift, counts.to_numpy(), width=width, color=colour,
+                 label=printable(name), hatch=_HATCHES[k % len(_HATCHES)], edgecolor="white",
+                 linewidth=0)  # fmt: skip
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set_ylim(bottom=0.7)
+    most = max(3, min(_MANY, int(table.groupby("group").size().max())))
+    names = [f"{k}+" if k == _MANY else str(k) for k in range(1, most + 1)]
+    axes.set_xticks(range(1, most + 1), names)
+    frame(axes, "Patients by number of images", "Images of the patient", "Patients", grid="y")
+    axes.legend()
+
+
+def _steps(axes: Axes, table: pd.DataFrame, column: str, title: str) -> None:
+    import numpy as np
+
+    edges = np.linspace(table[column].min(), table[column].max() + 1e-9, 31)
+    for name, (colour, dash) in _lines(_classes(table)).items():
+        values = table[table["class"] == name][column]
+        axes.hist(
+            values,
+            bins=edges.tolist(),
+            density=True,
+            histtype="step",
+            linewidth=1.6,
+            color=colour,
+            linestyle=dash,
+        )
+    axes.set_yticks([])
+    frame(axes, title, "", "Density", grid="x")
+
+
+def _intensity_figure(results: Results) -> Figure:
+    table = results.intensity
+    shown = [split for split in _SPLITS if (table["split"] == split).any()]
+
+    def paint(figure: MplFigure) -> None:
+        places = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+        # Pure black and white are borders and burned-in letters; they would flatten the rest.
+        inner = table[table["value"].between(1, 254)]
+        top = float(inner["fraction"].max()) if len(inner) else 1.0
+        for place, split in zip(places, shown, strict=True):
+            for name, (colour, dash) in _lines(_classes(results.manifest)).items():
+                own = table[(table["split"] == split) & (table["class"] == name)]
+                place.plot(own["value"], own["fraction"], color=colour, label=printable(name),
+                           linestyle=dash, linewidth=1.3)  # fmt: skip
+            place.set(xlim=(0, 255), ylim=(0, 1.08 * top))
+            frame(place, split.capitalize(), "Grey value")
+        places[0].set_ylabel("Fraction of pixels")
+        places[-1].legend()
+
+    alt = "Histograms of grey values by class, one panel a split."
+    return Figure(
+        name="data-intensity",
+        caption=(
+            "Grey values of all pixels as read, by class and split; peaks at 0 and 255 are cut off."
+        ),
+        alt=alt,
+        svg=draw("data-intensity", (9.2, 2.7), paint, alt, is_synthetic(results)),
+    )
+
+
+def _pictures(results: Results) -> list[Block]:
+    folder = results.folder / IMAGES
+    blocks: list[Block] = []
+    means = [(f"mean_{name}.png", f"Mean of {name}") for name in _classes(results.manifest)]
+    means.append(("difference.png", "PNEUMONIA − NORMAL"))
+    shown = [Picture((folder / name).read_bytes(), label) for name, label in means
+             if (folder / name).is_file()]  # fmt: skip
+    if shown:
+        text = (
+            "Mean training image of each class, and their difference: red where pneumonias are "
+            "brighter, blue where darker, full colour at 50 grey levels."
+            if set(results.manifest["class"]) <= set(CLASSES)
+            else "Mean training image of each class."
+        )
+        blocks.append(Pictures(text, tuple(shown)))
+    samples = []
+    for path in sorted(folder.glob("sample_*.png")):
+        match = re.fullmatch(r"sample_(.+)_(\d+)\.png", path.name)
+        if match:
+            samples.append(Picture(path.read_bytes(), _SAMPLES.get(match[1], match[1])))
+    if samples:
+        text = "Training images of each class, drawn at random with a fixed seed, one a patient."
+        blocks.append(Pictures(text, tuple(samples)))
+    return blocks

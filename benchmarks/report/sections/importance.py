@@ -1,0 +1,256 @@
+"""Which features matter, and where on the radiograph."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from benchmarks.importance.agreement import agreement
+from benchmarks.importance.maps import share_outside
+from benchmarks.io.results import Results
+from benchmarks.report.base import Block, Cell, Code, Group, Section, Table, note, paragraph, row
+from benchmarks.report.importance_data import (
+    METHODS,
+    cells_with,
+    importance_of,
+    lines,
+    main_rows,
+    region_map,
+    value_cell,
+    widest,
+)
+from benchmarks.report.importance_figures import (
+    agreement_figure,
+    classes_figure,
+    groups_figure,
+    maps_figure,
+)
+from benchmarks.report.importance_swarm import swarm_figure
+from benchmarks.report.sections.importance_more import more_blocks
+from benchmarks.report.tables import interval, number
+from features import FEATURE_SETS
+
+TITLE = "Which features matter, and where"
+MOST_FEATURES = 10
+
+
+def render(results: Results) -> Section:
+    """Say which families, parts and places the fitted cells rest on."""
+    table = importance_of(results)
+    missing = _left_out(results)
+    if table.empty and missing:
+        return Section(TITLE, tuple(missing))
+    if table.empty:
+        return Section(TITLE, (paragraph(
+            "This run has no importances; they come with ", Code("--study importance"),
+            " where the fitted models are kept, or with ", Code("importance RUN_DIR"), "."
+        ),))  # fmt: skip
+    blocks: list[Block] = [*missing, paragraph(_families_text(table))]
+    if cells_with(table, "permutation", "family"):
+        blocks.append(_families_table(table))
+    parts = {m: cells_with(table, m, "subfamily") for m in ("permutation", "shap")}
+    named = {m: cells[widest(list(cells))] for m, cells in parts.items() if cells}
+    if named:
+        blocks.append(groups_figure(results, table, named))
+    places = maps_figure(results, table)
+    if places:
+        blocks += [paragraph(_places_text(results, table)), places]
+    placed = cells_with(table, "shap", "region")
+    if placed:
+        features = widest(list(placed))
+        known = set(results.tables["importance_regions"]["family"])
+        families = [name for name in FEATURE_SETS[features] if name in known]
+        both = classes_figure(results, table, placed[features], families)
+        blocks += [both] if both else []
+    single = cells_with(table, "shap", "feature")
+    if single:
+        cell = single[widest(list(single))]
+        blocks.append(_features_table(table, cell))
+        swarm = results.tables.get("importance_swarm", pd.DataFrame())
+        if len(swarm):
+            blocks.append(swarm_figure(results, swarm[swarm["cell"] == cell]))
+    shown = {cell for m in ("permutation", "shap") for level in ("subfamily", "region")
+             for cell in cells_with(table, m, level).values()}  # fmt: skip
+    agreed = agreement(main_rows(table[table["cell"].isin(shown)]))
+    agreed = agreed[agreed["level"] != "family"]
+    if len(agreed):
+        blocks += [paragraph(_agreement_text(agreed)), agreement_figure(results, agreed)]
+    blocks += [*more_blocks(results), note(*_caution(results))]
+    return Section(TITLE, tuple(blocks))
+
+
+def _left_out(results: Results) -> list[Block]:
+    """Say which importances could not be had, and why."""
+    table = results.tables.get("importance", pd.DataFrame())
+    if table.empty:
+        return []
+    lost = table[table["status"] != "ok"]
+    told = [f"{one['method']} of {one['cell']}: {one['reason']}" for one in lost.to_dict("records")]
+    return [note(f"Left out: {'; '.join(told)}")] if told else []
+
+
+def _families_text(table: pd.DataFrame) -> str:
+    cells = cells_with(table, "permutation", "family")
+    if not cells:
+        return "No feature set of this run has more than one family, so none can be set apart."
+    told = []
+    for features, cell in cells.items():
+        ranked = lines(table, cell, "permutation", "family").sort_values(
+            "value", ascending=False, kind="stable"
+        )
+        first = ranked.iloc[0]
+        above = ranked.loc[ranked["lo"] > 0, "group"].tolist()
+        rest = [name for name in ranked["group"] if name not in above]
+        told.append(
+            f"{features} ({cell.split('/')[1]}): {first['group']} costs {number(first['value'])} "
+            f"({interval(first['lo'], first['hi'])})"
+            + (f"; {_listed(rest)} {_no_one(rest)} whose loss is told from 0" if rest else "")
+        )
+    return (
+        "If all columns of a family are exchanged between test images together, the AUC falls by "
+        f"what nothing else in the feature set can make good. {'. '.join(told)}. A small fall does "
+        "not say that a family is useless: another one may carry the same."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _no_one(names: list[str]) -> str:
+    return "is not one" if len(names) == 1 else "are not among those"
+
+
+def _families_table(table: pd.DataFrame) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    cuts = []
+    trees = cells_with(table, "shap", "family")
+    for features, cell in cells_with(table, "permutation", "family").items():
+        cuts.append(len(rows))
+        shap = trees.get(features, "")
+        for family in lines(table, cell, "permutation", "family")["group"]:
+            cells = [Cell(features), Cell(family)]
+            for metric in ("auc", "average_precision", "precision"):
+                cells.append(
+                    value_cell(lines(table, cell, "permutation", "family", metric), family)
+                )
+            cells.append(value_cell(lines(table, shap, "shap", "family"), family))
+            rows.append(tuple(cells))
+    used = [f"{m}: {', '.join(cells_with(table, m, 'family').values())}"
+            for m in ("permutation", "shap") if cells_with(table, m, "family")]  # fmt: skip
+    return Table(
+        name="importance-families",
+        caption=(
+            "Families of features: fall of three test metrics when the family's columns are "
+            "exchanged between images together (precision at the threshold for a recall of 0.95 "
+            "on validation), and mean |SHAP| of the family's sum, in log-odds (forest: in "
+            "probability)."
+        ),
+        header=("Features", "Family", "AUC", "AP", "Precision", "Mean |SHAP|"),
+        groups=(Group("", 2), Group("Fall by permutation", 3, "fall"), Group("", 1)),
+        rows=tuple(rows),
+        labels=2,
+        breaks=tuple(cuts[1:]),
+        note=f"Cells: {'; '.join(used)}. Intervals over patients and, for permutation, orders.",
+    )
+
+
+def _places_text(results: Results, table: pd.DataFrame) -> str:
+    told, area = [], math.nan
+    for method in ("permutation", "shap"):
+        shares = []
+        for features, cell in cells_with(table, method, "region").items():
+            share, area = share_outside(region_map(results, lines(table, cell, method, "region")))
+            if not math.isnan(share):
+                shares.append(f"{features} {share:.0%}")
+        if shares:
+            told.append(f"by {METHODS[method]} {', '.join(shares)}")
+    if not told:
+        return "No region of the image has a positive importance."
+    return (
+        "Share of the positive importance that lies outside the chest (a fixed trapezium around "
+        f"the lungs; an even map would have {area:.0%} there): {'; '.join(told)}. What lies there "
+        "needs no lung: letters, borders, arms, the way a child is held. "
+        f"{_corners(results, table)}"
+    )
+
+
+def _corners(results: Results, table: pd.DataFrame) -> str:
+    """Name the region of largest importance of each feature set."""
+    found = []
+    boxes = results.tables["importance_regions"].set_index("region")
+    size = int(results.run["config"]["image_size"])
+    for features, cell in cells_with(table, "permutation", "region").items():
+        rows = lines(table, cell, "permutation", "region")
+        top = rows.nlargest(1, "value").iloc[0]
+        box = boxes[boxes.index == top["group"]].iloc[0]
+        found.append(f"{features} {where(box, size)} ({top['group']}, {number(top['value'], 4)})")
+    return f"Most important single region by permutation: {'; '.join(found)}."
+
+
+def where(box: pd.Series, size: int) -> str:
+    """Say in words where a region lies in the picture, as the reader sees it.
+
+    Examples
+    --------
+    >>> where(pd.Series({"top": 0, "bottom": 16, "left": 208, "right": 224}), 224)
+    'upper right'
+    >>> where(pd.Series({"top": 100, "bottom": 116, "left": 100, "right": 116}), 224)
+    'centre'
+    """
+    down = (box["top"] + box["bottom"]) / 2 / size
+    across = (box["left"] + box["right"]) / 2 / size
+    height = "upper" if down < 1 / 3 else "lower" if down > 2 / 3 else "middle"
+    side = "left" if across < 1 / 3 else "right" if across > 2 / 3 else "centre"
+    return "centre" if (height, side) == ("middle", "centre") else f"{height} {side}"
+
+
+def _features_table(table: pd.DataFrame, cell: str) -> Table:
+    rows = lines(table, cell, "shap", "feature").head(MOST_FEATURES)
+    return Table(
+        name="importance-features",
+        caption=f"Single columns of largest mean |SHAP| in {cell}.",
+        header=("Rank", "Column", "Mean |SHAP|"),
+        rows=tuple(
+            (*row(int(line["rank"]), line["group"]),
+             Cell(number(line["value"], 4), interval(line["lo"], line["hi"], 4)))
+            for line in rows.to_dict("records")
+        ),
+        labels=2,
+        words=True,
+    )  # fmt: skip
+
+
+def _agreement_text(agreed: pd.DataFrame) -> str:
+    told = []
+    for (a, b), rows in agreed.groupby(["method_a", "method_b"], sort=False):
+        taus = rows["tau"]
+        told.append(
+            f"{METHODS[str(a)]} and {METHODS[str(b)]}: "
+            f"median tau {number(float(taus.median()), 2)} "
+            f"({number(float(taus.min()), 2)} to {number(float(taus.max()), 2)}, {len(rows)} "
+            "comparisons)"
+        )
+    return (
+        f"Do the methods agree? {'; '.join(told)}. They ask different questions: permutation what "
+        "the score on test images would lose, SHAP what moves it, impurity and gain what the trees "
+        "were grown with. The last two favour columns of many values and are computed on training "
+        "rows; they stand here for comparison, not as evidence."
+    )
+
+
+def _caution(results: Results) -> tuple[str, ...]:
+    checks = results.tables.get("importance_checks", pd.DataFrame())
+    own = checks[checks["check"] == "shap_additivity"] if len(checks) else checks
+    added = ""
+    if len(own):
+        added = (
+            f" SHAP values add up to the score in all {len(own)} cells, to "
+            f"{float(own['value'].max()):.1g} at worst; {int(own['images'].max())} test images "
+            "against 100 training images (interventional)."
+        )
+    return (
+        "Importance is that of a feature to a fitted model on these images, not of a sign of "
+        "disease to a physician." + added,
+    )

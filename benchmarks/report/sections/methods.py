@@ -1,0 +1,205 @@
+"""A paragraph of methods ready for a paper, filled in from the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.io.results import Results
+from benchmarks.paper.bibliography import cite
+from benchmarks.report.base import Section, paragraph
+from benchmarks.report.lookup_cells import (
+    classical,
+    data_name,
+    feature_sets,
+    is_synthetic,
+    network_start,
+    rows,
+    validation_carved,
+)
+from benchmarks.report.sections.methods_statistics import (
+    audited,
+    calibrated,
+    compared,
+    cross_validated,
+    explained,
+)
+from benchmarks.report.sections.settings import plain
+from benchmarks.report.tables import thousands
+
+_FAMILIES = {
+    "hog": f"histograms of oriented gradients ({cite('dalal2005')})",
+    "lbp": f"uniform local binary patterns ({cite('ojala2002')})",
+    "texture": "texture statistics (grey-level co-occurrence after "
+    f"{cite('haralick1973')}; Gabor filter energies after {cite('manjunath1996')}; intensity "
+    "moments)",
+    "glcm": f"grey-level co-occurrence statistics ({cite('haralick1973')})",
+    "gabor": f"Gabor filter energies ({cite('manjunath1996')})",
+    "intensity": "intensity statistics",
+    "handcrafted": "all handcrafted features together",
+    "embedding": "pooled penultimate activations of a frozen {backbone} with pretrained weights "
+    f"({cite('razavian2014')})",
+    "embedding_random": "the activations of a {backbone} with random weights, as a control",
+    "hybrid": "handcrafted features and embedding together",
+}
+_MODELS = {
+    "svm": f"a support vector machine with a radial kernel ({cite('cortes1995')}) on principal "
+    "components of standardised features, its scores turned into probabilities by a sigmoid "
+    f"({cite('platt1999')}), fitted on held-out training patients",
+    "forest": f"a random forest ({cite('breiman2001')})",
+    "xgboost": f"gradient-boosted trees (XGBoost; {cite('chen2016')})",
+    "logistic": "logistic regression on standardised features",
+}
+_BALANCES = {
+    "smote": f"SMOTE ({cite('chawla2002')}), applied to training rows only",
+    "borderline": f"borderline SMOTE ({cite('han2005')}), applied to training rows only",
+    "svmsmote": f"SVM-SMOTE ({cite('nguyen2011')}), applied to training rows only",
+    "adasyn": f"ADASYN ({cite('he2008')}), applied to training rows only",
+    "oversample": "minority training rows drawn again at random",
+    "undersample": "majority training rows left out at random",
+    "class_weight": "class weights",
+    "none": "no balancing",
+}
+
+
+def render(results: Results) -> Section:
+    """Write the paragraph: what was done, in the order in which it was done."""
+    sentences = [
+        _data(results),
+        *audited(results),
+        _features(results),
+        _classifiers(results),
+        *_network(results),
+        *_foreign(results),
+        _scoring(results),
+        *cross_validated(results),
+        *compared(results),
+        *calibrated(results),
+        *explained(results),
+    ]
+    text = " ".join(sentence for sentence in sentences if sentence)
+    return Section("Methods, ready for a paper", (paragraph(text),))
+
+
+def _config(results: Results) -> dict[str, Any]:
+    config = results.run.get("config", {})
+    return config if isinstance(config, dict) else {}
+
+
+def _data(results: Results) -> str:
+    table, config = results.manifest, _config(results)
+    known = results.run.get("data", {}).get("groups_known", True)
+    sizes = ", ".join(
+        f"{thousands((table['split'] == split).sum())} {split}"
+        for split in ("train", "validation", "test")
+    )
+    kind = "synthetic phantom images" if is_synthetic(results) else "chest radiographs"
+    who = f"of {thousands(table['group'].nunique())} patients " if known else ""
+    how = "No patient is in two splits" if known else "Patients are unknown, so files were split"
+    size = config.get("image_size")
+    steps = []
+    crop = config.get("crop")
+    if isinstance(crop, float) and crop < 1:
+        steps.append(f"cropped to the central {100 * crop:.0f} % of each side")
+    if size:
+        steps.append(f"resized to {size} × {size} pixels")
+    if config.get("contrast"):
+        steps.append("stretched in grey value from their 1st to their 99th percentile")
+    prepared = f" Images were read as 8-bit grey, {', '.join(steps)}." if steps else ""
+    validation = (
+        f"; validation images were drawn from the training split by "
+        f"{'patient' if known else 'file'}, stratified by class"
+        if validation_carved(results)
+        else ""
+    )
+    return (
+        f"We used {thousands(len(table))} {kind} {who}({data_name(results)}; {sizes}). "
+        f"{how}{validation}.{prepared}"
+    )
+
+
+def _listed(words: list[str]) -> str:
+    if len(words) < 3 and not any("," in word for word in words):
+        return " and ".join(words)
+    return f"{'; '.join(words[:-1])}; and {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _features(results: Results) -> str:
+    sets = feature_sets([row for row in rows(results) if row.ok])
+    backbone = plain(_config(results).get("backbone")).replace("–", "network")
+    words = [_FAMILIES.get(name, name).format(backbone=backbone) for name in sets]
+    if not words:
+        return "No fixed features were used."
+    return f"Images were described by {_listed(words)}.{_stated(results.run.get('features', {}))}"
+
+
+def _stated(settings: dict[str, Any]) -> str:
+    """Write the settings of families or models in brackets after their names."""
+    words = [f"{name} ({plain(values)})" for name, values in settings.items() if values]
+    return f" Settings: {', '.join(words)}." if words else ""
+
+
+def _classifiers(results: Results) -> str:
+    models = list(dict.fromkeys(row.model for row in classical(rows(results)) if row.ok))
+    if not models:
+        return ""
+    words = _listed([_MODELS.get(name, name) for name in models])
+    settings = {name: results.run.get("models", {}).get(name, {}) for name in models}
+    balance = str(_config(results).get("balance", ""))
+    method = _BALANCES.get(balance, balance or "the configured method")
+    chosen = (
+        "chosen by a search on training data, grouped by patient"
+        if _config(results).get("tune")
+        else "fixed beforehand"
+    )
+    return (
+        f"Each feature set was classified by {words}; hyperparameters were {chosen}. "
+        f"Class imbalance was met with {method}.{_stated(settings)}"
+    )
+
+
+def _network(results: Results) -> list[str]:
+    network = next((row for row in rows(results) if row.is_cnn and row.ok), None)
+    if network is None:
+        return []
+    config = _config(results)
+    cell = network.cells()[0]
+    start = network_start(results, cell)[0]
+    details = results.run.get("cells", {}).get(cell) or {}
+    longest = config.get("epochs") or details.get("epochs")
+    balanced = (network.scores["balance"] != "none").any()
+    sampling = "class-balanced sampling" if balanced else "images sampled as they come"
+    epochs = f" for at most {longest} epochs" if longest else ""
+    return [
+        f"For comparison a convolutional network ({plain(config.get('backbone'))}) was trained end "
+        f"to end{f' {start}' * bool(start)} on the same images{epochs} with AdamW "
+        f"({cite('loshchilov2019')}), a one-cycle learning-rate schedule ({cite('smith2019')}), "
+        f"{sampling}, and random flips, crops, brightness and "
+        "contrast; the epoch with the best average precision on validation was kept."
+    ]
+
+
+def _foreign(results: Results) -> list[str]:
+    names = [row.model for row in rows(results) if row.is_external]
+    if not names:
+        return []
+    return [
+        f"Scores of {len(names)} further model{'s' * (len(names) > 1)} ({', '.join(names)}), which "
+        "were fitted elsewhere, were read from files; what they were fitted on is not known here."
+    ]
+
+
+def _scoring(results: Results) -> str:
+    draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", 2000))
+    if _config(results).get("task") == "subtype":
+        return (
+            "Methods were scored on the test split by the class of the largest probability: "
+            "precision, recall and F1 of each class against all others, and their plain (macro) "
+            "means. Intervals are 95 % percentile intervals from a bootstrap over patients "
+            f"({cite('field2007')}) with {draws} draws. Nothing was chosen by its test score."
+        )
+    return (
+        "Methods were scored on the test split at a probability threshold of 0.5 and at the "
+        "largest threshold with a recall of at least 0.95 on validation. Intervals are 95 % "
+        f"percentile intervals from a bootstrap over patients ({cite('field2007')}) with "
+        f"{draws} draws. Nothing was chosen by its test score."
+    )

@@ -1,0 +1,247 @@
+"""Leaders of the run beside published results on the same radiographs."""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmarks.io.results import Results
+from benchmarks.paper import medmnist_form
+from benchmarks.paper.published import MEDMNIST, METRICS, PRIVATE, ledger, which_test_set
+from benchmarks.report.base import (
+    Block,
+    Bullets,
+    Cell,
+    Figure,
+    Link,
+    Part,
+    Section,
+    Table,
+    note,
+    paragraph,
+)
+from benchmarks.report.lookup_cells import (
+    Row,
+    classical,
+    is_synthetic,
+    leaders,
+    rows,
+    validation_precision,
+)
+from benchmarks.report.plots import BLACK, BLUE, GREY, Look, draw, frame, legend, name_rows
+from benchmarks.report.tables import interval, number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
+
+TITLE = "Beside published results"
+POINT = "0.5"
+_SHOWN = (("auc", "AUC"), ("accuracy", "Accuracy"))
+_OURS = "this run, with 95 % interval"
+_SAME = "published, the same 624 radiographs"
+_OTHER = "published, another test set: not comparable"
+_LOOKS = {_OURS: Look(BLUE, "-", "o"), _SAME: Look(BLACK, "-", "D"), _OTHER: Look(GREY, "-", "X")}
+
+
+def render(results: Results) -> Section:
+    """Set the leaders, chosen on validation, beside the ledger where it applies."""
+    blocks: list[Block] = []
+    table = [row for row in rows(results) if row.ok]
+    test_set = which_test_set(results)
+    if not test_set:
+        blocks.append(paragraph(
+            "The ledger of published results is of the 624 official test radiographs of Kermany "
+            "et al. (390 with pneumonia), told from normal. This run was scored on other images or "
+            "told other classes apart, so nothing of it may be set beside them."
+        ))  # fmt: skip
+    elif not table:
+        blocks.append(paragraph("No cell finished, so there is nothing to set beside them."))
+    else:
+        found, chosen = ledger(), leaders(table)
+        blocks += [
+            paragraph(text(found, chosen, test_set)),
+            _table(found, chosen, test_set),
+            Bullets(_reasons(found)),
+            Bullets(_addresses(found)),
+            _figure(found, chosen, is_synthetic(results)),
+        ]
+    return Section(TITLE, (*blocks, *_medmnist(results)))
+
+
+def text(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> str:
+    """Sentences that the numbers bear.
+
+    Parameters
+    ----------
+    found : DataFrame
+        The ledger.
+    chosen : sequence of Row
+        At least one.
+    test_set : str
+        That of the run, in the ledger's words.
+
+    Returns
+    -------
+    str
+    """
+    same, other = found[found["test_set"] != PRIVATE], found[found["test_set"] == PRIVATE]
+    counts = [
+        f"{count} {words}"
+        for kind, words in (("yes", "in full"), ("partly", "in part"), ("no", "not at all"))
+        if (count := int((same["comparable"] == kind).sum()))
+    ]
+    parts = [
+        _lead_sentence(same, chosen),
+        f"Of these {len(same)} results we hold {' and '.join(counts)} comparable with ours, for "
+        "the reasons below; the ledger has no interval for them, so no order is proved.",
+    ]
+    if len(other):
+        low, high = other["accuracy"].min(), other["accuracy"].max()
+        parts.append(
+            f"{len(other)} results on splits of the authors' own, with accuracies of "
+            f"{number(low)}–{number(high)}, are no measure for these images: such splits can put "
+            "one patient's images on both sides, and they are not the official test images."
+        )
+    if test_set == MEDMNIST:
+        parts.append("This run read MedMNIST's pixels too, so for results on PneumoniaMNIST that "
+                     "reason falls away.")  # fmt: skip
+    return " ".join(parts)
+
+
+def _lead_sentence(same: pd.DataFrame, chosen: Sequence[Row]) -> str:
+    own = classical(chosen) or list(chosen)
+    lead = max(own, key=validation_precision)
+    one = lead.estimate("test", POINT, "auc")
+    published = same["auc"].dropna()
+    place = f"from {number(published.min())} to {number(published.max())}"
+    words = f"{lead.label}, chosen on validation, has a test AUC of {number(one.value)}"
+    if math.isnan(one.low) or math.isnan(one.high):
+        return f"{words}; published AUCs on the same radiographs reach {place}."
+    inside = int(published.between(one.low, one.high).sum())
+    above = int((published > one.high).sum())
+    return (
+        f"{words} ({interval(one.low, one.high)}); published AUCs on the same radiographs reach "
+        f"{place}: {inside} of {len(published)} lie within this interval, {above} above and "
+        f"{len(published) - inside - above} below."
+    )
+
+
+def _table(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> Table:
+    letters = _letters(found)
+    ours = [
+        (
+            Cell("this run"), Cell(row.label), Cell(test_set),
+            *(_own(row, metric) for metric in METRICS), Cell("–"),
+        )
+        for row in chosen
+    ]  # fmt: skip
+    theirs = [
+        (
+            Cell(_source(one)), Cell(str(one["method"])), Cell(str(one["test_set"])),
+            *(Cell(number(one[metric])) for metric in METRICS),
+            Cell(f"{one['comparable']}, {letters[one['why']]}"),
+        )
+        for one in _ordered(found).to_dict("records")
+    ]  # fmt: skip
+    return Table(
+        name="published",
+        caption=(
+            "The best of each feature set on validation, at a threshold of 0.5, beside published "
+            "results; a dash: not published."
+        ),
+        header=("Source", "Method", "Test set", "Accuracy", "Recall", "Specificity", "Precision",
+                "AUC", "Comparable"),
+        rows=(*ours, *theirs),
+        labels=3,
+        breaks=(len(ours),),
+        note="Marked * where the number was read in another work that cites it, † where in the "
+        "paper's abstract alone. At which threshold the published figures stand, the ledger does "
+        "not know.",
+        words=True,
+    )  # fmt: skip
+
+
+def _letters(found: pd.DataFrame) -> dict[str, str]:
+    """Name each reason by a letter, in the order of the table."""
+    return dict(zip(_ordered(found)["why"].unique(), string.ascii_lowercase, strict=False))
+
+
+def _reasons(found: pd.DataFrame) -> tuple[tuple[Part, ...], ...]:
+    return tuple((f"{letter}: {why}.",) for why, letter in _letters(found).items())
+
+
+def _addresses(found: pd.DataFrame) -> tuple[tuple[Part, ...], ...]:
+    works = found.drop_duplicates("address")[["source", "address"]].to_numpy().tolist()
+    return tuple((f"{source}: ", _link(address)) for source, address in works)
+
+
+def _link(address: str) -> Part:
+    """Link to a DOI, which lasts; name any other address."""
+    doi = address.removeprefix("https://doi.org/")
+    return Link(f"doi:{doi}", address) if doi != address else address
+
+
+def _own(row: Row, metric: str) -> Cell:
+    one = row.estimate("test", POINT, metric)
+    return Cell(number(one.value), detail=interval(one.low, one.high))
+
+
+def _source(one: Mapping[Any, Any]) -> str:
+    year = "" if pd.isna(one["year"]) else f" ({one['year']:.0f})"
+    mark = {"secondhand": " *", "abstract": " †"}.get(str(one["read"]), "")
+    return f"{one['source']}{year}{mark}"
+
+
+def _ordered(found: pd.DataFrame) -> pd.DataFrame:
+    return found.assign(other=found["test_set"] == PRIVATE).sort_values(
+        ["other", "auc"], ascending=[True, False], kind="stable"
+    )
+
+
+def _figure(found: pd.DataFrame, chosen: Sequence[Row], synthetic: bool) -> Figure:
+    theirs = _ordered(found).to_dict("records")
+    labels = [row.label for row in chosen]
+    labels += [f"{str(one['source']).split('.')[0]}: {one['method']}" for one in theirs]
+
+    def paint(figure: MplFigure) -> None:
+        places = figure.subplots(1, len(_SHOWN), sharey=True)
+        for place, (metric, title) in zip(places, _SHOWN, strict=True):
+            for k, row in enumerate(chosen):
+                one, look = row.estimate("test", POINT, metric), _LOOKS[_OURS]
+                if not math.isnan(one.low):
+                    place.plot([one.low, one.high], [k, k], color=look.colour, linewidth=1.3)
+                place.plot([one.value], [k], look.marker, color=look.colour)
+            for k, other in enumerate(theirs, start=len(chosen)):
+                look = _LOOKS[_OTHER if other["test_set"] == PRIVATE else _SAME]
+                place.plot([other[metric]], [k], look.marker, color=look.colour)
+            place.set_xlim(right=1.01)
+            place.locator_params(axis="x", nbins=5)
+            frame(place, title, grid="x")
+        other = sum(one["test_set"] == PRIVATE for one in theirs)
+        name_rows(places, labels, [len(chosen), *([len(labels) - other] if other else [])])
+        legend(figure, _LOOKS, marks=True)
+
+    alt = "AUC and accuracy of this run's leaders with intervals, and of published results."
+    return Figure(
+        name="published",
+        caption=(
+            "Test AUC, and accuracy at a threshold of 0.5, beside published figures. The scales "
+            "differ between panels."
+        ),
+        alt=alt,
+        svg=draw("published", (9.2, 1.3 + 0.215 * len(labels)), paint, alt, synthetic),
+    )
+
+
+def _medmnist(results: Results) -> list[Block]:
+    if not medmnist_form.is_medmnist(results):
+        return []
+    why = medmnist_form.obstacle(results)
+    if why:
+        return [note(f"Predictions in the form of MedMNIST's Evaluator were not written: {why}.")]
+    return [note("The folder medmnist/ has each finished cell's predictions in the form that "
+                 "medmnist.Evaluator.parse_and_evaluate reads.")]  # fmt: skip

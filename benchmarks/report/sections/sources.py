@@ -1,0 +1,36 @@
+"""Where the data and the methods come from."""
+
+from __future__ import annotations
+
+from benchmarks.io.results import Results
+from benchmarks.paper.bibliography import address, in_words, used
+from benchmarks.paper.references import DATA, REFERENCES
+from benchmarks.report.base import Block, Bullets, Code, Link, Part, Section, Subheading, paragraph
+
+
+def render(results: Results) -> Section:
+    """Cite the data with its licence, and the works that the run rests on."""
+    data = results.run.get("data", {})
+    keys = [key for key in used(results) if key not in DATA]
+    blocks: list[Block] = [
+        Subheading("Data"),
+        paragraph(
+            f"{data.get('name', 'Unnamed data')}. "
+            f"Citation: {data.get('citation') or 'none was recorded'} "
+            f"Licence: {data.get('licence') or 'none was recorded'}"
+        ),
+    ]
+    if keys:
+        blocks += [
+            Subheading("Methods"),
+            paragraph("What finished in this run rests on these works, in BibTeX in ",
+                      Code("references.bib"), "."),
+            Bullets(tuple(_reference(key) for key in keys)),
+        ]  # fmt: skip
+    return Section("Sources and licence", tuple(blocks))
+
+
+def _reference(key: str) -> tuple[Part, ...]:
+    """Link to a DOI, which lasts; name any other address."""
+    words, (text, url) = f"{REFERENCES[key].what}: {in_words(key)} ", address(key)
+    return (words, Link(text, url)) if REFERENCES[key].doi else (words, text)

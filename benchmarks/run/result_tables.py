@@ -1,0 +1,189 @@
+"""Outcomes of cells → tables of predictions, scores and training, written as each cell finishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.fitting.cells import Cell, Outcome, Rows
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.io import results
+from benchmarks.metrics.bootstrap import (
+    Floats,
+    PatientBootstrap,
+    bootstrap_ranking,
+    evaluate,
+    threshold_at_recall,
+)
+
+TARGET_RECALL = 0.95
+SEED = 0  # of the bootstrap: all cells, of whatever seed, meet the same draws of patients
+SPLITS = ("validation", "test")
+TABLES = ("predictions", "training", "scores")  # in the order of writing
+
+
+class OutcomeTables:
+    """``predictions.csv``, ``training.csv`` and ``scores.csv`` of a run in progress.
+
+    Scores are written last: a cell that is in them is in the other tables, too.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    cells : list of Cell
+        All cells of the run, in the order of the tables.
+    manifest : DataFrame
+        With ``split`` as assigned.
+    rows : Rows
+    fold : ndarray of shape (len(rows.train),), optional
+        Fold of each training image, where there is a cross-validation.
+    """
+
+    names: tuple[str, ...] = TABLES
+
+    def __init__(
+        self,
+        folder: Path,
+        cells: list[Cell],
+        manifest: pd.DataFrame,
+        rows: Rows,
+        fold: NDArray[np.integer] | None = None,
+    ) -> None:
+        self.folder, self.cells, self.manifest, self.rows = folder, cells, manifest, rows
+        self.fold = fold
+        self.outcomes: dict[Cell, Outcome] = {}
+        self._lines: dict[tuple[str, Cell], str] = {}
+        self._bootstraps = {
+            split: PatientBootstrap.draw(rows.group[part], rows.label[part], SEED)
+            for split, part in self._parts().items()
+        }
+
+    def _parts(self) -> dict[str, NDArray[np.intp]]:
+        return {**self.rows.parts, **({} if self.fold is None else {CV: self.rows.train})}
+
+    def add(self, *outcomes: Outcome) -> None:
+        """Score finished cells and write the tables, each in one step."""
+        for outcome in outcomes:
+            self.outcomes[outcome.cell] = outcome
+            for name, table in self._tables(outcome).items():
+                self._lines[name, outcome.cell] = _lines(table, self.columns(name))
+        done = [cell for cell in self.cells if cell in self.outcomes]
+        for name in self.names:
+            header = _lines(pd.DataFrame(), self.columns(name), header=True)
+            lines = [self._lines[name, cell] for cell in done]
+            results.write_text(self.folder / f"{name}.csv", "".join([header, *lines]))
+
+    def columns(self, name: str) -> list[str]:
+        """Columns of a table."""
+        return {**results.TABLES, **results.MORE_TABLES}[name]
+
+    def _tables(self, outcome: Outcome) -> dict[str, pd.DataFrame]:
+        return {
+            "predictions": self._predict(outcome),
+            "training": self._train(outcome),
+            "scores": self._score(outcome),
+        }
+
+    def _train(self, outcome: Outcome) -> pd.DataFrame:
+        return pd.DataFrame([{"cell": outcome.cell.name, **epoch} for epoch in outcome.training])
+
+    def _score_columns(self, score: Floats) -> dict[str, Floats]:
+        """Columns of ``predictions.csv`` that hold what a model gave."""
+        return {"score": score}
+
+    def _predict(self, outcome: Outcome) -> pd.DataFrame:
+        cell = outcome.cell
+        scored = [(split, 0, self.rows.parts[split], s) for split, s in outcome.scores.items()]
+        scored += [
+            (CV, k, self.rows.train[self.fold == k], outcome.folds[k])
+            for k in sorted(outcome.folds)
+        ]
+        parts = [
+            self.manifest.iloc[part][["image", "group", "subtype", "label"]].assign(
+                cell=cell.name, features=cell.features, model=cell.model, seed=cell.seed,
+                split=split, fold=fold, **self._score_columns(score),
+            )
+            for split, fold, part, score in scored
+        ]  # fmt: skip
+        return pd.concat(parts) if parts else pd.DataFrame()
+
+    def _score(self, outcome: Outcome) -> pd.DataFrame:
+        """Two rows a split, one for each operating point; blank if the cell did not finish."""
+        known = self._known(outcome)
+        numbers = self._evaluate(outcome) if outcome.status == "ok" else {}
+        crossed = self._cross_validate(outcome) if self.crossed(outcome) else {}
+        numbers |= crossed
+        rows = [
+            {**known, "split": split, "operating_point": point, **numbers.get((split, point), {})}
+            for split in (*SPLITS, *((CV,) if crossed else ()))
+            for point in results.OPERATING_POINTS
+        ]
+        return pd.DataFrame(rows)
+
+    def _known(self, outcome: Outcome) -> dict[str, Any]:
+        cell = outcome.cell
+        return {
+            "cell": cell.name, "features": cell.features, "model": cell.model,
+            "balance": cell.balance, "seed": cell.seed, "status": outcome.status,
+            "reason": outcome.reason, "fit_seconds": outcome.fit_seconds,
+            "predict_seconds": outcome.predict_seconds,
+        }  # fmt: skip
+
+    def complete(self, cell: Cell) -> bool:
+        """Whether nothing of a cell is left to do: all folds, too, if it could be fitted."""
+        outcome = self.outcomes.get(cell)
+        if outcome is None or outcome.status != "ok" or self.fold is None:
+            return outcome is not None
+        return self.crossed(outcome)
+
+    def crossed(self, outcome: Outcome) -> bool:
+        """Whether all folds of a cell's cross-validation are done."""
+        return self.fold is not None and len(outcome.folds) == len(np.unique(self.fold))
+
+    def _evaluate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
+        chosen = None  # an external model may have no scores on validation
+        if "validation" in outcome.scores:
+            label = self.rows.label[self.rows.parts["validation"]]
+            chosen = threshold_at_recall(label, outcome.scores["validation"], TARGET_RECALL)
+        numbers: dict[tuple[str, str], dict[str, Any]] = {}
+        for split, score in outcome.scores.items():
+            numbers |= self._at_points(split, score, (0.5, chosen))
+        return numbers
+
+    def _cross_validate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
+        assert self.fold is not None
+        score = np.empty(len(self.fold))
+        for k, held_out in outcome.folds.items():
+            score[self.fold == k] = held_out
+        label = self.rows.label[self.rows.train]
+        chosen = cross_fitted_thresholds(label, score, self.fold, TARGET_RECALL)
+        return self._at_points(CV, score, (0.5, chosen), self.fold)
+
+    def _at_points(
+        self, split: str, score: Floats, thresholds: tuple[float, float | Floats | None],
+        fold: NDArray[np.integer] | None = None,
+    ) -> dict[tuple[str, str], dict[str, Any]]:  # fmt: skip
+        part, bootstrap = self._parts()[split], self._bootstraps[split]
+        label = self.rows.label[part]
+        subtype = self.manifest["subtype"].to_numpy(dtype=object)[part]
+        ranking = bootstrap_ranking(label, score, bootstrap.weights, fold)
+        return {
+            (split, point): {
+                "threshold": threshold if isinstance(threshold, float) else None,
+                "n": len(part), "n_positive": int(label.sum()),
+                **evaluate(label, score, threshold, subtype, bootstrap, ranking, fold),
+            }
+            for point, threshold in zip(results.OPERATING_POINTS, thresholds, strict=True)
+            if threshold is not None
+        }  # fmt: skip
+
+
+def _lines(table: pd.DataFrame, columns: list[str], header: bool = False) -> str:
+    """Rows of a table as CSV; floats keep every digit."""
+    table = table.reindex(columns=columns).astype(object)
+    return str(table.to_csv(index=False, header=header, lineterminator="\n"))

@@ -1,0 +1,224 @@
+"""A finished run opened again: its settings, descriptors, and fitted cells with thresholds."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.config import ConfigError, RunConfig, load_config
+from benchmarks.extraction.extract import make_descriptor
+from benchmarks.io.results import Results, RunError
+from benchmarks.saved.models import ModelVersionWarning, load_cell, read_saved, saved_cells
+from features import FEATURE_SETS, FEATURES, ImageDescriptor
+from features.backbone import MissingExtra, WeightsError, WeightsUnavailable
+
+HERE = ("out", "weights", "cache", "jobs", "quiet")  # of the machine, not of the numbers
+
+
+@dataclass(frozen=True)
+class FittedCell:
+    """A fitted cell with what its scores mean.
+
+    Attributes
+    ----------
+    name, features, model : str
+    seed : int
+    families : tuple of str
+        Whose columns it takes, in this order; none for a model on images.
+    columns : int or None
+        Their number, as it was fitted.
+    threshold : float
+        Chosen on validation images for a recall of 95 %.
+    fitted : Pipeline or CnnClassifier
+    """
+
+    name: str
+    features: str
+    model: str
+    seed: int
+    families: tuple[str, ...]
+    columns: int | None
+    threshold: float
+    fitted: Any
+
+
+def config_of(run: Results, weights: Path | None, quiet: bool) -> RunConfig:
+    """Return the run's settings, with the weights where they lie now.
+
+    Raises
+    ------
+    RunError
+        If the record has none, or some that this version does not know.
+    ConfigError
+        If ``weights`` is no file.
+    """
+    recorded = run.run.get("config")
+    if not isinstance(recorded, dict):
+        raise RunError(f"{run.folder / 'run.json'}: expected the run's config, got {recorded!r}.")
+    settings = {key: value for key, value in recorded.items() if key not in HERE}
+    try:
+        config = load_config({**settings, "quiet": quiet})
+    except ConfigError as error:
+        raise RunError(
+            f"{run.folder / 'run.json'}: expected settings of this version, got: {error}. Use the "
+            f"version that made the run: {run.run.get('program')}."
+        ) from error
+    path = weights or recorded.get("weights")
+    # An embedding is checked against the hash of the run's weights, wherever they lie.
+    return config.model_copy(update={"weights": None if path is None else Path(path)})
+
+
+def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]:
+    """Load the fitted cells of a run.
+
+    Parameters
+    ----------
+    run : Results
+    wanted : collection of str or None
+        Names of cells or their beginnings (``hog``, ``hog/svm``); None: all.
+
+    Raises
+    ------
+    RunError
+        If the run keeps no models, or no threshold for one of them.
+    ConfigError
+        If something wanted is not there.
+    ModelFileError
+        If a file is damaged, unsafe or of another version of the program.
+    """
+    return [_load(run, name) for name in wanted_cells(run, wanted)]
+
+
+def wanted_cells(run: Results, wanted: Collection[str] | None) -> list[str]:
+    """Names of the fitted cells that a run keeps, or of those wanted; see :func:`load_cells`."""
+    names = saved_cells(run.folder)
+    if not names:
+        raise RunError(
+            f"{run.folder}: expected fitted models in its folder models, found none. Run the "
+            "benchmark again, keeping the models."
+        )
+    if wanted is not None:
+        for part in wanted or [""]:
+            if not any(_is_part(part, name) for name in names):
+                raise ConfigError(f"--cells: got {part!r}, expected some of: {', '.join(names)}")
+        names = [name for name in names if any(_is_part(part, name) for part in wanted)]
+    return names
+
+
+def descriptors_of(
+    run: Results, config: RunConfig, cells: Collection[FittedCell]
+) -> dict[str, ImageDescriptor]:
+    """Fitted descriptors of all families that the cells take, checked against the run's record.
+
+    Raises
+    ------
+    RunError
+        If a family now has other parameters, columns or weights than in the run.
+    ConfigError
+        If a network's weights or an extra are missing here.
+    """
+    families = {family for cell in cells for family in cell.families}
+    found = {name: descriptor_of(run, config, name) for name in FEATURES if name in families}
+    columns = {name: len(d.get_feature_names_out()) for name, d in found.items()}
+    for cell in cells:
+        d = sum(columns[family] for family in cell.families)
+        if cell.columns is not None and cell.columns != d:
+            raise RunError(
+                f"{run.folder}: {cell.name} was fitted on {cell.columns} columns, but "
+                f"{' + '.join(cell.families)} of {config.size} px images gives {d}. The models "
+                "and run.json are of different runs, or the program of another version."
+            )
+    return found
+
+
+def _is_part(part: str, name: str) -> bool:
+    return name == part or name.startswith(f"{part}/")
+
+
+def _load(run: Results, name: str) -> FittedCell:
+    record = read_saved(run.folder, name)
+    features, model, seed = name.split("/")
+    families = FEATURE_SETS.get(features, ())
+    if record["families"] != list(families) or (record["columns"] is None) != (not families):
+        raise RunError(
+            f"{run.folder}: {name} was fitted on {record['columns']} columns of "
+            f"{' + '.join(record['families']) or 'no family'}, but this version makes {features} "
+            f"of {' + '.join(families) or 'images'}. Use the version that made the run: "
+            f"{record.get('program')}."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelVersionWarning)  # predict tells it once for all
+        fitted = load_cell(run.folder, name)
+    return FittedCell(
+        name=name, features=features, model=model, seed=int(seed.removeprefix("seed")),
+        families=families, columns=record["columns"], threshold=_threshold(run, name),
+        fitted=fitted,
+    )  # fmt: skip
+
+
+def _threshold(run: Results, name: str) -> float:
+    rows = run.scores[
+        (run.scores["cell"] == name)
+        & (run.scores["split"] == "validation")
+        & (run.scores["operating_point"] == "recall95")
+    ]
+    values = pd.to_numeric(rows["threshold"], errors="coerce").to_numpy(dtype=np.float64)
+    if len(values) != 1 or not np.isfinite(values[0]):
+        raise RunError(
+            f"{run.folder / 'scores.csv'}: expected one threshold of {name} at recall95 on "
+            f"validation images, got {values.tolist()}. Run the benchmark again."
+        )
+    return float(values[0])
+
+
+def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescriptor:
+    """Fitted descriptor of one family; see :func:`descriptors_of`."""
+    descriptor = make_descriptor(family, config)
+    recorded = run.run.get("features", {}).get(family, {})
+    now = descriptor.get_params()
+    other = [
+        f"{key}={value} (here {now.get(key)})"
+        for key, value in recorded.items()
+        if _plain(now.get(key)) != value
+    ]
+    if other:
+        raise RunError(
+            f"{run.folder / 'run.json'}: {family} had {', '.join(other)}. Use the version that "
+            f"made the run: {run.run.get('program')}."
+        )
+    try:
+        descriptor.fit(np.zeros((1, config.size, config.size), dtype=np.uint8))
+    except (MissingExtra, WeightsError, WeightsUnavailable) as error:
+        raise ConfigError(
+            f"{family}: {error} Give the run's weights with --weights FILE, or leave {family} out "
+            "with --cells."
+        ) from error
+    _check_weights(run, family, getattr(descriptor, "weights_source_", ""))
+    return descriptor
+
+
+def _check_weights(run: Results, family: str, source: str) -> None:
+    sources = run.features.loc[run.features["family"] == family, "weights"]
+    recorded = "".join(sources.dropna().astype(str))
+    if _identity(source) != _identity(recorded):
+        raise ConfigError(
+            f"--weights: got {source or 'none'} for {family}, but the run used "
+            f"{recorded or 'none'}. Give that file with --weights FILE."
+        )
+
+
+def _identity(source: str) -> str:
+    """Hash of the weights, wherever they come from; or how they were drawn."""
+    match = re.search(r"sha256 ([0-9a-f]+)", source)
+    return match[1] if match else source
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,1 @@
+"""Files to uint8 grey images: decode, check, resize."""

@@ -1,0 +1,162 @@
+"""The only image reader of the project: a file becomes an (H, W) uint8 grey image or an error."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.reading.decode import AN_IMAGE, COPY_AGAIN, ImageError, decode_grey
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 2**30
+IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini"})
+
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+
+
+@dataclass(frozen=True, eq=False)
+class GreyImage:
+    """One image as the benchmark sees it.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (height, width), uint8
+        Grey values, 0 black to 255 white; fewer pixels if the image was decoded at reduced scale.
+    width, height : int
+        Pixels at full scale, as displayed: after EXIF orientation.
+    frames : int
+        Images in the file, of which ``pixels`` is the first.
+    sha256 : str
+        Of the file's bytes, hexadecimal.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    frames: int
+    sha256: str
+
+
+def _shown(path: Path, root: Path | None) -> str:
+    """Name a path on one line: from ``root``, with control and undecodable characters escaped."""
+    if root is not None and path.is_relative_to(root):
+        path = path.relative_to(root)
+    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in path.as_posix())
+    return "".join(escaped)
+
+
+def _unreadable(shown: str, error: Exception, expected: str) -> ImageError:
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    remedy = "check the name, where a link points, and the permissions"
+    return ImageError(shown, f"nothing that can be read ({reason})", expected, remedy)
+
+
+def _read_bytes(path: Path, shown: str, root: Path | None) -> bytes:
+    try:
+        target = Path(os.path.realpath(path))
+        if root is not None and not target.is_relative_to(os.path.realpath(root)):
+            found = f"a {'link' if path.is_symlink() else 'path'} that leads out of the data folder"
+            raise ImageError(shown, found, "a file inside it", "put a copy in its place")
+        status = target.stat()
+        # Asked before opening: open would wait for ever on a pipe that nobody writes to.
+        if not stat.S_ISREG(status.st_mode):
+            found = _KINDS.get(stat.S_IFMT(status.st_mode), "a device")
+            raise ImageError(shown, found, "a regular file", "take it out")
+        if status.st_size > MAX_BYTES:
+            found = f"{status.st_size:,} bytes"
+            raise ImageError(shown, found, f"at most {MAX_BYTES:,}", "reduce the image")
+        data = target.read_bytes()
+    except ImageError:
+        raise
+    except (OSError, ValueError, MemoryError) as error:
+        raise _unreadable(shown, error, "a readable file") from error
+    if not data:
+        raise ImageError(shown, "an empty file", AN_IMAGE, COPY_AGAIN)
+    return data
+
+
+def list_images(folder: Path) -> tuple[list[Path], int]:
+    """List the direct children of a folder that should be images, in an order fixed by name.
+
+    Whatever is not ignored is listed, of any extension or kind, sub-folders too: it is for
+    :func:`read_image` to refuse it with a reason, so that nothing goes missing in silence.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    paths : list of Path
+        ``folder / name``, sorted by the code points of the name.
+    ignored : int
+        Number of hidden files (a leading dot), Thumbs.db and desktop.ini (in any case).
+
+    Raises
+    ------
+    ImageError
+        If the folder can't be listed.
+    """
+    try:
+        children = sorted(folder.iterdir(), key=lambda child: child.name)
+    except OSError as error:
+        raise _unreadable(_shown(folder, None), error, "a folder of images") from error
+    kept = [c for c in children if c.name[0] != "." and c.name.lower() not in IGNORED_NAMES]
+    return kept, len(children) - len(kept)
+
+
+def read_image(
+    path: Path, *, root: Path | None = None, max_pixels: int = MAX_PIXELS, size: int | None = None
+) -> GreyImage:
+    """Read the first frame of a JPEG, PNG, TIFF or BMP file as grey.
+
+    The format is told from the content, not from the name. The file is read once; its bytes are
+    hashed, and decoded from memory after the header has passed.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a link to it.
+    root : Path, optional
+        The folder that the file must lie in, links followed. Messages name the file from there.
+    max_pixels : int
+        Largest width × height; 100 million by default. Files may have 1 GiB.
+    size : int, optional
+        Side to which the image will be shrunk; see Notes.
+
+    Returns
+    -------
+    GreyImage
+
+    Raises
+    ------
+    ImageError
+        If the file is no such image: not a regular file, a link out of ``root``, unreadable,
+        empty, of another format, truncated, corrupt, under 16 pixels a side, over ``max_pixels``,
+        or of floating-point, signed or 32-bit pixels.
+
+    Notes
+    -----
+    - Colour becomes ITU-R BT.601 luma, ``0.299 R + 0.587 G + 0.114 B``; palettes are looked up.
+      Of a colour JPEG the luma is taken as it is stored.
+    - With ``size``, a JPEG is decoded at the smallest of full, half, quarter and eighth scale at
+      which both its sides have that many pixels: the decoder shrinks by averaging, several times
+      faster than decoding everything. An image under twice ``size`` is decoded in full.
+    - Transparency is laid on black, the background of a radiograph.
+    - 16-bit grey is scaled from [0, 65535], 12-bit from [0, 4095], to [0, 255] and rounded,
+      whatever values occur. Of 16-bit colour the high byte is kept.
+    - TIFF's WhiteIsZero is inverted. A CMYK JPEG is taken as inverted, as Adobe writes it.
+    - EXIF orientation is applied, once.
+    - JPEG, BMP and most TIFF have no checksum: damage that still decodes goes unnoticed.
+    """
+    shown = _shown(path, root)
+    data = _read_bytes(path, shown, root)
+    return GreyImage(
+        *decode_grey(data, shown, max_pixels, size), sha256=hashlib.sha256(data).hexdigest()
+    )

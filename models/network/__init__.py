@@ -1,0 +1,1 @@
+"""Training an end-to-end network: data feeding, augmentation, checkpoints, files."""

@@ -1,0 +1,109 @@
+"""Images on their way to a network: fetched and varied on another thread while it computes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.backbone import Backbone
+from models.network.augmentation import augment
+from models.network.image_checks import ImageStack
+
+if TYPE_CHECKING:
+    import torch
+
+AHEAD = 4  # batches
+INFERENCE_BATCH = 32
+T = TypeVar("T")
+
+
+def prefetch(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
+    """Do jobs one after the other on one other thread, a few before their results are asked for.
+
+    Parameters
+    ----------
+    jobs : iterable of callable
+    ahead : int
+        Results that may wait, at most.
+
+    Yields
+    ------
+    Result of each job, in their order; what a job raises is raised here.
+    """
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(1, "prefetch", _use_one_thread) as worker:
+        try:
+            for job in jobs:
+                waiting.append(worker.submit(job))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def training_batches(
+    network: Backbone,
+    images: ImageStack,
+    rows: torch.Tensor,
+    generator: torch.Generator,
+    device: str,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Fetch, augment and prepare the inputs of one epoch.
+
+    Parameters
+    ----------
+    network : Backbone
+    images : stack of shape (n, H, W), uint8
+    rows : Tensor of shape (batches, size), int64
+        From :func:`models.network.augmentation.draw_batches`.
+    generator : torch.Generator
+        Of the augmentation; its draws come in the order of the batches.
+    device : str
+
+    Yields
+    ------
+    inputs : Tensor of shape (size, 3, H', W'), float32
+        Augmented and prepared, on the device.
+    rows : Tensor of shape (size,), int64
+    """
+
+    def load(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        grey = fetch(images, batch.numpy(), device).float() / 255
+        return network.prepare(augment(grey, generator)), batch
+
+    yield from prefetch(partial(load, batch) for batch in rows)
+
+
+def infer(network: Backbone, images: ImageStack, device: str) -> torch.Tensor:
+    """Compute the outputs for a stack of images, in float32, as ``Backbone.infer`` does."""
+    import torch
+
+    parts = np.split(np.arange(len(images)), range(INFERENCE_BATCH, len(images), INFERENCE_BATCH))
+    batches = prefetch(partial(fetch, images, rows, device) for rows in parts)
+    return torch.cat([network.infer(grey, INFERENCE_BATCH) for grey in batches])
+
+
+def fetch(images: ImageStack, rows: NDArray[np.intp], device: str) -> torch.Tensor:
+    """Read rows of a stack: Tensor of shape ``(k, H, W)``, uint8, on the device."""
+    import torch
+
+    grey = torch.from_numpy(np.require(images[rows], requirements=["C", "W"]))
+    if device == "cpu":
+        return grey
+    return grey.pin_memory().to(device, non_blocking=True)
+
+
+def _use_one_thread() -> None:
+    """Leave the other cores to the network: threads of the two would wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)

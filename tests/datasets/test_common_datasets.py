@@ -1,0 +1,61 @@
+"""Every kind of data set gives the same record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import datasets
+from benchmarks.config import RunConfig
+from benchmarks.datasets import splits
+from benchmarks.datasets.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset, take
+from tests.datasets.test_npz import arrays
+
+LOCAL = [name for name in datasets.DATASETS if name != "pneumoniamnist"]  # that one: its own test
+
+
+@pytest.fixture
+def dataset(request: pytest.FixtureRequest, tmp_path: Path, radiograph_folder: Path) -> Dataset:
+    np.savez(tmp_path / "mnist.npz", **arrays())
+    source = {"folder": str(radiograph_folder), "npz": str(tmp_path / "mnist.npz")}
+    data = source.get(request.param, request.param)
+    return datasets.load(RunConfig(data=data, quiet=True, jobs=1, limit=60), 64)
+
+
+@pytest.mark.parametrize("dataset", LOCAL, indirect=True)
+def test_record(dataset: Dataset) -> None:
+    table = dataset.manifest
+    assert table.columns.tolist() == MANIFEST_COLUMNS
+    assert dataset.images.shape == (len(table), 64, 64)
+    assert dataset.images.dtype == np.uint8
+    assert table["image"].is_unique
+    assert table["image"].is_monotonic_increasing
+    assert (np.asarray(CLASSES)[table["label"]] == table["class"]).all()
+    assert set(table["split"]) <= {"train", "validation", "test"}
+    assert set(table["subtype"]) <= {"", "bacteria", "virus"}
+    assert (table["subtype"][table["label"] == 0] == "").all()
+    assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+    assert dataset.licence
+    assert dataset.citation
+    assert dataset.masks is None or dataset.masks.shape == dataset.images.shape
+
+
+@pytest.mark.parametrize("dataset", LOCAL, indirect=True)
+def test_can_be_split(dataset: Dataset) -> None:
+    split, _ = splits.assign(dataset.manifest, 0)
+    assert set(split) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("dataset", ["phantoms"], indirect=True)
+def test_take_keeps_rows_together(dataset: Dataset) -> None:
+    part = take(dataset, np.array([5, 2]))
+    assert part.manifest["image"].tolist() == dataset.manifest["image"].iloc[[5, 2]].tolist()
+    np.testing.assert_array_equal(part.images[1], dataset.images[2])
+
+
+@pytest.mark.parametrize("data", ["phantom", "/no/such/folder"])
+def test_unknown_data_names_the_choices(data: str) -> None:
+    with pytest.raises(DataError, match="expected one of phantoms, pneumoniamnist, a folder"):
+        datasets.load(RunConfig(data=data), 64)

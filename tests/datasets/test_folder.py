@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import datasets
+from benchmarks.config import RunConfig
+from benchmarks.datasets.dataset import DataError
+from benchmarks.datasets.folder import patient_key
+from benchmarks.io import provenance, results
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("person12_bacteria_3.jpeg", ("bacteria/12", "bacteria")),
+        ("person12_virus_9.jpeg", ("virus/12", "virus")),
+        ("IM-0115-0001.jpeg", ("IM/0115", "")),
+        ("IM-0115-0001-0002.jpeg", ("IM/0115", "")),
+        ("NORMAL2-IM-0381-0001.jpeg", ("NORMAL2/0381", "")),
+        ("BACTERIA-1008087-0001.jpeg", ("bacteria/1008087", "bacteria")),
+        ("VIRUS-992115-0002.jpeg", ("virus/992115", "virus")),
+        ("NORMAL-1003233-0001.jpeg", ("normal/1003233", "")),
+        ("scan_17.png", None),
+    ],
+)
+def test_patient_key(name: str, key: tuple[str, str] | None) -> None:
+    assert patient_key(name) == key
+
+
+def load(folder: Path, size: int = 32, **options: object) -> datasets.Dataset:
+    return datasets.load(RunConfig(data=str(folder), quiet=True, jobs=2, **options), size)
+
+
+def test_manifest_tells_each_file(radiograph_folder: Path) -> None:
+    dataset = load(radiograph_folder)
+    table = dataset.manifest
+    assert len(table) == len(dataset.images) == 70
+    assert table["image"].is_monotonic_increasing
+    first = table.iloc[0]
+    file = radiograph_folder / first["image"]
+    assert first["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (first["width"], first["height"], first["frames"]) == (48, 48, 1)
+    assert table["group"].nunique() == 28 + 14
+    assert set(table["subtype"]) == {"", "bacteria", "virus"}
+    assert "Kermany" in dataset.citation
+
+
+def test_unreadable_files_are_left_out_with_reasons(radiograph_folder: Path) -> None:
+    broken = radiograph_folder / "train" / "PNEUMONIA" / "person900_virus_1.jpeg"
+    broken.write_text("no image")
+    (radiograph_folder / "train" / "NORMAL" / ".DS_Store").write_text("x")
+    (radiograph_folder / "train" / "notes.txt").write_text("x")
+    dataset = load(radiograph_folder, max_unreadable=0.05)
+    assert dataset.left_out["image"].tolist() == ["train/PNEUMONIA/person900_virus_1.jpeg"]
+    assert "person900_virus_1.jpeg" in dataset.left_out["reason"][0]
+    assert dataset.ignored_files == 2
+    assert len(dataset.images) == len(dataset.manifest) == 70
+    assert "virus/900" not in set(dataset.manifest["group"])
+    with pytest.raises(DataError, match=r"1 of 71 images are unreadable, more than the 1.0%"):
+        load(radiograph_folder)
+
+
+def test_rows_stay_beside_their_images(radiograph_folder: Path) -> None:
+    (radiograph_folder / "test" / "NORMAL" / "IM-0000-0001.jpeg").write_bytes(b"")
+    dataset = load(radiograph_folder, 48, max_unreadable=0.05)
+    for row in (0, 35, 69):
+        file = radiograph_folder / dataset.manifest["image"][row]
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), dataset.images[row])
+
+
+def test_other_names_count_as_own_patients(radiograph_folder: Path) -> None:
+    for k, file in enumerate(sorted(radiograph_folder.glob("*/*/*.jpeg"))):
+        file.rename(file.with_name(f"scan_{k}.jpeg"))
+    dataset = load(radiograph_folder)
+    assert not dataset.patients_known
+    assert dataset.manifest["group"].nunique() == 70
+    assert "counts as its own patient" in dataset.notes[0]
+    assert "not known" in dataset.licence
+
+
+def test_names_in_another_encoding_are_kept(radiograph_folder: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"IM-7777-0001_\xe9.jpeg")  # Latin-1
+    known = next((radiograph_folder / "test" / "NORMAL").iterdir())
+    (known.parent / name).write_bytes(known.read_bytes())
+    table = load(radiograph_folder).manifest
+    assert "IM/7777" in set(table["group"])
+    results.write_table(tmp_path, "manifest", table)
+    assert len(provenance.fingerprint(table)) == 64
+    assert r"IM-7777-0001_\udce9.jpeg" in (tmp_path / "manifest.csv").read_text()
+
+
+def test_a_pneumonia_by_name_in_normal_is_named(radiograph_folder: Path) -> None:
+    file = next((radiograph_folder / "train" / "NORMAL").iterdir())
+    file.rename(file.with_name("person999_virus_1.jpeg"))
+    dataset = load(radiograph_folder)
+    row = dataset.manifest[dataset.manifest["group"] == "virus/999"].iloc[0]
+    assert (row["label"], row["subtype"]) == (0, "")
+    assert "person999_virus_1.jpeg; the folder was believed" in dataset.notes[0]
+
+
+def test_limit_decodes_only_what_it_keeps(radiograph_folder: Path) -> None:
+    dataset = load(radiograph_folder, limit=50)
+    assert 45 <= len(dataset.manifest) <= 55
+    assert len(dataset.images) == len(dataset.manifest)
+
+
+@pytest.mark.parametrize("missing", ["test", "train/NORMAL"])
+def test_missing_folders_are_named(radiograph_folder: Path, missing: str) -> None:
+    shutil.rmtree(radiograph_folder / missing)
+    with pytest.raises(DataError, match="found the folders .*expected"):
+        load(radiograph_folder)
+
+
+def test_a_third_class_is_not_passed_over(radiograph_folder: Path) -> None:
+    (radiograph_folder / "train" / "COVID").mkdir()
+    with pytest.raises(DataError, match="COVID, NORMAL, PNEUMONIA, but expected NORMAL and PNEU"):
+        load(radiograph_folder)
+
+
+def test_kaggle_outer_folder_is_explained(radiograph_folder: Path) -> None:
+    with pytest.raises(DataError, match="found the folders chest, but expected train and test"):
+        load(radiograph_folder.parent)
+
+
+@pytest.mark.real
+def test_real_set_has_no_patient_in_both_splits(real_data: Path) -> None:
+    from benchmarks.datasets.folder import _scan
+
+    manifest, _ = _scan(real_data)
+    assert manifest["split"].value_counts().to_dict() == {"train": 5216, "test": 624}
+    groups = manifest.groupby("split")["group"].agg(set)
+    assert not groups["train"] & groups["test"]
+    subtypes = manifest[manifest["split"] == "train"]["subtype"].value_counts()
+    assert (subtypes["bacteria"], subtypes["virus"]) == (2530, 1345)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from benchmarks.datasets import splits
+from benchmarks.datasets.dataset import DataError
+
+
+def manifest(
+    patients: int = 60, images: int = 3, split: str = "train", prefix: str = ""
+) -> pd.DataFrame:
+    """Two of three patients have pneumonia, half of these viral; `images` images each."""
+    rows = []
+    for patient in range(patients):
+        label = patient % 3 > 0
+        subtype = ("bacteria" if patient % 2 else "virus") if label else ""
+        name = "PNEUMONIA" if label else "NORMAL"
+        for image in range(images):
+            path = f"{split}/{name}/{prefix}{patient:03d}_{image}"
+            rows.append((path, int(label), name, subtype, f"{prefix}{patient}", split))
+    columns = ["image", "label", "class", "subtype", "group", "split"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def whole(**test: object) -> pd.DataFrame:
+    return pd.concat([manifest(), manifest(30, split="test", prefix="t")], ignore_index=True)
+
+
+def test_validation_is_carved_by_patient_and_stratified() -> None:
+    table = whole()
+    split, notes = splits.assign(table, seed=0)
+    groups = {name: set(table["group"][split == name]) for name in ("train", "validation", "test")}
+    assert not groups["train"] & groups["validation"]
+    assert not groups["test"] & (groups["train"] | groups["validation"])
+    n_train = (table["split"] == "train").sum()
+    assert (split == "validation").sum() == pytest.approx(0.15 * n_train, abs=5)
+    prevalence = table["label"].groupby(split).mean()
+    assert prevalence["validation"] == pytest.approx(prevalence["train"], abs=0.06)
+    assert set(table["subtype"][split == "validation"]) == {"", "bacteria", "virus"}
+    assert "carved" in notes[-1]
+
+
+def test_seed_moves_validation_but_never_test() -> None:
+    table = whole()
+    first, second = splits.assign(table, 0)[0], splits.assign(table, 1)[0]
+    assert (first != second).any()
+    assert ((first == "test") == (second == "test")).all()
+    pd.testing.assert_series_equal(first, splits.assign(table, 0)[0])
+
+
+def test_small_validation_is_merged_with_a_note() -> None:
+    table = pd.concat([whole(), manifest(16, 1, split="validation", prefix="v")], ignore_index=True)
+    split, notes = splits.assign(table, 0)
+    came = table["split"] == "validation"
+    assert (split[came] == "train").any()
+    assert "16 images" in notes[0]
+    assert "merged into train" in notes[0]
+
+
+def test_large_validation_is_used_as_it_came() -> None:
+    table = pd.concat(
+        [whole(), manifest(120, 1, split="validation", prefix="v")], ignore_index=True
+    )
+    split, notes = splits.assign(table, 0)
+    assert ((split == "validation") == (table["split"] == "validation")).all()
+    assert len(notes) == 1
+
+
+def test_validation_that_shares_patients_with_train_is_merged() -> None:
+    table = pd.concat([whole(), manifest(120, 1, split="validation")], ignore_index=True)
+    _, notes = splits.assign(table, 0)
+    assert "patients are in train too" in notes[0]
+
+
+def test_patient_in_test_and_train_stops() -> None:
+    table = whole()
+    table.loc[table.index[-1], "group"] = "7"
+    with pytest.raises(DataError, match=r"1 patients are in two splits, for example 7 in test and"):
+        splits.assign(table, 0)
+    split, _ = splits.assign(table, 0, allow_leakage=True)
+    assert ((split == "test") == (table["split"] == "test")).all()
+
+
+def test_a_patient_of_both_classes_stays_in_one_split() -> None:
+    table = whole()
+    mixed = table["group"].isin(["0", "3", "6", "9", "12", "15"])
+    table.loc[mixed & table["image"].str.endswith("_2"), ["label", "class", "subtype"]] = [
+        1, "PNEUMONIA", "virus",
+    ]  # fmt: skip
+    for seed in range(5):
+        split, _ = splits.assign(table, seed)
+        assert len(set(zip(table["group"], split, strict=True))) == table["group"].nunique()
+        kept = table.iloc[splits.limit(table, 100, seed)]
+        assert (kept.groupby("group").size() == 3).all()
+
+
+def test_the_only_patient_of_a_subtype_stays_in_train() -> None:
+    table = whole()
+    train = table["split"] == "train"
+    virus = train & (table["subtype"] == "virus")
+    table = table[~virus | (table["group"] == "2")].reset_index(drop=True)
+    split, _ = splits.assign(table, 0)
+    assert set(split[table["group"] == "2"]) == {"train"}
+
+
+def test_missing_class_in_a_split_stops() -> None:
+    table = whole()
+    table = table[(table["split"] == "train") | (table["label"] == 1)].reset_index(drop=True)
+    with pytest.raises(DataError, match="Split test has .*expected images of both"):
+        splits.assign(table, 0)
+
+
+@pytest.mark.parametrize("n", [60, 120, 200])
+def test_limit_keeps_whole_patients_in_proportion(n: int) -> None:
+    table = whole()
+    kept = table.iloc[splits.limit(table, n, seed=0)]
+    assert len(kept) == pytest.approx(n, abs=8)
+    sizes = table.groupby("group")["image"].size()
+    kept_sizes = kept.groupby("group")["image"].size()
+    assert (kept_sizes == sizes[kept_sizes.index]).all()
+    assert (kept["split"] == "test").mean() == pytest.approx(1 / 3, abs=0.05)
+    assert kept["label"].mean() == pytest.approx(table["label"].mean(), abs=0.05)
+
+
+def test_limit_beyond_the_data_keeps_all() -> None:
+    table = whole()
+    assert len(splits.limit(table, 10_000, seed=0)) == len(table)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.extraction import store_keys
+from benchmarks.extraction.store import StoreError
+from benchmarks.extraction.store_keys import (
+    LIBRARIES,
+    NETWORK_LIBRARIES,
+    SOURCES,
+    FamilyKey,
+    family_key,
+    hash_images,
+    libraries,
+    modules_used,
+)
+from features import FEATURES, Hog, ImageDescriptor, Intensity, Lbp
+from features.embedding import FrozenEmbedding
+from tests.helpers import grey_images, textured
+
+ROOT = Path(__file__).parents[2]
+IMAGES = textured(2, 64)[0]
+
+
+def key(descriptor: ImageDescriptor) -> bytes:
+    return family_key(descriptor.fit(IMAGES)).key
+
+
+def network(source: str = "file a.safetensors (sha256 0123456789abcdef)", **given: Any) -> bytes:
+    """Key of an embedding as if its network had been loaded."""
+    descriptor = FrozenEmbedding(**given)
+    descriptor.image_shape_, descriptor.weights_source_ = (64, 64), source
+    return family_key(descriptor).key
+
+
+@given(grey_images(1, 12), st.data())
+def test_hash_of_an_image_is_that_of_its_pixels(image: Any, data: st.DataObject) -> None:
+    [before] = hash_images(image[None])
+    assert len(before) == 16
+    assert hash_images(np.asfortranarray(image)[None]) == [before]
+    row, column = (data.draw(st.integers(0, side - 1)) for side in image.shape)
+    image[row, column] ^= 1
+    assert hash_images(image[None]) != [before]
+
+
+def test_hash_of_an_image_knows_its_shape() -> None:
+    image = np.arange(36, dtype=np.uint8)
+    shapes = [(1, height, 36 // height) for height in (1, 2, 3, 4, 6, 9, 12, 18, 36)]
+    assert len({hash_images(image.reshape(shape))[0] for shape in shapes}) == len(shapes)
+
+
+def test_hash_of_an_image_ignores_the_other_images() -> None:
+    assert hash_images(IMAGES[1:]) == hash_images(IMAGES)[1:]
+    assert hash_images(IMAGES[::-1]) == hash_images(IMAGES)[::-1]
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 2), np.uint8), np.zeros((1, 2, 2))])
+def test_other_arrays_are_refused(images: Any) -> None:
+    with pytest.raises(ValueError, match=r"but expected \(n, height, width\) uint8"):
+        hash_images(images)
+
+
+def test_key_is_the_same_for_the_same_family() -> None:
+    assert family_key(Hog().fit(IMAGES)) == family_key(Hog(n_jobs=2).fit(IMAGES[:1]))
+    assert isinstance(family_key(Hog().fit(IMAGES)), FamilyKey)
+    assert family_key(Hog().fit(IMAGES)).name == "hog 64×64"
+    assert Lbp(radii=[1, 2]).radii != (1, 2)  # type: ignore[arg-type]
+    assert key(Lbp(radii=[1, 2])) == key(Lbp(radii=(1, 2)))  # type: ignore[arg-type]
+
+
+def test_key_knows_class_parameters_and_image_size() -> None:
+    keys = [key(Hog()), key(Lbp()), key(Lbp(grid=4)), key(Lbp(radii=(1, 2))), key(Intensity())]
+    keys.append(family_key(Hog().fit(textured(2, 80)[0])).key)
+    assert len(set(keys)) == len(keys)
+
+
+def test_key_knows_the_weights_by_their_hash_alone() -> None:
+    here, there = "file a.pth (sha256 0123456789abcdef)", "timm hub b (sha256 0123456789abcdef)"
+    other = "file a.pth (sha256 1123456789abcdef)"
+    assert network(here) == network(there) == network(here, weights=Path("/a.pth"), n_jobs=3)
+    keys = [
+        network(here),
+        network(other),
+        network(here, backbone="resnet18"),
+        network(here, batch_size=8),
+        network("random (seed 0)", pretrained=False),
+        network("random (seed 1)", pretrained=False),
+        network("random (seed 0)", pretrained=False, seed=1),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("library", LIBRARIES + NETWORK_LIBRARIES)
+def test_key_knows_the_versions(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    before = key(Hog()), network()
+    true = store_keys._version
+    monkeypatch.setattr(store_keys, "_version", lambda name: true(name) + "1" * (name == library))
+    after = key(Hog()), network()
+    assert after[1] != before[1]
+    assert (after[0] != before[0]) == (library in LIBRARIES)
+
+
+def test_modules_are_followed_through_every_form_of_import() -> None:
+    sources = {
+        "p": "import p.all",
+        "p.all": "",
+        "p.a": "def f():\n    from p.b import x\nif True:\n    import p.c as y",
+        "p.b": "from p import d\nimport numpy",
+        "p.c": "import p.a",
+        "p.d": "",
+        "p.e": "import p.a",
+    }
+    assert modules_used("p.a", sources) == ("p", "p.a", "p.all", "p.b", "p.c", "p.d")
+    assert modules_used("p.c", sources) == modules_used("p.a", sources) != ()
+    assert modules_used("elsewhere", sources) == ()
+
+
+def test_modules_of_a_family_are_those_it_computes_with() -> None:
+    assert modules_used("features.lbp", SOURCES) == (
+        "features.base", "features.compiled", "features.lbp", "features.lbp_kernels",
+    )  # fmt: skip
+    assert "features.weights" in modules_used("features.embedding", SOURCES)
+    assert libraries(modules_used("features.embedding", SOURCES)) == LIBRARIES + NETWORK_LIBRARIES
+    assert libraries(modules_used("features.lbp", SOURCES)) == LIBRARIES
+
+
+def test_every_library_that_moves_a_number_is_in_the_key() -> None:
+    """A new import in ``features`` wants its library in LIBRARIES, or here with a reason."""
+    distributions = {"cv2": "opencv-python-headless", "skimage": "scikit-image"}
+    moves_nothing = {"joblib", "sklearn", "huggingface_hub"}  # work shared, base class, download
+    for family in FEATURES.values():
+        module = getattr(family, "func", family).__module__
+        modules = modules_used(module, SOURCES)
+        names = {
+            name.split(".")[0] for used in modules for name in store_keys._imports(SOURCES[used])
+        }
+        foreign = names - set(sys.stdlib_module_names) - {"features"} - moves_nothing
+        assert {distributions.get(name, name) for name in foreign} <= set(libraries(modules))
+
+
+def test_key_notices_an_edit_of_any_module_it_uses(tmp_path: Path) -> None:
+    for package in ("benchmarks", "features"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    before = [key(Lbp()).hex(), key(Hog()).hex()]
+    for name, changed in [("lbp_kernels", [True, False]), ("base", [True, True])]:
+        with (tmp_path / "features" / f"{name}.py").open("a", encoding="utf-8") as file:
+            file.write("# edited\n")
+        after = keys_in(tmp_path)
+        assert [a != b for a, b in zip(after, before, strict=True)] == changed
+        before = after
+
+
+def keys_in(folder: Path) -> list[str]:
+    code = (
+        "import numpy as np; from benchmarks.extraction.store_keys import family_key;"
+        "from features import Hog, Lbp; images = np.zeros((1, 64, 64), np.uint8);"
+        "print(*[family_key(kind().fit(images)).key.hex() for kind in (Lbp, Hog)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_nothing_is_kept_after_an_edit_while_the_program_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "features", tmp_path / "features")
+    monkeypatch.setattr(store_keys, "PACKAGE", tmp_path / "features")
+    before = key(Lbp())
+    with (tmp_path / "features" / "lbp_kernels.py").open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    with pytest.raises(StoreError, match=r"features\.lbp_kernels was edited .* Start it again"):
+        key(Lbp())
+    assert key(Hog())
+    shutil.copy(ROOT / "features" / "lbp_kernels.py", tmp_path / "features")
+    assert key(Lbp()) == before
+
+
+class Elsewhere(Intensity):
+    """A family whose source is not in the package."""
+
+
+def test_a_class_of_another_package_is_refused() -> None:
+    with pytest.raises(StoreError, match="Put the class into a file of the features package"):
+        key(Elsewhere())
+
+
+def test_a_parameter_that_is_no_plain_value_is_refused() -> None:
+    descriptor = Intensity().fit(IMAGES)
+    descriptor.grid = {1, 2}  # type: ignore[assignment]
+    with pytest.raises(StoreError, match="a parameter can't be part of a key"):
+        family_key(descriptor)
+
+
+@pytest.mark.parametrize("family", [name for name in FEATURES if "embedding" not in name])
+def test_every_family_has_a_key(family: str) -> None:
+    found = family_key(FEATURES[family]().fit(IMAGES))
+    assert len(found.key) == 16
+    assert found.name.startswith(family)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from features.compiled import warm_up
+from features.gabor import Gabor
+from features.intensity import Intensity
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+from features.compiled import warm_up
+from features.intensity import Intensity
+warm_up([Intensity(), Intensity(grid=2)], (32, 32), on_compile=lambda: print("compiling"))
+"""
+
+
+def announced(cache: Path) -> list[str]:
+    """What a new process says that keeps its machine code in ``cache``."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_compiling_is_announced_once_and_only_where_nothing_is_kept(tmp_path: Path) -> None:
+    assert announced(tmp_path) == ["compiling"]
+    assert announced(tmp_path) == []
+
+
+def test_nothing_is_compiled_after_warming_up() -> None:
+    said: list[str] = []
+    descriptors = [Gabor(), Intensity()]
+    warm_up(descriptors, (32, 32), on_compile=lambda: None)
+    warm_up(descriptors, (48, 40), on_compile=lambda: said.append("compiling"))
+    assert not said

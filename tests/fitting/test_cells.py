@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.config import RunConfig
+from benchmarks.fitting.cells import Cell, Outcome, Rows, failure, fit_on_features, plan
+from features.backbone import WeightsUnavailable
+
+
+def data() -> tuple[dict[str, np.ndarray], Rows]:
+    """Ninety patients of two images; the first column separates the classes a little."""
+    rng = np.random.default_rng(0)
+    label = (np.arange(180) // 2 % 3 > 0).astype(np.int64)
+    X = rng.normal(size=(180, 10)).astype(np.float32)
+    X[:, 0] += 1.5 * label
+    order = np.arange(180)
+    rows = Rows(label, order // 2, order[:120], {"validation": order[120:150], "test": order[150:]})
+    return {"hog": X, "lbp": X[:, :2]}, rows
+
+
+CELL = Cell("hog", "logistic", "smote", 0)
+
+
+def test_plan_is_every_feature_set_by_model_and_the_cnn_once_a_seed() -> None:
+    config = RunConfig(features="hog,lbp", models="svm,cnn", seeds="0,1")
+    assert [cell.name for cell in plan(config)] == [
+        "hog/svm/seed0", "hog/svm/seed1", "lbp/svm/seed0", "lbp/svm/seed1",
+        "pixels/cnn/seed0", "pixels/cnn/seed1",
+    ]  # fmt: skip
+
+
+def test_a_cell_draws_from_its_own_name_and_seed() -> None:
+    states = {Cell(f, m, "smote", s).random_state for f in "ab" for m in "cd" for s in (0, 1)}
+    assert len(states) == 8
+    assert Cell("a", "c", "none", 0).random_state == Cell("a", "c", "smote", 0).random_state
+
+
+def test_scores_validation_and_test() -> None:
+    matrices, rows = data()
+    outcome = fit_on_features(CELL, matrices, rows, tune=False)
+    assert outcome.status == "ok"
+    assert {split: len(score) for split, score in outcome.scores.items()} == {
+        "validation": 30, "test": 30,
+    }  # fmt: skip
+    assert outcome.scores["test"].dtype == np.float64
+    assert outcome.details["resampling"]["after"] == {"0": 80, "1": 80}
+
+
+def test_fit_never_sees_other_rows() -> None:
+    """Spoil validation and test rows and labels: the fitted model scores as before."""
+    matrices, rows = data()
+    first = fit_on_features(CELL, matrices, rows, tune=True)
+    spoilt = {family: X.copy() for family, X in matrices.items()}
+    spoilt["hog"][rows.parts["test"][1:]] = 1e6
+    spoilt["hog"][rows.parts["validation"][1:]] = -1e6
+    label = rows.label.copy()
+    label[120:] = 1 - label[120:]
+    other = Rows(label, rows.group, rows.train, rows.parts)
+    second = fit_on_features(CELL, spoilt, other, tune=True)
+    for split in ("validation", "test"):
+        assert first.scores[split][0] == second.scores[split][0]
+
+
+@pytest.mark.parametrize("model", ["logistic", "svm"])
+def test_search_keeps_patients_together(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    matrices, rows = data()
+    split, seen = StratifiedGroupKFold.split, []
+
+    def watch(self: object, X: object, y: object, groups: np.ndarray) -> object:
+        seen.append(np.asarray(groups))
+        return split(self, X, y, groups)
+
+    monkeypatch.setattr(StratifiedGroupKFold, "split", watch)
+    cell = Cell("hog", model, "smote", 0)
+    outcome = fit_on_features(cell, matrices, rows, tune=True)
+    assert outcome.status == "ok", outcome.reason
+    assert "C" in outcome.details["tuned"]
+    np.testing.assert_array_equal(seen[0], rows.group[rows.train])
+    assert all(len(np.unique(groups)) < len(groups) for groups in seen)
+
+
+def test_a_failure_is_an_outcome_with_its_reason() -> None:
+    matrices, rows = data()
+    label = rows.label.copy()
+    label[rows.train] = 1
+    label[0] = 0
+    broken = Rows(label, rows.group, rows.train, rows.parts)
+    outcome = fit_on_features(CELL, matrices, broken, tune=False)
+    assert outcome.status == "failed"
+    assert "smote needs two labels with at least 2 rows" in outcome.reason
+    assert outcome.scores == {}
+
+
+def test_want_of_weights_is_no_failure() -> None:
+    outcome = failure(CELL, WeightsUnavailable("No network.", "Give --weights."))
+    assert outcome == Outcome(CELL, "not_run", "No network. Give --weights.")
+
+
+def test_number_of_columns_follows_the_feature_set() -> None:
+    assert Cell("handcrafted", "svm", "smote", 0).families == (
+        "hog", "lbp", "glcm", "gabor", "intensity",
+    )  # fmt: skip
+    assert Cell("pixels", "cnn", "none", 0).families == ()

@@ -1,0 +1,176 @@
+"""Refits on families, seeds, folds and drawn patients: what is fitted on what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
+
+from benchmarks.config import RunConfig
+from benchmarks.fitting.cells import Cell, Outcome, Rows, fit_on_features
+from benchmarks.fitting.study_context import fit_each
+from benchmarks.importance.refits import (
+    ALONE,
+    COLUMNS,
+    LEFT_OUT,
+    FamilyCell,
+    bootstrap_tasks,
+    family_importance,
+    family_tasks,
+    fold_tasks,
+    seed_tasks,
+)
+from models import MODELS, platt
+
+N = 160
+CELL = Cell("texture", "logistic", "smote", 3)
+CONFIG = RunConfig(jobs=1, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def rows() -> Rows:
+    """Patients of one, two or three images; the first 100 images to train on."""
+    group = np.array([f"p{k // 2 - k // 12:03d}" for k in range(N)], dtype=object)
+    label = np.array([int(name[1:]) % 3 > 0 for name in group], dtype=np.int64)
+    place = np.arange(N)
+    return Rows(label, group, place[:100], {"test": place[100:]})
+
+
+@pytest.fixture(scope="module")
+def matrices(rows: Rows) -> dict[str, np.ndarray]:
+    """GLCM tells the classes apart, Gabor a little, intensity not at all."""
+    rng = np.random.default_rng(0)
+    return {
+        name: (rng.normal(size=(N, 6)) + shift * rows.label[:, None]).astype(np.float32)
+        for name, shift in (("glcm", 1.5), ("gabor", 0.5), ("intensity", 0.0))
+    }
+
+
+def test_every_family_is_fitted_alone_and_left_out_once(rows: Rows) -> None:
+    tasks = family_tasks(CELL, rows)
+    assert [cell.families for cell, _ in tasks] == [
+        ("glcm",), ("gabor",), ("intensity",),
+        ("gabor", "intensity"), ("glcm", "intensity"), ("glcm", "gabor"),
+    ]  # fmt: skip
+    assert len({cell.name for cell, _ in tasks} | {CELL.name}) == 7
+    assert {cell.random_state for cell, _ in tasks} == {CELL.random_state}
+    assert all(part is rows for _, part in tasks)
+    assert family_tasks(replace(CELL, features="hog"), rows) == []
+
+
+def test_value_is_the_auc_alone_and_the_loss_without(
+    rows: Rows, matrices: dict[str, np.ndarray]
+) -> None:
+    whole = fit_on_features(CELL, matrices, rows)
+    outcomes = list(fit_each(family_tasks(CELL, rows), matrices, CONFIG, "refits"))
+    table = family_importance(whole, outcomes, rows, seed=0)
+    assert list(table.columns) == COLUMNS
+    values = table.set_index(["method", "group"])["value"]
+
+    def auc(*families: str) -> float:
+        """By the pipeline itself."""
+        X = np.concatenate([matrices[name] for name in families], axis=1)
+        pipeline = MODELS["logistic"].build(CELL.random_state, "smote")
+        pipeline.fit(X[rows.train], rows.label[rows.train])
+        test = rows.parts["test"]
+        return float(roc_auc_score(rows.label[test], pipeline.predict_proba(X[test])[:, 1]))
+
+    assert values[ALONE, "gabor"] == pytest.approx(auc("gabor"), abs=1e-9)
+    lost = auc("glcm", "gabor", "intensity") - auc("gabor", "intensity")
+    assert values[LEFT_OUT, "glcm"] == pytest.approx(lost, abs=1e-9)
+    assert values[ALONE, "glcm"] > 0.9 > values[ALONE, "gabor"] > values[ALONE, "intensity"]
+    assert lost > 0.05 > values[LEFT_OUT, "intensity"]
+    assert (table["lo"] <= table["value"]).all()
+    assert (table["value"] <= table["hi"]).all()
+
+
+def test_the_interval_is_paired(rows: Rows) -> None:
+    """A family that changes no score loses nothing, in every draw."""
+    scores = {"test": np.linspace(0.1, 0.9, 60)}
+    whole = Outcome(CELL, scores=scores)
+    same = Outcome(FamilyCell("texture", "logistic", "smote", 3, "gabor", LEFT_OUT), scores=scores)
+    row = family_importance(whole, [same], rows, seed=0).iloc[0]
+    assert row[["value", "lo", "hi"]].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_failed_fit_is_a_row_with_its_reason(rows: Rows, matrices: dict[str, np.ndarray]) -> None:
+    whole = fit_on_features(CELL, matrices, rows)
+    broken = {**matrices, "gabor": np.full((N, 6), np.nan, dtype=np.float32)}
+    outcomes = [fit_on_features(cell, broken, part) for cell, part in family_tasks(CELL, rows)]
+    table = family_importance(whole, outcomes, rows, seed=0).set_index(["method", "group"])
+    assert table.loc[(ALONE, "gabor"), "status"] == "failed"
+    assert "NaN" in table.loc[(ALONE, "gabor"), "reason"]
+    assert np.isnan(table.loc[(ALONE, "gabor"), "value"])
+    assert table.loc[(LEFT_OUT, "gabor"), "status"] == "ok"
+    with pytest.raises(TypeError, match="texture/logistic/seed3"):
+        family_importance(whole, [whole], rows, seed=0)
+
+
+def test_seeds_change_the_cell_alone_and_models_are_kept(
+    rows: Rows, matrices: dict[str, np.ndarray]
+) -> None:
+    tasks = seed_tasks(replace(CELL, model="xgboost"), replace(rows, parts={}), (7, 8))
+    assert [cell.seed for cell, _ in tasks] == [7, 8]
+    one, other = fit_each(tasks, matrices, CONFIG, "refits", keep_model=True)
+    X = np.concatenate([matrices[name] for name in CELL.families], axis=1)
+    first, second = (outcome.model.predict_proba(X)[:, 1] for outcome in (one, other))
+    assert one.scores == {}
+    assert np.abs(first - second).max() > 0.001
+
+
+def test_folds_score_the_parts_as_well(rows: Rows) -> None:
+    fold = np.arange(100) % 4 + 1
+    tasks = fold_tasks(CELL, rows, fold)
+    assert len(tasks) == 4
+    for k, (_, part) in enumerate(tasks, start=1):
+        assert not set(part.train) & set(rows.train[fold == k])
+        assert set(part.parts) == {"test", "cv"}
+        assert part.parts["test"] is rows.parts["test"]
+
+
+def test_draws_take_patients_whole_and_with_copies(rows: Rows) -> None:
+    tasks = bootstrap_tasks(CELL, rows, draws=5, seed=1)
+    images = {p: np.flatnonzero(rows.group[:100] == p) for p in np.unique(rows.group[:100])}
+    for _, part in tasks:
+        times = {p: np.bincount(part.train, minlength=100)[own] for p, own in images.items()}
+        assert all(len(set(counts)) == 1 for counts in times.values())
+        assert sum(counts[0] for counts in times.values()) == len(images)
+        assert max(counts[0] for counts in times.values()) >= 2
+        assert part.parts is rows.parts
+    again = bootstrap_tasks(CELL, rows, draws=5, seed=1)
+    assert all((a.train == b.train).all() for (_, a), (_, b) in zip(tasks, again, strict=True))
+    assert len({tuple(part.train) for _, part in tasks}) == 5
+
+
+def test_too_few_patients_to_draw_from_are_refused(rows: Rows) -> None:
+    # two negative patients, six positive ones: never three different negative ones
+    few = replace(rows, train=np.flatnonzero(np.isin(rows.group, [f"p{k:03d}" for k in range(5)])))
+    with pytest.raises(ValueError, match=r"5 training patients, 2 of the smaller class"):
+        bootstrap_tasks(CELL, few, draws=1, seed=0)
+
+
+@pytest.mark.parametrize("balance", ["smote", "borderline", "svmsmote", "class_weight"])
+def test_an_svm_s_folds_keep_copies_together(
+    rows: Rows, matrices: dict[str, np.ndarray], balance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out: list[int] = []
+
+    class Watched(StratifiedGroupKFold):
+        def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Any]:
+            for train, test in super().split(X, y, groups):
+                assert not set(groups[train]) & set(groups[test])
+                held_out.append(len(test))
+                yield train, test
+
+    monkeypatch.setattr(platt, "StratifiedGroupKFold", Watched)
+    tasks = bootstrap_tasks(Cell("texture", "svm", balance, 0), rows, draws=3, seed=0)
+    for outcome in fit_each(tasks, matrices, CONFIG, "refits"):
+        assert (outcome.status, outcome.reason) == ("ok", "")
+        assert roc_auc_score(rows.label[100:], outcome.scores["test"]) > 0.85
+    assert len(held_out) == 9
+    assert sum(held_out) == sum(len(part.train) for _, part in tasks)

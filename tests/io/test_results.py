@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.datasets.dataset import MANIFEST_COLUMNS
+from benchmarks.io import results
+from benchmarks.io.results import RunError
+
+
+def test_floats_keep_every_digit(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random(200)
+    table = pd.DataFrame({"cell": "a/b/seed0", "score": values})
+    table = table.reindex(columns=results.PREDICTION_COLUMNS)
+    results.write_table(tmp_path, "predictions", table)
+    read = results.read_tables(tmp_path, ("predictions",))["predictions"]
+    assert (read["score"].to_numpy() == values).all()
+
+
+def test_text_stays_text(tmp_path: Path) -> None:
+    table = pd.DataFrame({"image": ["0001", "NA", 'a,"b"\n<c>'], "group": ["07", "", "None"]})
+    results.write_table(tmp_path, "manifest", table.reindex(columns=MANIFEST_COLUMNS))
+    read = results.read_tables(tmp_path, ("manifest",))["manifest"]
+    pd.testing.assert_frame_equal(read[["image", "group"]], table, check_dtype=False)
+
+
+def test_other_columns_are_refused_by_name(tmp_path: Path) -> None:
+    results.write_table(tmp_path, "intensity", pd.DataFrame({"class": ["NORMAL"], "value": [0]}))
+    with pytest.raises(RunError, match=r"intensity.csv: .*none named split, fraction"):
+        results.read_tables(tmp_path, ("intensity",))
+
+
+def test_interrupted_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scores.csv"
+    results.write_text(path, "old\n")
+
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        results.write_text(path, "new\n")
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_run_folder_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"manifest.csv: expected a table written by run_benchmark"):
+        results.read_results(tmp_path)

@@ -1,0 +1,130 @@
+"""The ledger of published results, and what the report says of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.io.results import SCORE_COLUMNS, Results
+from benchmarks.paper.published import (
+    COLUMNS,
+    MEDMNIST,
+    METRICS,
+    OFFICIAL,
+    PRIVATE,
+    ledger,
+    which_test_set,
+)
+from benchmarks.report.lookup_cells import rows
+from benchmarks.report.sections import published
+
+
+def test_every_row_is_whole_and_judged() -> None:
+    found = ledger()
+    assert found.columns.tolist() == COLUMNS
+    assert set(found["test_set"]) == {OFFICIAL, MEDMNIST, PRIVATE}
+    assert set(found["comparable"]) <= {"yes", "partly", "no"}
+    assert set(found["read"]) <= {"primary", "abstract", "secondhand"}
+    assert found["address"].str.startswith("https://").all()
+    assert (found["why"].str.len() > 20).all()
+    values = found[METRICS].to_numpy()
+    assert ((values > 0.5) & (values <= 1) | np.isnan(values)).all()  # fractions, not percent
+    assert found[METRICS].notna().any(axis=1).all()
+
+
+def test_no_private_split_is_comparable_and_no_other_pixels_fully() -> None:
+    found = ledger()
+    assert set(found.loc[found["test_set"] == PRIVATE, "comparable"]) == {"no"}
+    assert "yes" not in set(found.loc[found["test_set"] == MEDMNIST, "comparable"])
+
+
+def test_kermanys_figures_contradict_each_other_as_the_ledger_says() -> None:
+    found = ledger()
+    one = found[found["test_set"] == OFFICIAL].iloc[0]
+    implied = (one["recall"] * 390 + one["specificity"] * 234) / 624
+    assert one["accuracy"] == 0.928
+    assert f"{implied:.3f}"[1:] == ".920"
+    assert ".920, not the .928" in one["why"]
+
+
+def run(folder: Path, name: str, positives: int = 390, **data: Any) -> Results:
+    """Two methods on 624 test images; svm is better on validation, forest on test."""
+    label = (np.arange(624) < positives).astype(int)
+    manifest = pd.DataFrame({"image": [f"i{k}" for k in range(624)], "split": "test",
+                             "label": label, "group": np.arange(624)})  # fmt: skip
+    lines = [
+        {"cell": f"hog/{model}/seed0", "features": "hog", "model": model, "seed": 0,
+         "split": split, "operating_point": point, "status": "ok", "reason": "",
+         "average_precision": chosen, "auc": auc, "auc_lo": auc - 0.01, "auc_hi": auc + 0.01,
+         "accuracy": 0.9}
+        for model, chosen, auc in (("svm", 0.99, 0.97), ("forest", 0.98, 0.99))
+        for split in ("validation", "test")
+        for point in ("0.5", "recall95")
+    ]  # fmt: skip
+    scores = pd.DataFrame(lines).reindex(columns=SCORE_COLUMNS)
+    empty = pd.DataFrame()
+    return Results(folder, {"data": {"name": name, **data}}, manifest, empty, empty, scores, empty,
+                   empty)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "expected"),
+    [
+        ("chest_xray", {}, OFFICIAL),
+        ("pneumoniamnist_224", {}, MEDMNIST),
+        ("chest_xray", {"positives": 389}, ""),
+        ("phantoms", {"synthetic": True}, ""),
+    ],
+)
+def test_the_ledger_applies_by_counts(
+    tmp_path: Path, name: str, more: dict[str, Any], expected: str
+) -> None:
+    assert which_test_set(run(tmp_path, name, **more)) == expected
+
+
+def test_another_task_has_no_published_results(tmp_path: Path) -> None:
+    results = run(tmp_path, "chest_xray")
+    results.run["config"] = {"task": "subtype"}
+    assert which_test_set(results) == ""
+
+
+def test_other_data_are_told_that_it_does_not_apply(tmp_path: Path) -> None:
+    section = published.render(run(tmp_path, "mine", positives=100))
+    (block,) = section.blocks
+    assert "nothing of it may be set beside them" in "".join(map(str, getattr(block, "parts", ())))
+
+
+def small_ledger() -> pd.DataFrame:
+    """Three on the same images, with AUC below, inside and above 0.96 to 0.98; one private."""
+    return pd.DataFrame({
+        "source": ["A", "B", "C", "D"], "address": "https://x", "year": [2018.0] * 4, "method": "m",
+        "test_set": [OFFICIAL, MEDMNIST, MEDMNIST, PRIVATE],
+        "accuracy": [0.9, 0.8, 0.95, 0.999], "recall": np.nan, "specificity": np.nan,
+        "precision": np.nan, "auc": [0.9599, 0.96, 0.991, 0.999],
+        "comparable": ["yes", "partly", "partly", "no"], "why": "w", "read": "primary",
+    })  # fmt: skip
+
+
+def test_sentences_count_what_lies_inside_the_interval(tmp_path: Path) -> None:
+    results = run(tmp_path, "chest_xray")
+    best = [row for row in rows(results) if row.model == "svm"]
+    text = published.text(small_ledger(), best, OFFICIAL)
+    assert "hog + svm, chosen on validation, has a test AUC of 0.970 (0.960–0.980)" in text
+    assert "from 0.960 to 0.991: 1 of 3 lie within this interval, 1 above and 1 below" in text
+    assert "Of these 3 results we hold 1 in full and 2 in part comparable" in text
+    assert "accuracies of 0.999–0.999" in text
+    assert "pixels too" not in text
+    assert "pixels too" in published.text(small_ledger(), best, MEDMNIST)
+
+
+def test_leaders_are_chosen_on_validation(tmp_path: Path) -> None:
+    section = published.render(run(tmp_path, "chest_xray"))
+    text = "".join(map(str, section.blocks))
+    assert "hog + svm" in text
+    assert "hog + forest" not in text
+    assert len(re.findall(r"<svg ", text)) == 1

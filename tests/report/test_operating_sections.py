@@ -1,0 +1,231 @@
+"""Calibration, matched recall, decision curve and prevalence: tables by hand, then sections."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sk
+
+from benchmarks.io.results import PREDICTION_COLUMNS, SCORE_COLUMNS, Results, write_table
+from benchmarks.metrics.bootstrap import point_metrics, threshold_at_recall
+from benchmarks.report.base import Bullets, Figure, Paragraph, Section, Table
+from benchmarks.report.sections import calibration, decision, matched, prevalence
+from benchmarks.report.writers import write_report
+from benchmarks.statistics import calibration as calibration_table
+from benchmarks.statistics import decision as decision_table
+from benchmarks.statistics import matched as matched_table
+from benchmarks.statistics import prevalence as prevalence_table
+
+STATISTICS = (calibration_table, decision_table, matched_table, prevalence_table)
+SECTIONS = {"matched": matched, "calibration": calibration, "decision": decision,
+            "prevalence": prevalence}  # fmt: skip
+LABEL = {"validation": np.repeat([1, 0], [10, 5]), "test": np.repeat([1, 0], [8, 8])}
+GRADED = {
+    "validation": np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, *[0.05] * 5]),
+    "test": np.array([0.05, 0.15, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95,
+                      0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.4, 0.9]),
+}  # fmt: skip
+PERFECT = {split: label.astype(float) for split, label in LABEL.items()}
+EQUAL = {split: np.full(len(label), 0.5) for split, label in LABEL.items()}
+Scores = dict[str, np.ndarray]
+
+
+def make_results(
+    folder: Path,
+    cells: Sequence[tuple[str, str, int, Scores]],
+    label: Scores = LABEL,
+    synthetic: bool = False,
+) -> Results:
+    """Results of some cells, with the tables of the four statistics; each image is a patient."""
+    predictions, scores = [], []
+    for features, model, seed, score in cells:
+        cell = f"{features}/{model}/seed{seed}"
+        head: dict[str, Any] = {"cell": cell, "features": features, "model": model, "seed": seed}
+        at = {"0.5": 0.5, "recall95": threshold_at_recall(label["validation"], score["validation"])}
+        for split, y in label.items():
+            names = [f"{split}/{k}" for k in range(len(y))]
+            predictions.append(pd.DataFrame({"image": names, "group": names, "label": y,
+                                             "score": score[split]})
+                               .assign(**head, split=split, fold=0, subtype=""))  # fmt: skip
+            scores += [
+                {**head, "split": split, "operating_point": point, "threshold": threshold,
+                 "status": "ok", "reason": "", **point_metrics(y, score[split], threshold)}
+                for point, threshold in at.items()
+            ]  # fmt: skip
+    missing = {"cell": "no/svm/seed0", "features": "no", "model": "svm", "seed": 0,
+               "status": "not_run", "reason": "no weights"}  # fmt: skip
+    empty = pd.DataFrame()
+    manifest = pd.DataFrame({"label": label["test"], "split": "test"})
+    results = Results(
+        folder, {"data": {"synthetic": synthetic}}, manifest, empty,
+        pd.concat([pd.DataFrame(columns=PREDICTION_COLUMNS), *predictions], ignore_index=True)
+        if predictions else pd.DataFrame(columns=PREDICTION_COLUMNS),
+        pd.DataFrame([*scores, missing]).reindex(columns=SCORE_COLUMNS), empty, empty,
+    )  # fmt: skip
+    tables = {name: t for module in STATISTICS for name, t in module.tabulate(results).items()}
+    return dataclasses.replace(results, tables=tables)
+
+
+def texts(section: Section) -> str:
+    words = []
+    for block in section.blocks:
+        if isinstance(block, Paragraph):
+            words += [str(part) for part in block.parts]
+        if isinstance(block, Bullets):
+            words += [str(part) for item in block.items for part in item]
+    return " ".join(words)
+
+
+def tables(section: Section) -> dict[str, Table]:
+    return {block.name: block for block in section.blocks if isinstance(block, Table)}
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Results:
+    return make_results(tmp_path, [("hog", "svm", 0, GRADED)])
+
+
+def test_matched_by_hand(graded: Results) -> None:
+    """Thresholds 0.2, 0.1, 0.1; on test 6, 7, 7 of 8 found, 3, 5, 5 of 8 false alarms."""
+    table = graded.tables["matched"].set_index(["split", "target_recall"])
+    test = table.loc["test"]
+    assert test["threshold"].tolist() == [0.2, 0.1, 0.1]
+    np.testing.assert_allclose(test["recall"], [6 / 8, 7 / 8, 7 / 8])
+    np.testing.assert_allclose(test["specificity"], [5 / 8, 3 / 8, 3 / 8])
+    np.testing.assert_allclose(test["precision"], [6 / 9, 7 / 12, 7 / 12])
+    validation = table.loc["validation"]
+    np.testing.assert_allclose(validation["recall"], [0.9, 1.0, 1.0])
+    np.testing.assert_allclose(validation["specificity"], 1.0)
+    assert ((test["recall_lo"] < test["recall"]) & (test["recall"] < test["recall_hi"])).all()
+
+
+def test_decision_and_prevalence_by_hand(graded: Results) -> None:
+    table = graded.tables["decision"].set_index(["cell", "threshold"])["net_benefit"]
+    assert table["treat_all", 0.2] == pytest.approx(0.5 - 0.5 / 4)
+    assert table["hog/svm/seed0", 0.5] == pytest.approx(5 / 16 - 1 / 16)
+    assert table["hog/svm/seed0", 0.75] == pytest.approx(3 / 16 - 3 * 1 / 16)
+    assert len(table) == 2 * 99
+    table = graded.tables["prevalence"].set_index(["operating_point", "prevalence"])["precision"]
+    assert table["0.5", 0.05] == pytest.approx(0.05 * 5 / 8 / (0.05 * 5 / 8 + 0.95 * 1 / 8))
+    assert table["recall95", 0.5] == pytest.approx(7 / 12)  # test has this prevalence
+
+
+def test_calibration_rows(tmp_path: Path) -> None:
+    results = make_results(
+        tmp_path, [("a", "svm", 0, GRADED), ("b", "svm", 0, PERFECT), ("c", "svm", 0, EQUAL)]
+    )
+    table = results.tables["calibration"].set_index(["cell", "recalibration"])
+    assert len(table) == 9
+    assert (table["n"] == 16).all()
+    raw = table.loc[("a/svm/seed0", "none")]
+    brier = sk.brier_score_loss(LABEL["test"], GRADED["test"])
+    assert raw["brier"] == pytest.approx(brier)
+    assert raw["reliability"] - raw["resolution"] + raw["uncertainty"] == pytest.approx(brier)
+    assert raw["intercept_lo"] < raw["intercept"] < raw["intercept_hi"]
+    assert np.isfinite(raw["slope"])
+    assert np.isnan(raw["slope_lo"])  # too many draws of so few images part the classes
+    perfect = table.loc[("b/svm/seed0", "none")]
+    assert (perfect["brier"], perfect["ece"]) == (0, 0)
+    assert perfect[["slope", "slope_lo", "slope_hi"]].isna().all()
+    equal = table.loc[("c/svm/seed0", "sigmoid")]  # Platt's targets of 10 positives of 15
+    assert equal["brier"] == pytest.approx(
+        ((1 - (q := (10 * 11 / 12 + 5 / 7) / 15)) ** 2 + q**2) / 2
+    )
+    counts = results.tables["reliability"].groupby(["cell", "recalibration"])["n"].sum()
+    assert (counts == 16).all()
+
+
+def test_recalibration_never_sees_test_labels(tmp_path: Path) -> None:
+    turned = {"validation": LABEL["validation"], "test": LABEL["test"][::-1].copy()}
+    one, other = (
+        make_results(tmp_path, [("a", "svm", 0, GRADED)], label).tables["reliability"]
+        for label in (LABEL, turned)
+    )
+    assert one["mean_score"].tolist() == other["mean_score"].tolist()
+    assert one["observed"].tolist() != other["observed"].tolist()
+
+
+def test_one_seed_a_method(tmp_path: Path) -> None:
+    results = make_results(tmp_path, [("a", "svm", 0, GRADED), ("a", "svm", 1, PERFECT)])
+    for name in ("matched", "calibration", "reliability", "prevalence"):
+        assert set(results.tables[name]["cell"]) == {"a/svm/seed0"}, name
+    for module in SECTIONS.values():
+        assert "the first that finished" in texts(module.render(results))
+
+
+def test_sentences_follow_from_the_numbers(graded: Results) -> None:
+    text = texts(matched.render(graded))
+    assert "up to 0.150 from its target and is below it in 3 of 3 cases" in text
+    assert "Asked for 0.90: recall on test 0.750, below the target in the one method; the "
+    assert "specificity falls from 1.000 to 0.625" in text
+    # At 0.75 three pneumonias found and one false alarm of weight 3: no benefit.
+    ranges = decision.ranges_of(graded, decision.leaders(decision.measured(graded, "decision"))[0])
+    assert not any(low <= 0.75 <= high for low, high in ranges)
+    assert any(low <= 0.5 <= high for low, high in ranges)
+    text = texts(prevalence.render(graded))
+    assert "has a precision of 0.583 on the test images, of which 50 % show pneumonia" in text
+    assert f"would have {0.05 * 7 / (0.05 * 7 + 0.95 * 5):.3f}" in text
+
+
+def test_recalibration_is_praised_only_where_it_helps(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    label = {split: rng.integers(0, 2, 300) for split in ("validation", "test")}
+    timid = {split: 0.45 + 0.1 * y + 0.04 * rng.random(300) for split, y in label.items()}
+    text = texts(calibration.render(make_results(tmp_path, [("a", "svm", 0, timid)], label)))
+    assert "Both fall for the one method by" in text
+    inverted = {"validation": timid["validation"], "test": 1 - timid["test"]}
+    text = texts(calibration.render(make_results(tmp_path, [("a", "svm", 0, inverted)], label)))
+    assert "lowers the Brier score of no method" in text
+    assert "Neither lowers both." in text
+
+
+def test_a_full_table_is_written_in_every_output(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    label = {"validation": rng.integers(0, 2, 80), "test": rng.integers(0, 2, 60)}
+
+    def scores() -> Scores:
+        return {split: np.clip(0.4 * y + rng.random(len(y)) - 0.2, 0, 1)
+                for split, y in label.items()}  # fmt: skip
+
+    cells = [(f"set{k}", m, 0, scores()) for k in range(7) for m in ("svm", "forest")]
+    results = make_results(tmp_path, [*cells, ("pixels", "cnn", 0, scores())], label, True)
+    for name, table in results.tables.items():
+        write_table(tmp_path, name, table)
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / f"{name}.csv"), table)
+    sections = {name: module.render(results) for name, module in SECTIONS.items()}
+    write_report(results, sections)
+    for name, section in sections.items():
+        figures = [block for block in section.blocks if isinstance(block, Figure)]
+        assert all("SYNTHETIC DATA" in figure.svg for figure in figures)
+        assert len(figures) == (name != "prevalence")
+        for table in tables(section).values():
+            assert len(table.rows) == (16 if table.name != "decision" else 2 + 8)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ">nan<" not in page.lower()
+    assert "not run: no weights" in page
+    latex = (tmp_path / "tables.tex").read_text(encoding="utf-8")
+    assert latex.count("\\begin{table}") == 1
+    assert "tab:matched" in latex
+
+
+@pytest.mark.parametrize("score", [PERFECT, EQUAL], ids=["perfect", "equal"])
+def test_extreme_scores_have_sections(tmp_path: Path, score: Scores) -> None:
+    results = make_results(tmp_path, [("a", "svm", 0, score)])
+    write_report(results, {name: module.render(results) for name, module in SECTIONS.items()})
+    assert "nan" not in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", SECTIONS.values(), ids=SECTIONS)
+def test_nothing_finished_or_an_old_run(tmp_path: Path, module: Any, graded: Results) -> None:
+    nothing = make_results(tmp_path, [])
+    assert all(table.empty for table in nothing.tables.values())
+    for results in (nothing, dataclasses.replace(graded, tables={})):
+        (block,) = module.render(results).blocks
+        assert isinstance(block, Paragraph)
+        assert "No cell finished" in str(block.parts[0])

@@ -1,0 +1,170 @@
+"""The gap between cross-validation and test: by hand, and against the table of scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.fitting.cells import Cell, Outcome, Rows
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.io import results
+from benchmarks.io.results import MORE_TABLES, Results, read_results, write_table
+from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.report.sections import gap as section
+from benchmarks.report.sections.gap_text import from_cross_validation, order
+from benchmarks.run.result_tables import OutcomeTables
+from benchmarks.statistics import gap
+from benchmarks.statistics.common import SplitScores, split_of
+from tests.report.test_report import make_run
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn(SplitScores):
+    """A split whose draws of patients are given."""
+
+    weights: np.ndarray = field(default_factory=lambda: np.ones((1, 4)))
+
+    def bootstrap(self) -> PatientBootstrap:
+        return PatientBootstrap(self.weights)
+
+
+def test_metrics_of_draws_by_hand() -> None:
+    names = np.array(list("abcd"), dtype=object)
+    label, score = np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.6, 0.2])
+    weights = np.array([[1.0, 1, 1, 1], [2, 0, 1, 1]])
+    split = Drawn(names, names, names, label, np.zeros(4, int), {"x": score}, weights)
+    drawn = gap.draws_of(split, {("x", "0.5"): 0.5, ("x", "recall95"): np.array([1, 0.4, 1, 0])})
+    expected = {
+        ("precision", "0.5"): [1 / 2, 2 / 3], ("recall", "0.5"): [1 / 2, 1],
+        ("specificity", "0.5"): [1 / 2, 1 / 2],
+        # Called: the second positive and the second negative.
+        ("precision", "recall95"): [1 / 2, 0], ("recall", "recall95"): [1 / 2, 0],
+        ("specificity", "recall95"): [1 / 2, 1 / 2],
+        ("auc", ""): [3 / 4, 1], ("average_precision", ""): [5 / 6, 1],
+        ("brier", ""): [0.77 / 4, 0.42 / 4],
+    }  # fmt: skip
+    assert {key[1:] for key in drawn} == set(expected)
+    for (metric, point), values in expected.items():
+        assert drawn["x", metric, point] == pytest.approx(values, abs=1e-12)
+
+
+def test_as_many_patients_in_both_splits_are_not_drawn_alike() -> None:
+    """The variance of a difference of independent draws is the sum of theirs."""
+    rng = np.random.default_rng(5)
+    patients = np.array([f"p{k:03d}" for k in range(80)], dtype=object)
+    label = (np.arange(80) % 2).astype(np.int64)
+    split = SplitScores(patients, patients, patients, label, np.zeros(80, int),
+                        {"x": rng.random(80)})  # fmt: skip
+    drawn = gap.draws_of(split, {("x", "0.5"): 0.5})["x", "brier", ""]
+    assert gap.gap_draws(drawn, drawn).var() == pytest.approx(2 * drawn.var(), rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Three methods on 60 training, 40 validation and 40 test patients of 1 to 3 images."""
+    folder = tmp_path_factory.mktemp("gap")
+    rng = np.random.default_rng(2)
+    group = np.repeat(np.arange(140), rng.integers(1, 4, 140))
+    split = np.select([group < 60, group < 100], ["train", "validation"], "test")
+    label = (group % 5 > 1).astype(np.int64)
+    manifest = pd.DataFrame({
+        "image": [f"{k:03d}.png" for k in range(len(group))], "label": label, "split": split,
+        "group": [f"p{g:03d}" for g in group], "subtype": "",
+    }).reindex(columns=results.TABLES["manifest"])  # fmt: skip
+    parts = {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
+    rows = Rows(label, manifest["group"].to_numpy(dtype=object), parts.pop("train"), parts)
+    fold = group[rows.train] % 3 + 1
+    cells = [Cell("hog", model, "none", 0) for model in ("svm", "forest", "logistic")]
+    tables = OutcomeTables(folder, cells, manifest, rows, fold)
+    for k, cell in enumerate(cells):
+        score = np.round((0.3 * label + 0.7 * rng.random(len(label))) ** (1 + k / 2), 2)
+        outcome = Outcome(cell, scores={name: score[part] for name, part in parts.items()})
+        if k < 2:  # the third was not cross-validated
+            outcome.folds = {n: score[rows.train][fold == n] for n in (1, 2, 3)}
+        tables.add(outcome)
+    for name in ("features", "intensity"):
+        write_table(folder, name, pd.DataFrame(columns=results.TABLES[name]))
+    write_table(folder, "manifest", manifest)
+    results.write_run(folder, {})
+    return read_results(folder)
+
+
+def test_both_ends_are_those_of_the_scores(run: Results) -> None:
+    table = gap.tabulate(run)["gap"]
+    assert table.columns.tolist() == MORE_TABLES["gap"]
+    assert table["cell"].unique().tolist() == ["hog/svm/seed0", "hog/forest/seed0"]
+    assert len(table) == 2 * (2 * 3 + 3)
+    scores = run.scores.set_index(["cell", "split", "operating_point"])
+    for line in table.to_dict("records"):
+        for name, split in (("cv", "cv"), ("official", "test")):
+            row = scores.loc[line["cell"], split, line["operating_point"] or "0.5"]
+            for end in ("", "_lo", "_hi"):
+                assert line[name + end] == row[line["metric"] + end]
+        assert line["gap"] == line["cv"] - line["official"]
+        assert line["gap_lo"] < line["gap"] < line["gap_hi"]
+
+
+def test_draws_are_those_of_the_intervals_in_the_scores(run: Results) -> None:
+    """Same patients, folds and thresholds: the interval of a gap rests on both ends' draws."""
+    cell = "hog/forest/seed0"
+    split = split_of(run, CV, [cell])
+    chosen = cross_fitted_thresholds(split.label, split.scores[cell], split.fold, 0.95)
+    drawn = gap.draws_of(split, {(cell, "0.5"): 0.5, (cell, "recall95"): chosen})
+    table = gap.tabulate(run)["gap"]
+    for line in table[table["cell"] == cell].to_dict("records"):
+        values = drawn[cell, line["metric"], line["operating_point"]]
+        found = split.bootstrap().interval(values)
+        assert found == pytest.approx((line["cv_lo"], line["cv_hi"]), abs=1e-12)
+
+
+def test_without_cross_validation_there_is_no_row(run: Results) -> None:
+    scores = run.scores[run.scores["split"] != "cv"]
+    alone = Results(run.folder, {}, run.manifest, run.features, run.predictions, scores,
+                    run.training, run.intensity)  # fmt: skip
+    assert gap.tabulate(alone)["gap"].empty
+
+
+def lines(values: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    """A table of gaps, 0.1 to either side of each; AUC and specificity alike."""
+    return pd.DataFrame([
+        {"cell": cell, "metric": metric, "operating_point": point, "cv": cv, "cv_lo": cv,
+         "cv_hi": cv, "official": test, "official_lo": test, "official_hi": test,
+         "gap": cv - test, "gap_lo": cv - test - 0.1, "gap_hi": cv - test + 0.1}
+        for cell, (cv, test) in values.items()
+        for metric, point in (("auc", ""), ("specificity", "recall95"))
+    ])  # fmt: skip
+
+
+def test_sentence_says_what_the_table_holds() -> None:
+    text = from_cross_validation(
+        lines({"a": (0.99, 0.6), "b": (0.9, 0.7), "c": (0.8, 0.75), "d": (0.7, 0.85)})
+    )
+    assert "In AUC it is 0.125 in the median of 4 methods (−0.150 to 0.390)" in text
+    assert "lies above 0 for 2 of 4 methods and below 0 for 1" in text
+    assert "is −1.00 (4 methods)" in text
+    one = from_cross_validation(lines({"a": (0.9, 0.6)}))
+    assert "In AUC it is 0.300, and" in one
+    assert "Spearman" not in one
+
+
+def test_no_order_is_claimed_of_ties_or_two() -> None:
+    assert order(np.array([0.9, 0.8]), np.array([0.7, 0.8])) == ""
+    assert order(np.array([0.9, 0.9, 0.9]), np.array([0.7, 0.8, 0.9])) == ""
+
+
+def test_section_shows_the_gap_where_there_is_one(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", n=200)
+    without = section.render(read_results(folder))
+    assert without.title == "From validation to test"
+    write_table(folder, "gap", lines({"hog/svm/seed0": (0.99, 0.9)}))
+    shown = section.render(read_results(folder))
+    assert "cross-validation" in shown.title
+    (table,) = [b for b in shown.blocks if b.kind == "table" and "html" in b.formats]
+    row = next(row for row in table.rows if [c.text for c in row[:2]] == ["hog", "svm"])
+    assert (row[5].text, row[5].detail) == ("0.090", "−0.010 to 0.190")
+    other = next(row for row in table.rows if row[0].text == "CNN")
+    assert other[5].text == "–"

@@ -1,0 +1,168 @@
+"""The studies on small made-up data: what is fitted, dealt and counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.config import RunConfig
+from benchmarks.fitting.cells import Cell, Outcome, Rows, fit_on_features
+from benchmarks.fitting.cross_validation import fold_rows
+from benchmarks.fitting.study_context import StudyContext
+from benchmarks.io.image_stack import ImageStack
+from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.report.sections import balancing, leakage, learning, shortcuts
+from benchmarks.studies import STUDIES
+from benchmarks.studies.controls import UnavailableError, number, size, thumbnail
+from benchmarks.studies.estimates import leaders
+from benchmarks.studies.learning import part_of_patients
+from tests.helpers import textured
+
+N = 120
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> StudyContext:
+    """Sixty patients of two images: 40 to train on, 10 to validate, 10 to test."""
+    images, label = textured(N // 2, 48)
+    images, label = images.repeat(2, axis=0), label.repeat(2)
+    group = np.array([f"p/{k // 2:03d}" for k in range(N)], dtype=object)
+    place = np.arange(N)
+    rows = Rows(label, group, place[:80], {"validation": place[80:100], "test": place[100:]})
+    fold = (place[:80] // 2) % 2 + 1
+    rng = np.random.default_rng(0)
+    matrix = (rng.normal(size=(N, 4)) + label[:, None]).astype(np.float32)
+    config = RunConfig(features=("intensity",), models=("logistic",), folds=2, jobs=1, quiet=True)
+    manifest = pd.DataFrame({"group": group, "width": 48, "height": 48, "bytes": 0})
+    cell = Cell("intensity", "logistic", "smote", 0)
+    outcome = fit_on_features(cell, {"intensity": matrix}, rows)
+    folder = tmp_path_factory.mktemp("run")
+    for k, part in fold_rows(rows, fold).items():
+        outcome.folds[k] = fit_on_features(cell, {"intensity": matrix}, part).scores["cv"]
+    return StudyContext(config, manifest, rows, fold, ImageStack.of(images),
+                        {"intensity": matrix}, {cell.name: outcome}, folder)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tables(context: StudyContext) -> dict[str, pd.DataFrame]:
+    made: dict[str, pd.DataFrame] = {}
+    for name, study in STUDIES.items():
+        if name != "importance":  # its columns must be real ones: test_importance_command.py
+            made |= study.run(context)
+    return made
+
+
+def results(tables: dict[str, pd.DataFrame]) -> Results:
+    empty = pd.DataFrame()
+    scores = pd.DataFrame(columns=["features", "model", "status", "cell"])
+    return Results(Path("nowhere"), {}, empty, empty, empty, scores, empty, empty, tables)
+
+
+def test_tables_have_their_columns(tables: dict[str, pd.DataFrame]) -> None:
+    assert set(tables) == {"shortcuts", "leaky", "ablation", "resampling", "learning"}
+    for name, table in tables.items():
+        assert list(table.columns) == MORE_TABLES[name]
+
+
+def test_controls_tell_what_is_missing(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["shortcuts"].set_index(["control", "split"]).sort_index()
+    own = tables["shortcuts"].set_index("control")
+    assert own.loc["size", "status"] == "not_run"
+    assert "one size" in own.loc["size", "reason"]
+    assert table.loc[("whole", "test"), "auc"] == 1.0  # grain tells the classes apart wholly
+    lost = table.loc[("number", "test")]
+    assert lost["below_whole"] == pytest.approx(1 - lost["auc"])
+
+
+def test_number_is_the_last_of_the_patients_name(context: StudyContext) -> None:
+    # p/000 … p/059; the largest of the training patients is 39
+    np.testing.assert_allclose(number(context)[[2, 79, 119], 0], [1 / 39, 1, 59 / 39], rtol=1e-6)
+    nameless = context.manifest.assign(group="somebody")
+    with pytest.raises(UnavailableError, match="name has a number"):
+        number(StudyContext(**{**vars(context), "manifest": nameless}))
+
+
+def test_size_takes_only_what_varies(context: StudyContext) -> None:
+    sized = context.manifest.assign(bytes=np.arange(N))
+    columns = size(StudyContext(**{**vars(context), "manifest": sized}))
+    assert columns.shape == (N, 10)  # bytes alone, with nine cuts
+    assert columns[40].tolist()[1:] == [1, 1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_thumbnail_is_the_mean_of_blocks() -> None:
+    image = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(2, axis=1).repeat(2, axis=2)
+    assert thumbnail(image)[0].tolist() == list(range(256))
+
+
+def test_leak_is_the_share_of_parted_patients(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["leaky"]
+    assert set(table["metric"]) == {"auc", "average_precision", "specificity"}
+    assert (table["folds"] == 2).all()
+    assert (table["patients"] == 40).all()
+    assert table["mixed"].between(0.3, 0.7).all()  # half of all pairs, by chance
+    np.testing.assert_allclose(table["worth"], table["leaky"] - table["grouped"])
+
+
+def test_resampling_counts_by_fold(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["resampling"].set_index(["balance", "fold", "label"]).sort_index()
+    # of training patients 0…39 those divisible by 3 are normal: 14 × 2 images against 26 × 2
+    assert table.loc[("oversample", 0, 0), ["before", "after"]].tolist() == [28, 52]
+    assert table.loc[("undersample", 0, 1), ["before", "after"]].tolist() == [52, 28]
+    # without the 7 normal patients of each fold
+    assert table.loc[("smote", 1, 0), ["before", "after"]].tolist() == [14, 26]
+    assert (table.loc["none", "before"] == table.loc["none", "after"]).all()
+
+
+def test_gain_is_against_no_balancing(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["ablation"]
+    test = table[(table["split"] == "test") & (table["status"] == "ok")].set_index("balance")
+    assert test.loc["none", "auc_gain"] == 0
+    np.testing.assert_allclose(test["brier_gain"], test["brier"] - test.loc["none", "brier"])
+
+
+def test_parts_of_patients_are_nested_and_whole(context: StudyContext) -> None:
+    rows = context.rows
+    few, more = (set(part_of_patients(rows, f, draw=1)) for f in (0.1, 0.5))
+    assert few < more < set(rows.train)
+    assert len(few) == 2 * (1 + 3)  # of 14 normal and 26 pneumonia patients
+    assert all(k ^ 1 in few for k in few)
+    np.testing.assert_array_equal(part_of_patients(rows, 1.0, draw=1), rows.train)
+    assert few != set(part_of_patients(rows, 0.1, draw=2))
+
+
+def test_leaders_are_chosen_on_validation(context: StudyContext) -> None:
+    label = context.rows.label[context.rows.parts["validation"]]
+    cells = [Cell("hog", model, "none", 0) for model in ("svm", "forest")]
+    good, bad = label.astype(float), 1.0 - label
+    finished = {
+        cells[0].name: Outcome(cells[0], scores={"validation": bad, "test": np.ones(20)}),
+        cells[1].name: Outcome(cells[1], scores={"validation": good, "test": np.zeros(20)}),
+    }
+    assert leaders(finished, context.rows)["hog"].cell.model == "forest"
+
+
+@pytest.mark.parametrize("section", [shortcuts, leakage, balancing, learning])
+def test_sections_render_with_and_without_tables(
+    section: object, tables: dict[str, pd.DataFrame]
+) -> None:
+    full = section.render(results(tables))  # type: ignore[attr-defined]
+    assert {block.kind for block in full.blocks} >= {"paragraph", "figure", "table"}
+    empty = {name: pd.DataFrame(columns=columns) for name, columns in MORE_TABLES.items()}
+    (only,) = section.render(results(empty)).blocks  # type: ignore[attr-defined]
+    assert any("--study" in getattr(part, "text", "") for part in only.parts)
+
+
+def test_shortcut_sentence_follows_from_the_numbers() -> None:
+    line = dict.fromkeys(MORE_TABLES["shortcuts"], 0.0) | {
+        "control": "border", "model": "logistic", "split": "test", "columns": 3, "status": "ok",
+        "auc": 0.7, "auc_lo": 0.6, "auc_hi": 0.8, "below_whole": 0.2, "below_whole_lo": 0.1,
+        "below_whole_hi": 0.3,
+    }  # fmt: skip
+    seen = shortcuts.render(results({"shortcuts": pd.DataFrame([line])})).blocks[1]
+    assert "0.200 below the whole image (whole less control: 0.100–0.300)" in seen.parts[0]
+    line["auc_lo"] = 0.45
+    blind = shortcuts.render(results({"shortcuts": pd.DataFrame([line])})).blocks[1]
+    assert "no interval lies above 0.5" in blind.parts[0]
