@@ -90,7 +90,7 @@ def main(context: click.Context, file: Path | None, resume: Path | None, **optio
         if resume and file:
             raise ConfigError("--config: a run goes on with its own settings. Leave it out.")
         config = stored_config(resume, given) if resume else load_config(given, file)
-        context.exit(run_benchmark(config, command, going_on=resume is not None))
+        context.exit(run_benchmark(config, command, resume=resume is not None))
     except (ConfigError, DataError, RunError, StoreError) as error:
         raise Failure(str(error)) from error
     except OSError as error:  # a full disk, say

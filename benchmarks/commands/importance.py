@@ -13,7 +13,7 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from benchmarks.config import ConfigError
-from benchmarks.fitting.cells import Cell, Matrix, Outcome, Rows, columns_of_cell
+from benchmarks.fitting.cells import Cell, CellResult, Matrix, SplitIndices, columns_of_cell
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.importance.family_shap import family_shap
@@ -123,7 +123,7 @@ def _keep(run_dir: Path, tables: Mapping[str, pd.DataFrame], afresh: bool = Fals
         write_table(run_dir, name, joined([before[name][~again], table], name))
 
 
-def family_refits(context: StudyContext, best: Sequence[Outcome]) -> pd.DataFrame:
+def family_refits(context: StudyContext, best: Sequence[CellResult]) -> pd.DataFrame:
     """Fit cells of several families again on each alone and without each, on the official split."""
     tasks = [task for one in best for task in family_tasks(one.cell, context.rows)]
     outcomes = list(fit_each(tasks, context.matrices, context.config, "families"))
@@ -139,7 +139,7 @@ def family_refits(context: StudyContext, best: Sequence[Outcome]) -> pd.DataFram
 
 
 def crossed(
-    context: StudyContext, best: Sequence[Outcome], columns: Mapping[str, pd.DataFrame]
+    context: StudyContext, best: Sequence[CellResult], columns: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """Permutation on the held-out images of each fold, where the run has a cross-validation."""
     tasks = [outcome for outcome in best if outcome.folds]
@@ -159,7 +159,7 @@ def crossed(
 def stability(context: StudyContext, columns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Fit cells with other seeds, without a fold, on drawn patients; compare the rankings."""
     outcomes = chosen_cells(context)
-    tasks: list[tuple[Outcome, str, Cell, Rows | None]] = []
+    tasks: list[tuple[CellResult, str, Cell, SplitIndices | None]] = []
     for one in outcomes:
         seeds = range(one.cell.seed + 1, one.cell.seed + 1 + SEEDS)
         tasks.append((one, "", one.cell, None))
@@ -188,7 +188,7 @@ def stability(context: StudyContext, columns: Mapping[str, pd.DataFrame]) -> pd.
 
 
 def redundancy(
-    context: StudyContext, best: Sequence[Outcome], columns: Mapping[str, pd.DataFrame]
+    context: StudyContext, best: Sequence[CellResult], columns: Mapping[str, pd.DataFrame]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Exchange clusters of columns that say the same; return clusters and rows of importance."""
     work = [
@@ -204,7 +204,7 @@ def redundancy(
 
 
 def coalitions(
-    context: StudyContext, best: Sequence[Outcome], columns: Mapping[str, pd.DataFrame]
+    context: StudyContext, best: Sequence[CellResult], columns: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """Shapley values of whole families, for any classifier: what SHAP can say of an SVM."""
     tasks = [outcome for outcome in best if len(outcome.cell.families) > 1]
@@ -219,7 +219,7 @@ def coalitions(
 
 
 def _values(
-    folder: Path, cell: Cell, threshold: float, rows: Rows, refit: Rows | None,
+    folder: Path, cell: Cell, threshold: float, rows: SplitIndices, refit: SplitIndices | None,
     matrices: Mapping[str, Matrix], columns: pd.DataFrame,
 ) -> Values:  # fmt: skip
     """Measure one fit: the saved one, where there are no rows to fit again on; none if it fails."""
@@ -248,7 +248,7 @@ def _crossed(cell: Cell, *given: Any) -> pd.DataFrame:
 
 
 def _clusters(
-    folder: Path, cell: Cell, threshold: float, rows: Rows, matrices: Mapping[str, Matrix],
+    folder: Path, cell: Cell, threshold: float, rows: SplitIndices, matrices: Mapping[str, Matrix],
     columns: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     with threadpool_limits(1):
@@ -259,7 +259,7 @@ def _clusters(
 
 
 def _coalitions(
-    folder: Path, cell: Cell, threshold: float, rows: Rows, matrices: Mapping[str, Matrix],
+    folder: Path, cell: Cell, threshold: float, rows: SplitIndices, matrices: Mapping[str, Matrix],
     columns: pd.DataFrame,
 ) -> pd.DataFrame:  # fmt: skip
     with threadpool_limits(1):
@@ -277,7 +277,7 @@ def _coalitions(
 
 
 def _rows_of(
-    outcomes: Sequence[Outcome], tables: Iterable[pd.DataFrame], name: str = "importance"
+    outcomes: Sequence[CellResult], tables: Iterable[pd.DataFrame], name: str = "importance"
 ) -> pd.DataFrame:
     """Join parts of the table ``name``, one a cell."""
     named = [table.assign(cell=o.cell.name) for o, table in zip(outcomes, tables, strict=True)]

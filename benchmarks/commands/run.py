@@ -17,8 +17,8 @@ from benchmarks.extraction.extract import prepared, reading_size
 from benchmarks.fitting import external
 from benchmarks.fitting.cells import (
     Cell,
-    Outcome,
-    Rows,
+    CellResult,
+    SplitIndices,
     plan,
 )
 from benchmarks.io import results
@@ -26,9 +26,10 @@ from benchmarks.io.progress import say
 from benchmarks.io.results import FEATURE_COLUMNS
 from benchmarks.io.workers import Interrupted, interruptible, stop_workers
 from benchmarks.report import render_report
-from benchmarks.run import exploration, resume
+from benchmarks.run import exploration
 from benchmarks.run.multiclass_tables import MulticlassTables
-from benchmarks.run.result_tables import OutcomeTables
+from benchmarks.run.result_tables import ResultTables
+from benchmarks.run.resume import check_same, finished, read_record
 from benchmarks.run.stages import fit_features, fit_images
 from benchmarks.run.state import RunState, make_folder, stage_names
 from benchmarks.statistics import tabulate_all
@@ -39,7 +40,7 @@ WRONG_SHOWN = 12  # of each class
 ALL_DONE, SOME_FAILED = 0, 1
 
 
-def run_benchmark(config: RunConfig, command: str = "", going_on: bool = False) -> int:
+def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) -> int:
     """Run every cell and write the run folder and its report.
 
     Parameters
@@ -70,8 +71,8 @@ def run_benchmark(config: RunConfig, command: str = "", going_on: bool = False) 
     families = {family for cell in cells for family in cell.families}
     if families & {"embedding", "embedding_random"} or set(config.models) & set(IMAGE_MODELS):
         _check_network(config)
-    if going_on:
-        state = RunState(config, command, before=resume.read_record(_folder(config)))
+    if resume:
+        state = RunState(config, command, before=read_record(_folder(config)))
     else:
         state = RunState(config.model_copy(update={"out": make_folder(config)}), command)
     with warnings.catch_warnings(record=True) as caught, interruptible():
@@ -90,14 +91,14 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     dataset, manifest, foreign = _load(state)
     with state.stage("exploration"):
         exploration.explore(dataset, manifest["split"], state.folder)
-    rows = Rows.of_manifest(manifest)
+    rows = SplitIndices.of_manifest(manifest)
     folds = state.config.folds
     fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
-    kind = MulticlassTables if state.config.task == "subtype" else OutcomeTables
+    kind = MulticlassTables if state.config.task == "subtype" else ResultTables
     all_cells = [*cells, *(outcome.cell for outcome in foreign)]
     tables = kind(state.folder, all_cells, manifest, rows, fold)
     if state.before:
-        tables.add(*resume.finished(state.folder, cells, rows, fold))
+        tables.add(*finished(state.folder, cells, rows, fold))
         say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
     else:
         tables.add()
@@ -140,7 +141,7 @@ def _check_network(config: RunConfig) -> None:
         raise ConfigError(f"--backbone: {error}") from error
 
 
-def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[Outcome]]:
+def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
     """Read and split the data, read others' scores; write the manifest and the first record."""
     try:
         with state.stage("data"):
@@ -155,7 +156,7 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[Outcome]]:
             manifest = joined.assign(split=split)
             state.begin(dataset, manifest, notes, leakage)
             if state.before:
-                resume.check_same(state.folder, state.before, state.record)
+                check_same(state.folder, state.before, state.record)
             foreign = external.read_all(state.config, manifest)
             results.write_table(state.folder, "manifest", manifest)
             results.write_table(state.folder, "audit", found.findings)
@@ -180,7 +181,7 @@ def _explain_errors(state: RunState, dataset: Dataset) -> None:
     exploration.save_thumbnails(dataset, wrong["image"].tolist(), state.folder)
 
 
-def _summarise(state: RunState, tables: OutcomeTables) -> int:
+def _summarise(state: RunState, tables: ResultTables) -> int:
     """Print times, failures and where the report is."""
     quiet = state.config.quiet
     width = max(map(len, state.stages))

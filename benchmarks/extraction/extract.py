@@ -29,7 +29,7 @@ CHUNK = 256  # images in memory at once
 
 
 @dataclass
-class Extracted:
+class FeatureMatrices:
     """Feature matrices by family, and why a family has none.
 
     Attributes
@@ -98,7 +98,7 @@ def extract(
     families: Collection[str],
     scratch: Path,
     store: FeatureStore | None = None,
-) -> Extracted:
+) -> FeatureMatrices:
     """Describe all images by some families of features, chunk by chunk.
 
     A family that can't be computed is recorded with its reason and the others go on.
@@ -131,7 +131,7 @@ def extract(
                 steps.show(family.name)
                 family.add(chunk, hashes)
             steps.advance(len(chunk))
-    result = Extracted()
+    result = FeatureMatrices()
     for family in work:
         family.finish()
         say(f"  {family.summary()}", config.quiet)

@@ -83,7 +83,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Rows:
+class SplitIndices:
     """Which images to fit on and which to score, given by position.
 
     Attributes
@@ -102,7 +102,7 @@ class Rows:
     parts: dict[str, NDArray[np.intp]]
 
     @classmethod
-    def of_manifest(cls, manifest: pd.DataFrame) -> Rows:
+    def of_manifest(cls, manifest: pd.DataFrame) -> SplitIndices:
         """Rows of the official split."""
         split = manifest["split"].to_numpy()
         return cls(
@@ -114,13 +114,13 @@ class Rows:
 
 
 @dataclass
-class Outcome:
+class CellResult:
     """What became of a cell: scores by split, or a reason.
 
     Attributes
     ----------
     scores : dict of ndarray of shape (n,), float64
-        Probability of pneumonia, by the parts of ``Rows``.
+        Probability of pneumonia, by the parts of ``SplitIndices``.
     folds : dict of ndarray of float64
         The same of the held-out images of each fold of a cross-validation, by its number.
     fold : int
@@ -159,11 +159,11 @@ def plan(config: RunConfig) -> list[Cell]:
 def fit_on_features(
     cell: Cell,
     matrices: Mapping[str, Matrix],
-    rows: Rows,
+    rows: SplitIndices,
     tune: bool = False,
     keep_model: bool = False,
     fold: int = 0,
-) -> Outcome:
+) -> CellResult:
     """Fit and score one cell on one thread, so that its numbers don't depend on the machine's load.
 
     Parameters
@@ -171,7 +171,7 @@ def fit_on_features(
     cell : Cell
     matrices : dict of ndarray or StoredMatrix of shape (n, d), float32
         By family.
-    rows : Rows
+    rows : SplitIndices
     tune : bool
         Search the model's ``GRID`` on training rows, grouped by patient.
     keep_model : bool
@@ -182,7 +182,7 @@ def fit_on_features(
 
     Returns
     -------
-    Outcome
+    CellResult
         With status ``failed`` and the reason if anything went wrong.
     """
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
@@ -196,15 +196,20 @@ def fit_on_features(
 
 
 def fit_on_images(
-    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, folder: Path, fold: int = 0
-) -> Outcome:
+    cell: Cell,
+    images: ImageStack,
+    rows: SplitIndices,
+    config: RunConfig,
+    folder: Path,
+    fold: int = 0,
+) -> CellResult:
     """Fit and score an end-to-end cell, going on from its last epoch if it was interrupted.
 
     Parameters
     ----------
     cell : Cell
     images : ImageStack of shape (n, size, size)
-    rows : Rows
+    rows : SplitIndices
     config : RunConfig
         ``backbone``, ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
     folder : Path
@@ -223,17 +228,17 @@ def fit_on_images(
     return _with_warnings(outcome, caught)
 
 
-def failure(cell: Cell, error: BaseException, fold: int = 0) -> Outcome:
+def failure(cell: Cell, error: BaseException, fold: int = 0) -> CellResult:
     """Outcome of a cell that could not be run."""
     if isinstance(error, (WeightsUnavailable, MissingExtra)):
-        return Outcome(cell, "not_run", str(error), fold=fold)
-    return Outcome(cell, "failed", f"{type(error).__name__}: {error}", fold=fold)
+        return CellResult(cell, "not_run", str(error), fold=fold)
+    return CellResult(cell, "failed", f"{type(error).__name__}: {error}", fold=fold)
 
 
 def _fit_on_features(
-    cell: Cell, matrices: Mapping[str, Matrix], rows: Rows, tune: bool, keep_model: bool
-) -> Outcome:
-    outcome = Outcome(cell)
+    cell: Cell, matrices: Mapping[str, Matrix], rows: SplitIndices, tune: bool, keep_model: bool
+) -> CellResult:
+    outcome = CellResult(cell)
     model = MODELS[cell.model]
     start = time.perf_counter()
     pipeline = model.build(cell.random_state, cell.balance, 1)
@@ -260,9 +265,9 @@ def _fit_on_features(
 
 
 def _fit_on_images(
-    cell: Cell, images: ImageStack, rows: Rows, config: RunConfig, checkpoint: Path
-) -> Outcome:
-    outcome = Outcome(cell)
+    cell: Cell, images: ImageStack, rows: SplitIndices, config: RunConfig, checkpoint: Path
+) -> CellResult:
+    outcome = CellResult(cell)
     network = MODELS[cell.model].build(
         cell.random_state,
         cell.balance,
@@ -285,8 +290,12 @@ def _fit_on_images(
 
 
 def _score(
-    outcome: Outcome, model: BaseEstimator, select: Any, rows: Rows, block: int | None = None
-) -> Outcome:
+    outcome: CellResult,
+    model: BaseEstimator,
+    select: Any,
+    rows: SplitIndices,
+    block: int | None = None,
+) -> CellResult:
     start = time.perf_counter()
     for split, part in rows.parts.items():
         scores = score(outcome.cell.model, model, select(part), block)
@@ -318,7 +327,7 @@ def _wants_groups(pipeline: Any) -> bool:
     return bool(has_fit_parameter(pipeline.named_steps["classify"], "groups"))
 
 
-def _with_warnings(outcome: Outcome, caught: list[warnings.WarningMessage]) -> Outcome:
+def _with_warnings(outcome: CellResult, caught: list[warnings.WarningMessage]) -> CellResult:
     messages = sorted({f"{w.category.__name__}: {w.message}" for w in caught})
     if messages:
         outcome.details["warnings"] = messages

@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import Rows
+from benchmarks.fitting.cells import SplitIndices
 from benchmarks.metrics.bootstrap import Floats, Labels, threshold_at_recall
 
 CV = "cv"
 
 
-def fold_rows(rows: Rows, fold: NDArray[np.integer], keep: tuple[str, ...] = ()) -> dict[int, Rows]:
+def fold_rows(
+    rows: SplitIndices, fold: NDArray[np.integer], keep: tuple[str, ...] = ()
+) -> dict[int, SplitIndices]:
     """Rows to fit on and to score for each fold: fit on the other folds, score this one.
 
     Parameters
     ----------
-    rows : Rows
+    rows : SplitIndices
     fold : ndarray of shape (len(rows.train),)
         From ``benchmarks.datasets.splits.folds``.
     keep : tuple of str
@@ -24,12 +26,12 @@ def fold_rows(rows: Rows, fold: NDArray[np.integer], keep: tuple[str, ...] = ())
 
     Returns
     -------
-    dict of Rows
+    dict of SplitIndices
         By the number of the fold; ``parts`` has the held-out images as ``cv``.
     """
     kept = {name: rows.parts[name] for name in keep}
     return {
-        int(k): Rows(
+        int(k): SplitIndices(
             rows.label, rows.group, rows.train[fold != k], {**kept, CV: rows.train[fold == k]}
         )
         for k in np.unique(fold)

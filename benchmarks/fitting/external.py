@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.config import ConfigError, RunConfig
-from benchmarks.fitting.cells import EXTERNAL, Cell, Outcome
+from benchmarks.fitting.cells import EXTERNAL, Cell, CellResult
 
 SPLITS = ("validation", "test")
 NAMED = 3  # images that a message names
 _FOLDERS = r".*[\\/]"
 
 
-def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[Outcome]:
+def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[CellResult]:
     """Read every file of ``--external``.
 
     Raises
@@ -32,7 +32,7 @@ def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[Outcome]:
     return [read_external(name, file, manifest) for name, file in config.external]
 
 
-def read_external(name: str, file: Path, manifest: pd.DataFrame) -> Outcome:
+def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
     """Read the scores of a model that was fitted elsewhere.
 
     Parameters
@@ -48,7 +48,7 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> Outcome:
 
     Returns
     -------
-    Outcome
+    CellResult
         Of the cell ``external/<name>/seed0``, with scores of test and, if the file has those of
         all validation images, of validation.
 
@@ -79,7 +79,7 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> Outcome:
         )
     scores = {split: found[manifest["split"] == split].to_numpy(dtype=float) for split in SPLITS}
     complete = {split: score for split, score in scores.items() if not np.isnan(score).any()}
-    return Outcome(Cell(EXTERNAL, name, "none", 0), scores=complete)
+    return CellResult(Cell(EXTERNAL, name, "none", 0), scores=complete)
 
 
 def record(config: RunConfig) -> dict[str, dict[str, str]]:

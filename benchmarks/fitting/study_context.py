@@ -12,7 +12,7 @@ from joblib import delayed
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, Matrix, Outcome, Rows, fit_on_features
+from benchmarks.fitting.cells import Cell, CellResult, Matrix, SplitIndices, fit_on_features
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel
@@ -27,7 +27,7 @@ class StudyContext:
     config : RunConfig
     manifest : DataFrame of n rows
         With ``split`` as assigned and ``bytes``, the size of the file.
-    rows : Rows
+    rows : SplitIndices
         The official split: fit on ``train``, score ``validation`` and ``test``.
     fold : ndarray of shape (len(rows.train),)
         Fold of each training image; every study has the folds of the run (5 where it has none).
@@ -35,7 +35,7 @@ class StudyContext:
         Prepared images.
     matrices : dict of matrices of shape (n, d), float32
         By feature family; families that could not be computed are missing.
-    finished : dict of Outcome
+    finished : dict of CellResult
         Of the cells on features that are done, by their names, in the order of the run.
     folder : Path
         The run folder, which keeps their fitted models.
@@ -43,26 +43,26 @@ class StudyContext:
 
     config: RunConfig
     manifest: pd.DataFrame
-    rows: Rows
+    rows: SplitIndices
     fold: NDArray[np.integer]
     images: ImageStack
     matrices: Mapping[str, Matrix]
-    finished: Mapping[str, Outcome]
+    finished: Mapping[str, CellResult]
     folder: Path
 
 
 def fit_each(
-    tasks: Sequence[tuple[Cell, Rows]],
+    tasks: Sequence[tuple[Cell, SplitIndices]],
     matrices: Mapping[str, Matrix],
     config: RunConfig,
     name: str,
     keep_model: bool = False,
-) -> Iterator[Outcome]:
+) -> Iterator[CellResult]:
     """Fit and score cells side by side, one thread each; yield outcomes in the order of tasks.
 
     Parameters
     ----------
-    tasks : sequence of (Cell, Rows)
+    tasks : sequence of (Cell, SplitIndices)
         What to fit, on which rows.
     matrices : dict of matrices of shape (n, d), float32
         By feature family.

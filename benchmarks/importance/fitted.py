@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from benchmarks.fitting.cells import Cell, Matrix, Rows, columns_of_cell
+from benchmarks.fitting.cells import Cell, Matrix, SplitIndices, columns_of_cell
 from benchmarks.importance.groups import LEVELS, group_columns
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import make_scorer
@@ -73,7 +73,7 @@ def fitted_rows(
     cell: Cell,
     pipeline: Any,
     threshold: float,
-    rows: Rows,
+    rows: SplitIndices,
     matrices: Mapping[str, Matrix],
     columns: pd.DataFrame,
 ) -> FittedRows:
@@ -84,7 +84,7 @@ def fitted_rows(
     cell : Cell
     pipeline : fitted pipeline
     threshold : float
-    rows : Rows
+    rows : SplitIndices
     matrices : dict of matrices of shape (n, d), float32
         Of the cell's families.
     columns : DataFrame

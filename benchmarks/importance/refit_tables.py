@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.fitting.cells import Cell, Matrix, Rows, columns_of_cell, fit_on_features
+from benchmarks.fitting.cells import Cell, Matrix, SplitIndices, columns_of_cell, fit_on_features
 from benchmarks.importance.fitted import SEED, FittedRows, ranked_rows
 from benchmarks.importance.groups import LEVELS, group_columns
 from benchmarks.importance.permutation import permutation_importance
@@ -27,7 +27,7 @@ Values = dict[tuple[str, str], pd.Series]
 
 def crossed_rows(
     cell: Cell,
-    rows: Rows,
+    rows: SplitIndices,
     fold: NDArray[np.integer],
     threshold: Floats,
     matrices: Mapping[str, Matrix],
@@ -38,7 +38,7 @@ def crossed_rows(
     Parameters
     ----------
     cell : Cell
-    rows : Rows
+    rows : SplitIndices
     fold : ndarray of shape (len(rows.train),)
     threshold : ndarray of shape (len(rows.train),)
         Chosen for each fold on the others.
@@ -54,7 +54,7 @@ def crossed_rows(
     with threadpool_limits(1):
         scorers = {}
         for k in np.unique(fold).tolist():
-            part = Rows(rows.label, rows.group, rows.train[fold != k], {})
+            part = SplitIndices(rows.label, rows.group, rows.train[fold != k], {})
             model = fitted(cell, matrices, part)
             scorers[k] = make_scorer(model, columns_of_cell(cell, matrices, rows.train[fold == k]))
         label, patient = rows.label[rows.train], rows.group[rows.train]
@@ -187,7 +187,7 @@ def cluster_rows(
     return ranked_rows([table.assign(level="cluster")], "permutation", given.split), clusters
 
 
-def fitted(cell: Cell, matrices: Mapping[str, Matrix], rows: Rows) -> Any:
+def fitted(cell: Cell, matrices: Mapping[str, Matrix], rows: SplitIndices) -> Any:
     """Fit a cell again and return its pipeline.
 
     Raises

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import Cell, Outcome, Rows
+from benchmarks.fitting.cells import Cell, CellResult, SplitIndices
 from benchmarks.fitting.cross_validation import fold_rows
 from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.studies.estimates import ranking_draws
 from features import FEATURE_SETS
 from models.platt import FOLDS
 
-Task = tuple[Cell, Rows]
+Task = tuple[Cell, SplitIndices]
 ALONE, LEFT_OUT = "family_alone", "family_left_out"
 COLUMNS = ["method", "group", "split", "metric", "value", "lo", "hi", "status", "reason"]
 FEWEST = FOLDS  # patients of each class that an SVM's sigmoid needs
@@ -59,17 +59,17 @@ class FamilyCell(Cell):
         return tuple(name for name in FEATURE_SETS[self.features] if name != self.family)
 
 
-def family_tasks(cell: Cell, rows: Rows) -> list[Task]:
+def family_tasks(cell: Cell, rows: SplitIndices) -> list[Task]:
     """List the fits of a cell on each family alone and without each family.
 
     Parameters
     ----------
     cell : Cell
-    rows : Rows
+    rows : SplitIndices
 
     Returns
     -------
-    list of (FamilyCell, Rows)
+    list of (FamilyCell, SplitIndices)
         For :func:`benchmarks.fitting.study_context.fit_each`; empty where the cell has one family.
     """
     if len(cell.families) < 2:
@@ -81,30 +81,30 @@ def family_tasks(cell: Cell, rows: Rows) -> list[Task]:
     ]
 
 
-def seed_tasks(cell: Cell, rows: Rows, seeds: Iterable[int]) -> list[Task]:
+def seed_tasks(cell: Cell, rows: SplitIndices, seeds: Iterable[int]) -> list[Task]:
     """List the fits of a cell with other seeds on the same rows."""
     return [(replace(cell, seed=seed), rows) for seed in seeds]
 
 
-def fold_tasks(cell: Cell, rows: Rows, fold: NDArray[np.integer]) -> list[Task]:
+def fold_tasks(cell: Cell, rows: SplitIndices, fold: NDArray[np.integer]) -> list[Task]:
     """List the fits of a cell without each fold of its training patients.
 
     Parameters
     ----------
     cell : Cell
-    rows : Rows
+    rows : SplitIndices
     fold : ndarray of shape (len(rows.train),)
 
     Returns
     -------
-    list of (Cell, Rows)
+    list of (Cell, SplitIndices)
         In the order of the folds; the parts of ``rows`` are scored, and the held-out images as
         ``cv``.
     """
     return [(cell, part) for part in fold_rows(rows, fold, keep=tuple(rows.parts)).values()]
 
 
-def bootstrap_tasks(cell: Cell, rows: Rows, draws: int, seed: int) -> list[Task]:
+def bootstrap_tasks(cell: Cell, rows: SplitIndices, draws: int, seed: int) -> list[Task]:
     """List the fits of a cell on training patients drawn with replacement.
 
     A patient drawn twice has all images twice. Copies have the patient's name, so no
@@ -114,14 +114,14 @@ def bootstrap_tasks(cell: Cell, rows: Rows, draws: int, seed: int) -> list[Task]
     Parameters
     ----------
     cell : Cell
-    rows : Rows
+    rows : SplitIndices
     draws : int
     seed : int
         Of the draws; they are the same for all cells.
 
     Returns
     -------
-    list of (Cell, Rows)
+    list of (Cell, SplitIndices)
         Each has as many patients as ``rows.train``, counting copies, and at least three different
         ones of each class.
 
@@ -156,17 +156,21 @@ def bootstrap_tasks(cell: Cell, rows: Rows, draws: int, seed: int) -> list[Task]
 
 
 def family_importance(
-    whole: Outcome, outcomes: Sequence[Outcome], rows: Rows, seed: int, split: str = "test"
+    whole: CellResult,
+    outcomes: Sequence[CellResult],
+    rows: SplitIndices,
+    seed: int,
+    split: str = "test",
 ) -> pd.DataFrame:
     """Rows of the importance table, level family, from the fits of :func:`family_tasks`.
 
     Parameters
     ----------
-    whole : Outcome
+    whole : CellResult
         Of the cell itself.
-    outcomes : sequence of Outcome
+    outcomes : sequence of CellResult
         Of its family cells.
-    rows : Rows
+    rows : SplitIndices
     seed : int
         Of the draws of patients.
     split : str
@@ -183,7 +187,7 @@ def family_importance(
     part = rows.parts[split]
     bootstrap = PatientBootstrap.draw(rows.group[part], rows.label[part], seed)
 
-    def auc(outcome: Outcome) -> Floats:
+    def auc(outcome: CellResult) -> Floats:
         return ranking_draws(rows.label[part], outcome.scores[split], bootstrap)["auc"]
 
     def describe() -> Iterator[dict[str, object]]:
@@ -205,7 +209,7 @@ def family_importance(
     return pd.DataFrame(describe(), columns=COLUMNS)
 
 
-def _fewest(rows: Rows, train: NDArray[np.intp]) -> int:
+def _fewest(rows: SplitIndices, train: NDArray[np.intp]) -> int:
     """Patients of the class that has fewest."""
     label, group = rows.label[train], rows.group[train]
     classes = np.unique(rows.label[rows.train])

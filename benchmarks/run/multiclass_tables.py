@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.dataset import MACRO
-from benchmarks.fitting.cells import Outcome
+from benchmarks.fitting.cells import CellResult
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.io import results
 from benchmarks.metrics.bootstrap import Floats
 from benchmarks.metrics.multiclass import confusion_counts, decide, evaluate
-from benchmarks.run.result_tables import SPLITS, OutcomeTables
+from benchmarks.run.result_tables import SPLITS, ResultTables
 
 ARGMAX = "argmax"  # the operating point: the class of the largest probability
 
 
-class MulticlassTables(OutcomeTables):
-    """``OutcomeTables`` for more than two classes, with ``classes.csv`` and ``confusions.csv``.
+class MulticlassTables(ResultTables):
+    """``ResultTables`` for more than two classes, with ``classes.csv`` and ``confusions.csv``.
 
     In ``predictions.csv`` each class has a column ``score_<class>``, its probability, and ``score``
     is blank; in ``scores.csv`` a cell has one row a split, without metrics: so nothing that expects
@@ -41,7 +41,7 @@ class MulticlassTables(OutcomeTables):
     def _score_columns(self, score: Floats) -> dict[str, Floats]:
         return dict(zip(self.columns("predictions")[-score.shape[1] :], score.T, strict=True))
 
-    def _tables(self, outcome: Outcome) -> dict[str, pd.DataFrame]:
+    def _tables(self, outcome: CellResult) -> dict[str, pd.DataFrame]:
         return {
             "predictions": self._predict(outcome),
             "training": self._train(outcome),
@@ -50,7 +50,7 @@ class MulticlassTables(OutcomeTables):
             "scores": self._splits(outcome),
         }
 
-    def _judged(self, outcome: Outcome) -> dict[str, tuple[Any, Floats, Any]]:
+    def _judged(self, outcome: CellResult) -> dict[str, tuple[Any, Floats, Any]]:
         """Labels, probabilities and folds of each split that the cell has scored."""
         if outcome.status != "ok":
             return {}
@@ -66,7 +66,7 @@ class MulticlassTables(OutcomeTables):
             judged[CV] = (label[rows.train], proba, self.fold)
         return judged
 
-    def _classes(self, outcome: Outcome) -> pd.DataFrame:
+    def _classes(self, outcome: CellResult) -> pd.DataFrame:
         """Rows of a split: one a class, then the macro averages; blank if it did not finish."""
         judged = self._judged(outcome)
         names = [*self.classes, MACRO]
@@ -82,7 +82,7 @@ class MulticlassTables(OutcomeTables):
             ]
         return pd.DataFrame(rows)
 
-    def _confusions(self, outcome: Outcome) -> pd.DataFrame:
+    def _confusions(self, outcome: CellResult) -> pd.DataFrame:
         names = self.classes
         rows = []
         for split, (label, proba, _) in self._judged(outcome).items():
@@ -94,7 +94,7 @@ class MulticlassTables(OutcomeTables):
             ]  # fmt: skip
         return pd.DataFrame(rows)
 
-    def _splits(self, outcome: Outcome) -> pd.DataFrame:
+    def _splits(self, outcome: CellResult) -> pd.DataFrame:
         judged = self._judged(outcome)
         rows = [
             {**self._known(outcome), "split": split, "operating_point": ARGMAX,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import Cell, Outcome, Rows
+from benchmarks.fitting.cells import Cell, CellResult, SplitIndices
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.io import results
 from benchmarks.metrics.bootstrap import (
@@ -26,7 +26,7 @@ SPLITS = ("validation", "test")
 TABLES = ("predictions", "training", "scores")  # in the order of writing
 
 
-class OutcomeTables:
+class ResultTables:
     """``predictions.csv``, ``training.csv`` and ``scores.csv`` of a run in progress.
 
     Scores are written last: a cell that is in them is in the other tables, too.
@@ -39,7 +39,7 @@ class OutcomeTables:
         All cells of the run, in the order of the tables.
     manifest : DataFrame
         With ``split`` as assigned.
-    rows : Rows
+    rows : SplitIndices
     fold : ndarray of shape (len(rows.train),), optional
         Fold of each training image, where there is a cross-validation.
     """
@@ -51,12 +51,12 @@ class OutcomeTables:
         folder: Path,
         cells: list[Cell],
         manifest: pd.DataFrame,
-        rows: Rows,
+        rows: SplitIndices,
         fold: NDArray[np.integer] | None = None,
     ) -> None:
         self.folder, self.cells, self.manifest, self.rows = folder, cells, manifest, rows
         self.fold = fold
-        self.outcomes: dict[Cell, Outcome] = {}
+        self.outcomes: dict[Cell, CellResult] = {}
         self._lines: dict[tuple[str, Cell], str] = {}
         self._bootstraps = {
             split: PatientBootstrap.draw(rows.group[part], rows.label[part], SEED)
@@ -66,7 +66,7 @@ class OutcomeTables:
     def _parts(self) -> dict[str, NDArray[np.intp]]:
         return {**self.rows.parts, **({} if self.fold is None else {CV: self.rows.train})}
 
-    def add(self, *outcomes: Outcome) -> None:
+    def add(self, *outcomes: CellResult) -> None:
         """Score finished cells and write the tables, each in one step."""
         for outcome in outcomes:
             self.outcomes[outcome.cell] = outcome
@@ -82,21 +82,21 @@ class OutcomeTables:
         """Columns of a table."""
         return {**results.TABLES, **results.MORE_TABLES}[name]
 
-    def _tables(self, outcome: Outcome) -> dict[str, pd.DataFrame]:
+    def _tables(self, outcome: CellResult) -> dict[str, pd.DataFrame]:
         return {
             "predictions": self._predict(outcome),
             "training": self._train(outcome),
             "scores": self._score(outcome),
         }
 
-    def _train(self, outcome: Outcome) -> pd.DataFrame:
+    def _train(self, outcome: CellResult) -> pd.DataFrame:
         return pd.DataFrame([{"cell": outcome.cell.name, **epoch} for epoch in outcome.training])
 
     def _score_columns(self, score: Floats) -> dict[str, Floats]:
         """Columns of ``predictions.csv`` that hold what a model gave."""
         return {"score": score}
 
-    def _predict(self, outcome: Outcome) -> pd.DataFrame:
+    def _predict(self, outcome: CellResult) -> pd.DataFrame:
         cell = outcome.cell
         scored = [(split, 0, self.rows.parts[split], s) for split, s in outcome.scores.items()]
         scored += [
@@ -112,7 +112,7 @@ class OutcomeTables:
         ]  # fmt: skip
         return pd.concat(parts) if parts else pd.DataFrame()
 
-    def _score(self, outcome: Outcome) -> pd.DataFrame:
+    def _score(self, outcome: CellResult) -> pd.DataFrame:
         """Two rows a split, one for each operating point; blank if the cell did not finish."""
         known = self._known(outcome)
         numbers = self._evaluate(outcome) if outcome.status == "ok" else {}
@@ -125,7 +125,7 @@ class OutcomeTables:
         ]
         return pd.DataFrame(rows)
 
-    def _known(self, outcome: Outcome) -> dict[str, Any]:
+    def _known(self, outcome: CellResult) -> dict[str, Any]:
         cell = outcome.cell
         return {
             "cell": cell.name, "features": cell.features, "model": cell.model,
@@ -141,11 +141,11 @@ class OutcomeTables:
             return outcome is not None
         return self.crossed(outcome)
 
-    def crossed(self, outcome: Outcome) -> bool:
+    def crossed(self, outcome: CellResult) -> bool:
         """Whether all folds of a cell's cross-validation are done."""
         return self.fold is not None and len(outcome.folds) == len(np.unique(self.fold))
 
-    def _evaluate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
+    def _evaluate(self, outcome: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
         chosen = None  # an external model may have no scores on validation
         if "validation" in outcome.scores:
             label = self.rows.label[self.rows.parts["validation"]]
@@ -155,7 +155,7 @@ class OutcomeTables:
             numbers |= self._at_points(split, score, (0.5, chosen))
         return numbers
 
-    def _cross_validate(self, outcome: Outcome) -> dict[tuple[str, str], dict[str, Any]]:
+    def _cross_validate(self, outcome: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
         assert self.fold is not None
         score = np.empty(len(self.fold))
         for k, held_out in outcome.folds.items():

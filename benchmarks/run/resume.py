@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import ConfigError, RunConfig, load_config
-from benchmarks.fitting.cells import Cell, Outcome, Rows
+from benchmarks.fitting.cells import Cell, CellResult, SplitIndices
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.io import results
 from benchmarks.run.result_tables import SPLITS
@@ -99,8 +99,8 @@ def check_same(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> Non
 
 
 def finished(
-    folder: Path, cells: list[Cell], rows: Rows, fold: NDArray[np.integer] | None = None
-) -> list[Outcome]:
+    folder: Path, cells: list[Cell], rows: SplitIndices, fold: NDArray[np.integer] | None = None
+) -> list[CellResult]:
     """Outcomes of the cells that are done, complete in every table, as they were.
 
     Parameters
@@ -109,7 +109,7 @@ def finished(
         The run folder.
     cells : list of Cell
         All cells of the run.
-    rows : Rows
+    rows : SplitIndices
     fold : ndarray of shape (len(rows.train),), optional
         Fold of each training image, where there is a cross-validation.
     """
@@ -148,10 +148,10 @@ def _given(predictions: pd.DataFrame) -> NDArray[np.float64]:
     return predictions[classes or "score"].to_numpy(dtype=float)
 
 
-def _outcome(cell: Cell, parts: dict[str, pd.DataFrame], details: dict[str, Any]) -> Outcome:
+def _outcome(cell: Cell, parts: dict[str, pd.DataFrame], details: dict[str, Any]) -> CellResult:
     predictions, first = parts["predictions"], parts["scores"].iloc[0]
     training = parts["training"].drop(columns="cell")
-    return Outcome(
+    return CellResult(
         cell,
         scores={split: _given(predictions[predictions["split"] == split]) for split in SPLITS},
         fit_seconds=float(first["fit_seconds"]),

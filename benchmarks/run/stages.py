@@ -12,13 +12,13 @@ from joblib import delayed
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
-from benchmarks.extraction.extract import Extracted, extract
+from benchmarks.extraction.extract import FeatureMatrices, extract
 from benchmarks.extraction.store import FeatureStore, default_folder
 from benchmarks.fitting.cells import (
     CHECKPOINTS,
     Cell,
-    Outcome,
-    Rows,
+    CellResult,
+    SplitIndices,
     failure,
     fit_on_features,
     fit_on_images,
@@ -29,12 +29,12 @@ from benchmarks.io import results
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say, track
 from benchmarks.io.workers import check_interrupted, parallel
-from benchmarks.run.result_tables import OutcomeTables
+from benchmarks.run.result_tables import ResultTables
 from benchmarks.run.state import RunState
 from benchmarks.studies import STUDIES
 
 
-def fit_features(state: RunState, images: ImageStack, tables: OutcomeTables, scratch: Path) -> None:
+def fit_features(state: RunState, images: ImageStack, tables: ResultTables, scratch: Path) -> None:
     """Describe the images, fit the cells that need the features, cross-validate and study them."""
     cells = [cell for cell in tables.cells if cell.on_features]
     done = state.record["studies"]
@@ -50,7 +50,7 @@ def fit_features(state: RunState, images: ImageStack, tables: OutcomeTables, scr
         for cell in _left(tables, cells):
             reasons = [extracted.reasons[f] for f in cell.families if f in extracted.reasons]
             if reasons:
-                state.keep(tables, Outcome(cell, *reasons[0]))
+                state.keep(tables, CellResult(cell, *reasons[0]))
             else:
                 ready.append((cell, tables.rows, 0))
         for outcome in _fit_all(ready, extracted, state, "classifiers", keep_model=True):
@@ -63,7 +63,7 @@ def fit_features(state: RunState, images: ImageStack, tables: OutcomeTables, scr
             _study(state, name, images, extracted, tables)
 
 
-def _cross_validate(state: RunState, extracted: Extracted, tables: OutcomeTables) -> None:
+def _cross_validate(state: RunState, extracted: FeatureMatrices, tables: ResultTables) -> None:
     """Fit every finished cell on features once a fold; keep it when all its folds are done."""
     assert tables.fold is not None
     rows_of = fold_rows(tables.rows, tables.fold)
@@ -76,7 +76,7 @@ def _cross_validate(state: RunState, extracted: Extracted, tables: OutcomeTables
         _keep_fold(state, tables, outcome)
 
 
-def _keep_fold(state: RunState, tables: OutcomeTables, fitted: Outcome) -> None:
+def _keep_fold(state: RunState, tables: ResultTables, fitted: CellResult) -> None:
     """Put the scores of one fold to its cell; a fold that failed leaves the cell without."""
     outcome = tables.outcomes[fitted.cell]
     if fitted.status == "ok":
@@ -91,7 +91,7 @@ def _keep_fold(state: RunState, tables: OutcomeTables, fitted: Outcome) -> None:
 
 
 def _study(
-    state: RunState, name: str, images: ImageStack, extracted: Extracted, tables: OutcomeTables
+    state: RunState, name: str, images: ImageStack, extracted: FeatureMatrices, tables: ResultTables
 ) -> None:
     """Make one study and write its tables; if it fails, the run goes on without them."""
     fold = tables.fold
@@ -125,7 +125,7 @@ def _study(
     check_interrupted()
 
 
-def fit_images(state: RunState, images: ImageStack, tables: OutcomeTables) -> None:
+def fit_images(state: RunState, images: ImageStack, tables: ResultTables) -> None:
     """Fit the end-to-end cells, one after the other; cross-validate them if asked."""
     config = state.config
     cells = [cell for cell in tables.cells if cell.on_images]
@@ -147,7 +147,7 @@ def fit_images(state: RunState, images: ImageStack, tables: OutcomeTables) -> No
                     shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
 
 
-def _left(tables: OutcomeTables, cells: list[Cell]) -> list[Cell]:
+def _left(tables: ResultTables, cells: list[Cell]) -> list[Cell]:
     return [cell for cell in cells if cell not in tables.outcomes]
 
 
@@ -161,7 +161,7 @@ def open_store(config: RunConfig) -> Iterator[FeatureStore | None]:
         yield store
 
 
-def _write_features(state: RunState, extracted: Extracted) -> None:
+def _write_features(state: RunState, extracted: FeatureMatrices) -> None:
     """Write ``features.csv``; a run that goes on keeps the rows of families it has no need of."""
     table = extracted.table
     if state.before and (state.folder / "features.csv").exists():
@@ -187,12 +187,12 @@ def _check_weights_source(state: RunState, known: pd.DataFrame, table: pd.DataFr
 
 
 def _fit_all(
-    tasks: list[tuple[Cell, Rows, int]],
-    extracted: Extracted,
+    tasks: list[tuple[Cell, SplitIndices, int]],
+    extracted: FeatureMatrices,
     state: RunState,
     stage: str,
     keep_model: bool = False,
-) -> Iterator[Outcome]:
+) -> Iterator[CellResult]:
     """Fit cells side by side, one thread each; yield them as they finish.
 
     A task is a cell, the rows to fit it on and to score, and the number of the fold or 0.

@@ -19,12 +19,12 @@ import pandas as pd
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.fitting import external
-from benchmarks.fitting.cells import Outcome
+from benchmarks.fitting.cells import CellResult
 from benchmarks.io import provenance, results
 from benchmarks.io.progress import say
 from benchmarks.io.workers import check_interrupted
 from benchmarks.metrics.bootstrap import CONFIDENCE, DRAWS
-from benchmarks.run.result_tables import TARGET_RECALL, OutcomeTables
+from benchmarks.run.result_tables import TARGET_RECALL, ResultTables
 from benchmarks.saved.models import save_cell
 from benchmarks.saved.pipeline_file import ModelFileError
 from models import IMAGE_MODELS, MODELS
@@ -126,7 +126,7 @@ class RunState:
         """Write ``run.json``."""
         results.write_run(self.folder, self.record)
 
-    def keep(self, tables: OutcomeTables, outcome: Outcome) -> None:
+    def keep(self, tables: ResultTables, outcome: CellResult) -> None:
         """Write what became of a cell: first its details, the tables after them."""
         name = outcome.cell.name
         self._save_model(outcome)
@@ -141,7 +141,7 @@ class RunState:
         self.told.add(outcome.reason)
         say(f"  {name}: {outcome.status}{seconds}{reason}", self.config.quiet)
 
-    def _save_model(self, outcome: Outcome) -> None:
+    def _save_model(self, outcome: CellResult) -> None:
         """Keep a fitted model, and let go of it; the scores stand if it can't be saved."""
         model, outcome.model = outcome.model, None
         if model is None or not self.config.save_models:

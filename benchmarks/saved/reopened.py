@@ -14,7 +14,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.extraction.extract import extract, prepared, reading_size
-from benchmarks.fitting.cells import Rows, plan
+from benchmarks.fitting.cells import SplitIndices, plan
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io import results
 from benchmarks.io.progress import say
@@ -66,7 +66,7 @@ def reopened(
     if other := other_versions(run.run.get("versions", {})):
         say(f"CAUTION: the run was made with {other}; scores may differ.", config.quiet)
     dataset = same_data(run, config)
-    rows = Rows.of_manifest(run.manifest)
+    rows = SplitIndices.of_manifest(run.manifest)
     fold = splits.folds(
         run.manifest.iloc[rows.train], config.folds or RunConfig.model_fields["folds"].default
     )

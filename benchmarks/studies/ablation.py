@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.fitting.cells import Cell, Outcome
+from benchmarks.fitting.cells import Cell, CellResult
 from benchmarks.fitting.cross_validation import CV, fold_rows
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.results import MORE_TABLES
@@ -36,7 +36,7 @@ METHODS = (
     *(name for name in RESAMPLERS if name not in {"oversample", "undersample"}),
 )  # fmt: skip
 SEED = 0  # of the draws of patients
-Fits = dict[Cell, list[Outcome]]  # the official split, then the folds in their order
+Fits = dict[Cell, list[CellResult]]  # the official split, then the folds in their order
 
 
 def run(context: StudyContext) -> dict[str, pd.DataFrame]:
@@ -118,7 +118,7 @@ def _score(context: StudyContext, fits: Fits, split: str) -> Iterator[dict[str, 
         yield line | calibration(label, score)
 
 
-def _scores(context: StudyContext, outcomes: list[Outcome]) -> dict[str, Floats]:
+def _scores(context: StudyContext, outcomes: list[CellResult]) -> dict[str, Floats]:
     official, *folds = outcomes
     held_out = dict(enumerate((outcome.scores[CV] for outcome in folds), start=1))
     return {**official.scores, CV: in_order(context.fold, held_out)}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from benchmarks.fitting.cells import Outcome, Rows
+from benchmarks.fitting.cells import CellResult, SplitIndices
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.metrics.bootstrap import (
     Floats,
@@ -116,13 +116,13 @@ def operating_point(
 
 
 def recall_threshold(
-    rows: Rows, fold: NDArray[np.integer], split: str, scores: Mapping[str, Floats]
+    rows: SplitIndices, fold: NDArray[np.integer], split: str, scores: Mapping[str, Floats]
 ) -> float | Floats:
     """Threshold for a recall of 0.95, chosen as in the comparison itself.
 
     Parameters
     ----------
-    rows : Rows
+    rows : SplitIndices
     fold : ndarray of shape (len(rows.train),)
     split : str
         ``test``: chosen on validation; ``cv``: for each fold on the others.
@@ -149,25 +149,25 @@ def in_order(fold: NDArray[np.integer], by_fold: Mapping[int, Floats]) -> Floats
     return score
 
 
-def leaders(finished: Mapping[str, Outcome], rows: Rows) -> dict[str, Outcome]:
+def leaders(finished: Mapping[str, CellResult], rows: SplitIndices) -> dict[str, CellResult]:
     """First finished seed of the classifier of best average precision on validation.
 
     Parameters
     ----------
-    finished : dict of Outcome
+    finished : dict of CellResult
         Cells on features that are done, in the order of the run.
-    rows : Rows
+    rows : SplitIndices
 
     Returns
     -------
-    dict of Outcome
+    dict of CellResult
         By feature set, in the order of the run. Nothing is chosen by its test score.
     """
     label = rows.label[rows.parts["validation"]]
-    first: dict[tuple[str, str], Outcome] = {}
+    first: dict[tuple[str, str], CellResult] = {}
     for outcome in finished.values():
         first.setdefault((outcome.cell.features, outcome.cell.model), outcome)
-    best: dict[str, tuple[float, Outcome]] = {}
+    best: dict[str, tuple[float, CellResult]] = {}
     for (features, _), outcome in first.items():
         precision = float(average_precision_score(label, outcome.scores["validation"]))
         if features not in best or precision > best[features][0]:

@@ -18,7 +18,7 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from benchmarks.extraction.extract import make_descriptor
-from benchmarks.fitting.cells import Cell, Matrix, Outcome, Rows
+from benchmarks.fitting.cells import Cell, CellResult, Matrix, SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.importance.fitted import (
     SPLIT,
@@ -57,7 +57,7 @@ def run(context: StudyContext) -> Tables:
     return measure(context, chosen_cells(context))
 
 
-def chosen_cells(context: StudyContext) -> list[Outcome]:
+def chosen_cells(context: StudyContext) -> list[CellResult]:
     """Best cell of each feature set on validation, and the best whose classifier is of trees."""
     trees = {name: o for name, o in context.finished.items() if o.cell.model in BUILT_IN}
     best, other = leaders(context.finished, context.rows), leaders(trees, context.rows)
@@ -69,13 +69,13 @@ def chosen_cells(context: StudyContext) -> list[Outcome]:
     return list({outcome.cell.name: outcome for outcome in wanted}.values())
 
 
-def measure(context: StudyContext, outcomes: Sequence[Outcome]) -> Tables:
+def measure(context: StudyContext, outcomes: Sequence[CellResult]) -> Tables:
     """Permutation, SHAP and built-in importances of some fitted cells, side by side.
 
     Parameters
     ----------
     context : StudyContext
-    outcomes : sequence of Outcome
+    outcomes : sequence of CellResult
 
     Returns
     -------
@@ -105,12 +105,14 @@ def measure(context: StudyContext, outcomes: Sequence[Outcome]) -> Tables:
     }
 
 
-def threshold_of(context: StudyContext, outcome: Outcome) -> float:
+def threshold_of(context: StudyContext, outcome: CellResult) -> float:
     """Threshold of a cell for a recall of 0.95, chosen on validation."""
     return float(recall_threshold(context.rows, context.fold, SPLIT, outcome.scores))
 
 
-def columns_of_cells(context: StudyContext, outcomes: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
+def columns_of_cells(
+    context: StudyContext, outcomes: Sequence[CellResult]
+) -> dict[str, pd.DataFrame]:
     """Say what the columns of each feature set are of; see :func:`columns_of`."""
     shape = np.zeros((1, context.config.size, context.config.size), dtype=np.uint8)
     families = {family for outcome in outcomes for family in outcome.cell.families}
@@ -135,7 +137,7 @@ def measure_cell(
     folder: Path,
     cell: Cell,
     threshold: float,
-    rows: Rows,
+    rows: SplitIndices,
     matrices: Mapping[str, Matrix],
     columns: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from benchmarks.fitting.cells import Cell, Outcome
+from benchmarks.fitting.cells import Cell, CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, fold_rows
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.results import MORE_TABLES
@@ -121,7 +121,7 @@ def _held_out(
     outcomes = list(fit_each(tasks, context.matrices, context.config, "leaky"))
     found: dict[Cell, Floats | str] = {}
     for j, cell in enumerate(cells):
-        own: list[Outcome] = outcomes[j * len(rows_of) : (j + 1) * len(rows_of)]
+        own: list[CellResult] = outcomes[j * len(rows_of) : (j + 1) * len(rows_of)]
         failed = [outcome.reason for outcome in own if outcome.status != "ok"]
         by_fold = {k: o.scores[CV] for k, o in zip(sorted(rows_of), own, strict=True) if not failed}
         found[cell] = failed[0] if failed else in_order(fold, by_fold)

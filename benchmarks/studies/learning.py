@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import Outcome, Rows
+from benchmarks.fitting.cells import CellResult, SplitIndices
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.results import MORE_TABLES
 from benchmarks.metrics.bootstrap import PatientBootstrap
@@ -43,7 +43,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         for draw in range(1, 1 + (DRAWS if fraction <= SMALL else 1))
     ]
     tasks = [
-        (best[name].cell, Rows(rows.label, rows.group, part, {"test": rows.parts["test"]}))
+        (best[name].cell, SplitIndices(rows.label, rows.group, part, {"test": rows.parts["test"]}))
         for name in names
         for fraction, _, part in parts
         if fraction < 1
@@ -64,12 +64,12 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     return {"learning": pd.DataFrame(lines).reindex(columns=MORE_TABLES["learning"])}
 
 
-def part_of_patients(rows: Rows, fraction: float, draw: int) -> NDArray[np.intp]:
+def part_of_patients(rows: SplitIndices, fraction: float, draw: int) -> NDArray[np.intp]:
     """Choose a fraction of the training patients of each class.
 
     Parameters
     ----------
-    rows : Rows
+    rows : SplitIndices
     fraction : float in (0, 1]
     draw : int
         Order in which patients are taken; the same for all fractions.
@@ -90,7 +90,9 @@ def part_of_patients(rows: Rows, fraction: float, draw: int) -> NDArray[np.intp]
     return rows.train[np.isin(group, kept)]
 
 
-def _score(rows: Rows, outcome: Outcome, bootstrap: PatientBootstrap) -> dict[str, object]:
+def _score(
+    rows: SplitIndices, outcome: CellResult, bootstrap: PatientBootstrap
+) -> dict[str, object]:
     if outcome.status != "ok":
         return {"status": outcome.status, "reason": outcome.reason}
     label = rows.label[rows.parts["test"]]

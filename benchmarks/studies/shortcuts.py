@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.fitting.cells import Cell, Outcome
+from benchmarks.fitting.cells import Cell, CellResult
 from benchmarks.fitting.cross_validation import CV, fold_rows
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.results import MORE_TABLES
@@ -100,7 +100,7 @@ def _columns(
 
 def _fits(
     context: StudyContext, columns: dict[str, Columns]
-) -> Iterator[tuple[str, list[Outcome]]]:
+) -> Iterator[tuple[str, list[CellResult]]]:
     """Outcomes of each control: the official split, then the folds in their order."""
     config = context.config
     rows_of = fold_rows(context.rows, context.fold)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.extraction.extract import Extracted, extract
+from benchmarks.extraction.extract import FeatureMatrices, extract
 from benchmarks.extraction.store import FeatureStore, StoreError
 from benchmarks.io.image_stack import ImageStack
 from features import FEATURES, Intensity
@@ -19,16 +19,16 @@ CONFIG = RunConfig(image_size=32, jobs=1, quiet=True)
 IMAGES = textured(20, 32)[0]
 
 
-def run(images: NDArray[np.uint8], folder: Path, store: FeatureStore | None) -> Extracted:
+def run(images: NDArray[np.uint8], folder: Path, store: FeatureStore | None) -> FeatureMatrices:
     folder.mkdir(exist_ok=True)
     return extract(ImageStack.of(images), CONFIG, ("hog", "intensity"), folder, store)
 
 
-def matrices(result: Extracted) -> dict[str, NDArray[np.float32]]:
+def matrices(result: FeatureMatrices) -> dict[str, NDArray[np.float32]]:
     return {name: matrix[:] for name, matrix in result.matrices.items()}
 
 
-def counts(result: Extracted) -> dict[str, int]:
+def counts(result: FeatureMatrices) -> dict[str, int]:
     return dict(zip(result.table["family"], result.table["from_store"], strict=True))
 
 

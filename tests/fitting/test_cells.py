@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, Outcome, Rows, failure, fit_on_features, plan
+from benchmarks.fitting.cells import Cell, CellResult, SplitIndices, failure, fit_on_features, plan
 from features.backbone import WeightsUnavailable
 
 
-def data() -> tuple[dict[str, np.ndarray], Rows]:
+def data() -> tuple[dict[str, np.ndarray], SplitIndices]:
     """Ninety patients of two images; the first column separates the classes a little."""
     rng = np.random.default_rng(0)
     label = (np.arange(180) // 2 % 3 > 0).astype(np.int64)
     X = rng.normal(size=(180, 10)).astype(np.float32)
     X[:, 0] += 1.5 * label
     order = np.arange(180)
-    rows = Rows(label, order // 2, order[:120], {"validation": order[120:150], "test": order[150:]})
+    rows = SplitIndices(
+        label, order // 2, order[:120], {"validation": order[120:150], "test": order[150:]}
+    )
     return {"hog": X, "lbp": X[:, :2]}, rows
 
 
@@ -56,7 +58,7 @@ def test_fit_never_sees_other_rows() -> None:
     spoilt["hog"][rows.parts["validation"][1:]] = -1e6
     label = rows.label.copy()
     label[120:] = 1 - label[120:]
-    other = Rows(label, rows.group, rows.train, rows.parts)
+    other = SplitIndices(label, rows.group, rows.train, rows.parts)
     second = fit_on_features(CELL, spoilt, other, tune=True)
     for split in ("validation", "test"):
         assert first.scores[split][0] == second.scores[split][0]
@@ -87,7 +89,7 @@ def test_a_failure_is_an_outcome_with_its_reason() -> None:
     label = rows.label.copy()
     label[rows.train] = 1
     label[0] = 0
-    broken = Rows(label, rows.group, rows.train, rows.parts)
+    broken = SplitIndices(label, rows.group, rows.train, rows.parts)
     outcome = fit_on_features(CELL, matrices, broken, tune=False)
     assert outcome.status == "failed"
     assert "smote needs two labels with at least 2 rows" in outcome.reason
@@ -96,7 +98,7 @@ def test_a_failure_is_an_outcome_with_its_reason() -> None:
 
 def test_want_of_weights_is_no_failure() -> None:
     outcome = failure(CELL, WeightsUnavailable("No network.", "Give --weights."))
-    assert outcome == Outcome(CELL, "not_run", "No network. Give --weights.")
+    assert outcome == CellResult(CELL, "not_run", "No network. Give --weights.")
 
 
 def test_number_of_columns_follows_the_feature_set() -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, Outcome, Rows, fit_on_features
+from benchmarks.fitting.cells import Cell, CellResult, SplitIndices, fit_on_features
 from benchmarks.fitting.study_context import fit_each
 from benchmarks.importance.refits import (
     ALONE,
@@ -33,16 +33,16 @@ CONFIG = RunConfig(jobs=1, quiet=True)
 
 
 @pytest.fixture(scope="module")
-def rows() -> Rows:
+def rows() -> SplitIndices:
     """Patients of one, two or three images; the first 100 images to train on."""
     group = np.array([f"p{k // 2 - k // 12:03d}" for k in range(N)], dtype=object)
     label = np.array([int(name[1:]) % 3 > 0 for name in group], dtype=np.int64)
     place = np.arange(N)
-    return Rows(label, group, place[:100], {"test": place[100:]})
+    return SplitIndices(label, group, place[:100], {"test": place[100:]})
 
 
 @pytest.fixture(scope="module")
-def matrices(rows: Rows) -> dict[str, np.ndarray]:
+def matrices(rows: SplitIndices) -> dict[str, np.ndarray]:
     """GLCM tells the classes apart, Gabor a little, intensity not at all."""
     rng = np.random.default_rng(0)
     return {
@@ -51,7 +51,7 @@ def matrices(rows: Rows) -> dict[str, np.ndarray]:
     }
 
 
-def test_every_family_is_fitted_alone_and_left_out_once(rows: Rows) -> None:
+def test_every_family_is_fitted_alone_and_left_out_once(rows: SplitIndices) -> None:
     tasks = family_tasks(CELL, rows)
     assert [cell.families for cell, _ in tasks] == [
         ("glcm",), ("gabor",), ("intensity",),
@@ -64,7 +64,7 @@ def test_every_family_is_fitted_alone_and_left_out_once(rows: Rows) -> None:
 
 
 def test_value_is_the_auc_alone_and_the_loss_without(
-    rows: Rows, matrices: dict[str, np.ndarray]
+    rows: SplitIndices, matrices: dict[str, np.ndarray]
 ) -> None:
     whole = fit_on_features(CELL, matrices, rows)
     outcomes = list(fit_each(family_tasks(CELL, rows), matrices, CONFIG, "refits"))
@@ -89,16 +89,20 @@ def test_value_is_the_auc_alone_and_the_loss_without(
     assert (table["value"] <= table["hi"]).all()
 
 
-def test_the_interval_is_paired(rows: Rows) -> None:
+def test_the_interval_is_paired(rows: SplitIndices) -> None:
     """A family that changes no score loses nothing, in every draw."""
     scores = {"test": np.linspace(0.1, 0.9, 60)}
-    whole = Outcome(CELL, scores=scores)
-    same = Outcome(FamilyCell("texture", "logistic", "smote", 3, "gabor", LEFT_OUT), scores=scores)
+    whole = CellResult(CELL, scores=scores)
+    same = CellResult(
+        FamilyCell("texture", "logistic", "smote", 3, "gabor", LEFT_OUT), scores=scores
+    )
     row = family_importance(whole, [same], rows, seed=0).iloc[0]
     assert row[["value", "lo", "hi"]].tolist() == [0.0, 0.0, 0.0]
 
 
-def test_a_failed_fit_is_a_row_with_its_reason(rows: Rows, matrices: dict[str, np.ndarray]) -> None:
+def test_a_failed_fit_is_a_row_with_its_reason(
+    rows: SplitIndices, matrices: dict[str, np.ndarray]
+) -> None:
     whole = fit_on_features(CELL, matrices, rows)
     broken = {**matrices, "gabor": np.full((N, 6), np.nan, dtype=np.float32)}
     outcomes = [fit_on_features(cell, broken, part) for cell, part in family_tasks(CELL, rows)]
@@ -112,7 +116,7 @@ def test_a_failed_fit_is_a_row_with_its_reason(rows: Rows, matrices: dict[str, n
 
 
 def test_seeds_change_the_cell_alone_and_models_are_kept(
-    rows: Rows, matrices: dict[str, np.ndarray]
+    rows: SplitIndices, matrices: dict[str, np.ndarray]
 ) -> None:
     tasks = seed_tasks(replace(CELL, model="xgboost"), replace(rows, parts={}), (7, 8))
     assert [cell.seed for cell, _ in tasks] == [7, 8]
@@ -123,7 +127,7 @@ def test_seeds_change_the_cell_alone_and_models_are_kept(
     assert np.abs(first - second).max() > 0.001
 
 
-def test_folds_score_the_parts_as_well(rows: Rows) -> None:
+def test_folds_score_the_parts_as_well(rows: SplitIndices) -> None:
     fold = np.arange(100) % 4 + 1
     tasks = fold_tasks(CELL, rows, fold)
     assert len(tasks) == 4
@@ -133,7 +137,7 @@ def test_folds_score_the_parts_as_well(rows: Rows) -> None:
         assert part.parts["test"] is rows.parts["test"]
 
 
-def test_draws_take_patients_whole_and_with_copies(rows: Rows) -> None:
+def test_draws_take_patients_whole_and_with_copies(rows: SplitIndices) -> None:
     tasks = bootstrap_tasks(CELL, rows, draws=5, seed=1)
     images = {p: np.flatnonzero(rows.group[:100] == p) for p in np.unique(rows.group[:100])}
     for _, part in tasks:
@@ -147,7 +151,7 @@ def test_draws_take_patients_whole_and_with_copies(rows: Rows) -> None:
     assert len({tuple(part.train) for _, part in tasks}) == 5
 
 
-def test_too_few_patients_to_draw_from_are_refused(rows: Rows) -> None:
+def test_too_few_patients_to_draw_from_are_refused(rows: SplitIndices) -> None:
     # two negative patients, six positive ones: never three different negative ones
     few = replace(rows, train=np.flatnonzero(np.isin(rows.group, [f"p{k:03d}" for k in range(5)])))
     with pytest.raises(ValueError, match=r"5 training patients, 2 of the smaller class"):
@@ -156,7 +160,10 @@ def test_too_few_patients_to_draw_from_are_refused(rows: Rows) -> None:
 
 @pytest.mark.parametrize("balance", ["smote", "borderline", "svmsmote", "class_weight"])
 def test_an_svm_s_folds_keep_copies_together(
-    rows: Rows, matrices: dict[str, np.ndarray], balance: str, monkeypatch: pytest.MonkeyPatch
+    rows: SplitIndices,
+    matrices: dict[str, np.ndarray],
+    balance: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held_out: list[int] = []
 

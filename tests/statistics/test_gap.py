@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.fitting.cells import Cell, Outcome, Rows
+from benchmarks.fitting.cells import Cell, CellResult, SplitIndices
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.io import results
 from benchmarks.io.results import MORE_TABLES, Results, read_results, write_table
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.report.sections import gap as section
 from benchmarks.report.sections.gap_text import from_cross_validation, order
-from benchmarks.run.result_tables import OutcomeTables
+from benchmarks.run.result_tables import ResultTables
 from benchmarks.statistics import gap
 from benchmarks.statistics.common import SplitScores, split_of
 from tests.report.test_report import make_run
@@ -76,13 +76,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
         "group": [f"p{g:03d}" for g in group], "subtype": "",
     }).reindex(columns=results.TABLES["manifest"])  # fmt: skip
     parts = {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
-    rows = Rows(label, manifest["group"].to_numpy(dtype=object), parts.pop("train"), parts)
+    rows = SplitIndices(label, manifest["group"].to_numpy(dtype=object), parts.pop("train"), parts)
     fold = group[rows.train] % 3 + 1
     cells = [Cell("hog", model, "none", 0) for model in ("svm", "forest", "logistic")]
-    tables = OutcomeTables(folder, cells, manifest, rows, fold)
+    tables = ResultTables(folder, cells, manifest, rows, fold)
     for k, cell in enumerate(cells):
         score = np.round((0.3 * label + 0.7 * rng.random(len(label))) ** (1 + k / 2), 2)
-        outcome = Outcome(cell, scores={name: score[part] for name, part in parts.items()})
+        outcome = CellResult(cell, scores={name: score[part] for name, part in parts.items()})
         if k < 2:  # the third was not cross-validated
             outcome.folds = {n: score[rows.train][fold == n] for n in (1, 2, 3)}
         tables.add(outcome)

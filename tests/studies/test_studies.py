@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, Outcome, Rows, fit_on_features
+from benchmarks.fitting.cells import Cell, CellResult, SplitIndices, fit_on_features
 from benchmarks.fitting.cross_validation import fold_rows
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.image_stack import ImageStack
@@ -31,7 +31,9 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> StudyContext:
     images, label = images.repeat(2, axis=0), label.repeat(2)
     group = np.array([f"p/{k // 2:03d}" for k in range(N)], dtype=object)
     place = np.arange(N)
-    rows = Rows(label, group, place[:80], {"validation": place[80:100], "test": place[100:]})
+    rows = SplitIndices(
+        label, group, place[:80], {"validation": place[80:100], "test": place[100:]}
+    )
     fold = (place[:80] // 2) % 2 + 1
     rng = np.random.default_rng(0)
     matrix = (rng.normal(size=(N, 4)) + label[:, None]).astype(np.float32)
@@ -138,8 +140,8 @@ def test_leaders_are_chosen_on_validation(context: StudyContext) -> None:
     cells = [Cell("hog", model, "none", 0) for model in ("svm", "forest")]
     good, bad = label.astype(float), 1.0 - label
     finished = {
-        cells[0].name: Outcome(cells[0], scores={"validation": bad, "test": np.ones(20)}),
-        cells[1].name: Outcome(cells[1], scores={"validation": good, "test": np.zeros(20)}),
+        cells[0].name: CellResult(cells[0], scores={"validation": bad, "test": np.ones(20)}),
+        cells[1].name: CellResult(cells[1], scores={"validation": good, "test": np.zeros(20)}),
     }
     assert leaders(finished, context.rows)["hog"].cell.model == "forest"
 
