@@ -18,7 +18,7 @@ from benchmarks.datasets.dataset import Dataset
 from benchmarks.explain.local import local_change, log_odds
 from benchmarks.explain.occlusion import occlusion_map
 from benchmarks.extraction.extract import make_descriptor, prepare
-from benchmarks.fitting.cells import Cell
+from benchmarks.fitting.cell import Cell
 from benchmarks.importance.groups import BOX, boxes_of, columns_of, group_columns
 from benchmarks.importance.maps import importance_map
 from benchmarks.importance.permutation import permutation_importance

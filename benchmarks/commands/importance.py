@@ -13,8 +13,11 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from benchmarks.config import ConfigError
-from benchmarks.fitting.cells import Cell, CellResult, Matrix, SplitIndices, columns_of_cell
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV
+from benchmarks.fitting.fit import Matrix, columns_of_cell
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.importance.family_shap import family_shap
 from benchmarks.importance.fitted import SEED, fitted_rows, ranked_rows

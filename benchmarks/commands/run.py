@@ -15,12 +15,9 @@ from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.extraction.extract import prepared, reading_size
 from benchmarks.fitting import external
-from benchmarks.fitting.cells import (
-    Cell,
-    CellResult,
-    SplitIndices,
-    plan,
-)
+from benchmarks.fitting.cell import Cell, plan
+from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.io.progress import say
 from benchmarks.io.results import FEATURE_COLUMNS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import SplitIndices
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.metrics.bootstrap import Floats, Labels, threshold_at_recall
 
 CV = "cv"

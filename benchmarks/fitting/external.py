@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.config import ConfigError, RunConfig
-from benchmarks.fitting.cells import EXTERNAL, Cell, CellResult
+from benchmarks.fitting.cell import EXTERNAL, Cell
+from benchmarks.fitting.cell_result import CellResult
 
 SPLITS = ("validation", "test")
 NAMED = 3  # images that a message names

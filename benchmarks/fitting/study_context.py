@@ -12,7 +12,10 @@ from joblib import delayed
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, CellResult, Matrix, SplitIndices, fit_on_features
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.fit import Matrix, fit_on_features
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel

@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from benchmarks.fitting.cells import Cell, Matrix, SplitIndices, columns_of_cell
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.fit import Matrix, columns_of_cell
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.importance.groups import LEVELS, group_columns
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import make_scorer

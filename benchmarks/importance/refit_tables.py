@@ -10,7 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.fitting.cells import Cell, Matrix, SplitIndices, columns_of_cell, fit_on_features
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.fit import Matrix, columns_of_cell, fit_on_features
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.importance.fitted import SEED, FittedRows, ranked_rows
 from benchmarks.importance.groups import LEVELS, group_columns
 from benchmarks.importance.permutation import permutation_importance

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import Cell, CellResult, SplitIndices
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import fold_rows
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.studies.estimates import ranking_draws
 from features import FEATURE_SETS

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.dataset import MACRO
-from benchmarks.fitting.cells import CellResult
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.io import results
 from benchmarks.metrics.bootstrap import Floats

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import Cell, CellResult, SplitIndices
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.metrics.bootstrap import (
     Floats,

@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import ConfigError, RunConfig, load_config
-from benchmarks.fitting.cells import Cell, CellResult, SplitIndices
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.run.result_tables import SPLITS
 

@@ -14,16 +14,11 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.extraction.extract import FeatureMatrices, extract
 from benchmarks.extraction.store import FeatureStore, default_folder
-from benchmarks.fitting.cells import (
-    CHECKPOINTS,
-    Cell,
-    CellResult,
-    SplitIndices,
-    failure,
-    fit_on_features,
-    fit_on_images,
-)
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.cross_validation import CV, fold_rows
+from benchmarks.fitting.fit import CHECKPOINTS, fit_on_features, fit_on_images
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io import results
 from benchmarks.io.image_stack import ImageStack

@@ -19,7 +19,7 @@ import pandas as pd
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.fitting import external
-from benchmarks.fitting.cells import CellResult
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.io import provenance, results
 from benchmarks.io.progress import say
 from benchmarks.io.workers import check_interrupted

@@ -14,7 +14,8 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.extraction.extract import extract, prepared, reading_size
-from benchmarks.fitting.cells import SplitIndices, plan
+from benchmarks.fitting.cell import plan
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io import results
 from benchmarks.io.progress import say

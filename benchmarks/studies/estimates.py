@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from benchmarks.fitting.cells import CellResult, SplitIndices
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.metrics.bootstrap import (
     Floats,
     Labels,

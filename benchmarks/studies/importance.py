@@ -18,7 +18,10 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from benchmarks.extraction.extract import make_descriptor
-from benchmarks.fitting.cells import Cell, CellResult, Matrix, SplitIndices
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.fit import Matrix
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.importance.fitted import (
     SPLIT,

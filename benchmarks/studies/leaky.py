@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from benchmarks.fitting.cells import Cell, CellResult
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, fold_rows
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.results import MORE_TABLES

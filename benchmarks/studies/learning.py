@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cells import CellResult, SplitIndices
+from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.results import MORE_TABLES
 from benchmarks.metrics.bootstrap import PatientBootstrap

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.fitting.cells import Cell, CellResult
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, fold_rows
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.results import MORE_TABLES

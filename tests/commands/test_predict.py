@@ -19,7 +19,7 @@ from benchmarks.commands.predict import COLUMNS, predict
 from benchmarks.commands.run import run_benchmark
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.extraction.extract import make_descriptor, prepare, reading_size
-from benchmarks.fitting.cells import Cell
+from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.scoring import score
 from benchmarks.io import results
 from benchmarks.io.results import RunError

@@ -12,7 +12,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, CellResult, SplitIndices, fit_on_features
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.fit import fit_on_features
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import fit_each
 from benchmarks.importance.refits import (
     ALONE,

@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, CellResult, SplitIndices, fit_on_features
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import fold_rows
+from benchmarks.fitting.fit import fit_on_features
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.results import MORE_TABLES, Results

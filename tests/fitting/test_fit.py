@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks.config import RunConfig
-from benchmarks.fitting.cells import Cell, CellResult, SplitIndices, failure, fit_on_features, plan
+from benchmarks.fitting.cell import Cell, plan
+from benchmarks.fitting.cell_result import CellResult, failure
+from benchmarks.fitting.fit import fit_on_features
+from benchmarks.fitting.split_indices import SplitIndices
 from features.backbone import WeightsUnavailable
 
 

@@ -1,17 +1,14 @@
-"""A cell: one feature set × classifier × seed, or the CNN × seed, fitted and scored."""
+"""Fit and score one cell, on feature columns or on images."""
 
 from __future__ import annotations
 
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -19,141 +16,19 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.config import RunConfig
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.scoring import WHOLE, score
+from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps
-from features import FEATURE_SETS
-from features.backbone import MissingExtra, WeightsUnavailable
-from models import IMAGE_MODELS, MODELS
+from models import MODELS
 from models.balance import resampling_record
 
-PIXELS = "pixels"
-EXTERNAL = "external"
 TUNING_FOLDS = 3
 Matrix = NDArray[np.float32] | StoredMatrix
 CHECKPOINTS = "checkpoints"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One row of the benchmark.
-
-    Attributes
-    ----------
-    features : str
-        Key of ``FEATURE_SETS``, ``pixels`` for a model on images, or ``external`` for scores that
-        were computed elsewhere.
-    model : str
-        Key of ``MODELS``, or the name of an external model.
-    balance : str
-    seed : int
-    """
-
-    features: str
-    model: str
-    balance: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """``features/model/seedN``."""
-        return f"{self.features}/{self.model}/seed{self.seed}"
-
-    @property
-    def random_state(self) -> int:
-        """Seed of everything random in the cell; no other cell's presence changes it."""
-        key = crc32(f"{self.features}/{self.model}".encode())
-        return int(np.random.SeedSequence([self.seed, key]).generate_state(1)[0] >> 1)
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """Feature families whose columns it uses."""
-        return FEATURE_SETS.get(self.features, ())
-
-    @property
-    def on_features(self) -> bool:
-        """Whether it is a classifier on feature columns."""
-        return self.features in FEATURE_SETS
-
-    @property
-    def on_images(self) -> bool:
-        """Whether it is a network on the images themselves."""
-        return self.features == PIXELS
-
-
-@dataclass(frozen=True)
-class SplitIndices:
-    """Which images to fit on and which to score, given by position.
-
-    Attributes
-    ----------
-    label, group : ndarrays of shape (n,)
-        Of all images: label and patient.
-    train : ndarray of int
-        Images to fit on.
-    parts : dict of ndarray of int
-        Images to score, by name: ``validation`` and ``test``, or ``cv`` for a held-out fold.
-    """
-
-    label: NDArray[np.integer]
-    group: NDArray[np.object_]
-    train: NDArray[np.intp]
-    parts: dict[str, NDArray[np.intp]]
-
-    @classmethod
-    def of_manifest(cls, manifest: pd.DataFrame) -> SplitIndices:
-        """Rows of the official split."""
-        split = manifest["split"].to_numpy()
-        return cls(
-            label=manifest["label"].to_numpy(dtype=np.int64),
-            group=manifest["group"].to_numpy(dtype=object),
-            train=np.flatnonzero(split == "train"),
-            parts={name: np.flatnonzero(split == name) for name in ("validation", "test")},
-        )
-
-
-@dataclass
-class CellResult:
-    """What became of a cell: scores by split, or a reason.
-
-    Attributes
-    ----------
-    scores : dict of ndarray of shape (n,), float64
-        Probability of pneumonia, by the parts of ``SplitIndices``.
-    folds : dict of ndarray of float64
-        The same of the held-out images of each fold of a cross-validation, by its number.
-    fold : int
-        Which fold was held out; 0 outside a cross-validation.
-    status : str
-        ``ok``, ``failed`` or ``not_run``.
-    model : Pipeline or CnnClassifier, or None
-        As fitted.
-    """
-
-    cell: Cell
-    status: str = "ok"
-    reason: str = ""
-    scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    folds: dict[int, NDArray[np.float64]] = field(default_factory=dict)
-    fold: int = 0
-    fit_seconds: float | None = None
-    predict_seconds: float | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    training: list[dict[str, Any]] = field(default_factory=list)
-    model: Any = None
-
-
-def plan(config: RunConfig) -> list[Cell]:
-    """List all cells of a run in the order of its tables."""
-    on_features = [name for name in config.models if name not in IMAGE_MODELS]
-    on_images = [name for name in config.models if name in IMAGE_MODELS]
-    sampling = "none" if config.balance == "none" else "weighted_sampling"
-    return [
-        *(Cell(features, model, config.balance, seed) for features in config.features
-          for model in on_features for seed in config.seeds),
-        *(Cell(PIXELS, model, sampling, seed) for model in on_images for seed in config.seeds),
-    ]  # fmt: skip
 
 
 def fit_on_features(
@@ -226,13 +101,6 @@ def fit_on_images(
             outcome = failure(cell, error)
     outcome.fold = fold
     return _with_warnings(outcome, caught)
-
-
-def failure(cell: Cell, error: BaseException, fold: int = 0) -> CellResult:
-    """Outcome of a cell that could not be run."""
-    if isinstance(error, (WeightsUnavailable, MissingExtra)):
-        return CellResult(cell, "not_run", str(error), fold=fold)
-    return CellResult(cell, "failed", f"{type(error).__name__}: {error}", fold=fold)
 
 
 def _fit_on_features(
