@@ -26,7 +26,7 @@ def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the tests' features out of the user's feature store."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("store")
-        patch.setattr("benchmarks.run.stages.default_folder", lambda: folder)
+        patch.setattr("benchmarks.extraction.store.default_folder", lambda: folder)
         yield
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from benchmarks.io import results
+from benchmarks.io.columns import SCORE_COLUMNS
 from features import DEFAULT_FEATURE_SETS
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +30,7 @@ def _script(path: Path) -> ModuleType:
 def test_table_of_the_readme_comes_from_the_run() -> None:
     module = _script(RESULTS / "make_table.py")
     scores = pd.read_csv(ROOT / "docs" / "results" / "scores.csv", dtype={"operating_point": str})
-    assert scores.columns.tolist() == results.SCORE_COLUMNS
+    assert scores.columns.tolist() == SCORE_COLUMNS
     assert module.table(scores) in README
     test = scores[scores["split"] == "test"]
     assert set(test["n"]) == {624}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.audit.checks import CHECKS, NOTE, STOP, WARN, Finding, components, gather
 from benchmarks.datasets.dataset import DataError, Dataset
-from benchmarks.io.results import MORE_TABLES
+from benchmarks.io.columns import MORE_TABLES
 
 SEVERITIES = (STOP, WARN, NOTE)
 PICTURED = ("label_conflict", "exact_duplicate", "near_duplicate", "empty_image")

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.results import OPERATING_POINTS, Results, RunError, read_results, write_text
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results, RunError, read_results, write_text
 from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.report.sections.differences_text import p_value
 from benchmarks.report.tables import interval, number

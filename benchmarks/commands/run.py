@@ -19,8 +19,8 @@ from benchmarks.fitting.cell import Cell, plan
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
+from benchmarks.io.columns import FEATURE_COLUMNS
 from benchmarks.io.progress import say
-from benchmarks.io.results import FEATURE_COLUMNS
 from benchmarks.io.workers import Interrupted, interruptible, stop_workers
 from benchmarks.report import render_report
 from benchmarks.run import exploration

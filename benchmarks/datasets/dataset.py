@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 
 from benchmarks.io.image_stack import ImageStack
 
-MANIFEST_COLUMNS = [
-    "image", "label", "class", "subtype", "group", "split", "sha256", "width", "height", "frames",
-    "bytes",
-]  # fmt: skip
 CLASSES = ("NORMAL", "PNEUMONIA")
 MACRO = "macro"  # the mean over classes in tables; no class may have this name
 

@@ -10,14 +10,8 @@ from joblib import delayed
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
-from benchmarks.datasets.dataset import (
-    CLASSES,
-    MACRO,
-    MANIFEST_COLUMNS,
-    DataError,
-    Dataset,
-    by_subtype,
-)
+from benchmarks.datasets.dataset import CLASSES, MACRO, DataError, Dataset, by_subtype
+from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.image_stack import ImageFile, ImageStack
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel

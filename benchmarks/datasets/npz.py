@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
+from benchmarks.io.columns import MANIFEST_COLUMNS
 from features.reading.preprocess import resize
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}

@@ -28,11 +28,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.dataset import MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.phantom.anatomy import Anatomy, build_chest, draw_anatomy
 from benchmarks.datasets.phantom.canvas import FRAME, grain, resample
 from benchmarks.datasets.phantom.exposure import draw_borders, draw_pose, expose, place
 from benchmarks.datasets.phantom.lesions import Lesion, draw_lesion, draw_vessels
+from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.progress import track
 
 N_IMAGES = 600

@@ -16,7 +16,8 @@ from benchmarks.explain.words import in_words, region_in_words
 from benchmarks.importance.groups import boxes_of, columns_of, group_columns
 from benchmarks.importance.maps import Map, importance_map, share_outside
 from benchmarks.importance.shap_values import NotExplainable, explain, space_of
-from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.report.lookup_cells import CNN_FEATURES
 from benchmarks.saved.fitted_run import FittedCell
 from features import FEATURES, ImageDescriptor

@@ -14,10 +14,10 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
 from benchmarks.explain.neighbours import nearest, squared_distances, standardised
 from benchmarks.extraction.extract import extract, prepared
+from benchmarks.extraction.store import open_store
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.results import Results
-from benchmarks.run.stages import open_store
 from benchmarks.saved.reopened import same_data
 
 BACKGROUND = 100  # training images; SHAP's time grows with their number

@@ -17,10 +17,10 @@ from benchmarks.config import RunConfig
 from benchmarks.extraction.family_rows import FamilyRows
 from benchmarks.extraction.store import FeatureStore
 from benchmarks.extraction.store_keys import hash_images
+from benchmarks.io.columns import FEATURE_COLUMNS
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps, say
-from benchmarks.io.results import FEATURE_COLUMNS
 from features import FEATURES, ImageDescriptor
 from features.reading.preprocess import central_crop, stretch_contrast
 

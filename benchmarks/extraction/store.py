@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -23,6 +24,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.config import RunConfig
 from benchmarks.extraction.store_file import (
     FAILURES,
     FILE,
@@ -36,7 +38,7 @@ from benchmarks.extraction.store_file import (
 from benchmarks.extraction.store_keys import FamilyKey
 from benchmarks.extraction.store_rows import StoreInfo, count_families, evict, read_rows, write_rows
 
-__all__ = ["FeatureStore", "StoreError", "StoreInfo", "default_folder"]
+__all__ = ["FeatureStore", "StoreError", "StoreInfo", "default_folder", "open_store"]
 
 GIB = 2**30
 Result = TypeVar("Result")
@@ -240,3 +242,29 @@ class FeatureStore:
             return action(self._db)
         except (OSError, *FAILURES) as error:
             raise refusal(self.folder, error) from error
+
+
+@contextmanager
+def open_store(config: RunConfig) -> Iterator[FeatureStore | None]:
+    """Open the feature store that a run uses.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``use_cache`` and ``cache`` apply.
+
+    Yields
+    ------
+    FeatureStore or None
+        None with ``use_cache=False``.
+
+    Raises
+    ------
+    StoreError
+        If the folder can't be created, read or written.
+    """
+    if not config.use_cache:
+        yield None
+        return
+    with FeatureStore(config.cache or default_folder()) as store:
+        yield store

@@ -84,7 +84,7 @@ def point_metrics(
     Returns
     -------
     dict
-        Keys ``precision`` … ``brier`` as in ``benchmarks.io.results.METRICS``. Precision is 0 where
+        Keys ``precision`` … ``brier`` as in ``benchmarks.io.columns.METRICS``. Precision is 0 where
         nothing is called positive, as in scikit-learn.
     """
     decision = (score >= threshold).astype(int)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.report.lookup_cells import Row, rows
 
 COLUMNS = [

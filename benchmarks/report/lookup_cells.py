@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results
 
 CNN_FEATURES, EXTERNAL = "pixels", "external"
 POINT_TITLES = {"0.5": "threshold 0.5", "recall95": "threshold for recall ≥ 0.95 on validation"}

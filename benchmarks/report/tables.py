@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.io.results import OPERATING_POINTS
+from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.report.base import Cell, Group
 from benchmarks.report.lookup_cells import POINT_TITLES, Row
 

@@ -14,6 +14,7 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
+from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, TABLES
 from benchmarks.metrics.bootstrap import (
     Floats,
     PatientBootstrap,
@@ -25,7 +26,6 @@ from benchmarks.metrics.bootstrap import (
 TARGET_RECALL = 0.95
 SEED = 0  # of the bootstrap: all cells, of whatever seed, meet the same draws of patients
 SPLITS = ("validation", "test")
-TABLES = ("predictions", "training", "scores")  # in the order of writing
 
 
 class ResultTables:
@@ -46,7 +46,7 @@ class ResultTables:
         Fold of each training image, where there is a cross-validation.
     """
 
-    names: tuple[str, ...] = TABLES
+    names: tuple[str, ...] = ("predictions", "training", "scores")  # in the order of writing
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class ResultTables:
 
     def columns(self, name: str) -> list[str]:
         """Columns of a table."""
-        return {**results.TABLES, **results.MORE_TABLES}[name]
+        return {**TABLES, **MORE_TABLES}[name]
 
     def _tables(self, outcome: CellResult) -> dict[str, pd.DataFrame]:
         return {
@@ -123,7 +123,7 @@ class ResultTables:
         rows = [
             {**known, "split": split, "operating_point": point, **numbers.get((split, point), {})}
             for split in (*SPLITS, *((CV,) if crossed else ()))
-            for point in results.OPERATING_POINTS
+            for point in OPERATING_POINTS
         ]
         return pd.DataFrame(rows)
 
@@ -180,7 +180,7 @@ class ResultTables:
                 "n": len(part), "n_positive": int(label.sum()),
                 **evaluate(label, score, threshold, subtype, bootstrap, ranking, fold),
             }
-            for point, threshold in zip(results.OPERATING_POINTS, thresholds, strict=True)
+            for point, threshold in zip(OPERATING_POINTS, thresholds, strict=True)
             if threshold is not None
         }  # fmt: skip
 

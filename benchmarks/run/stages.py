@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,7 @@ from joblib import delayed
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.extraction.extract import FeatureMatrices, extract
-from benchmarks.extraction.store import FeatureStore, default_folder
+from benchmarks.extraction.store import open_store
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.cross_validation import CV, fold_rows
@@ -144,16 +143,6 @@ def fit_images(state: RunState, images: ImageStack, tables: ResultTables) -> Non
 
 def _left(tables: ResultTables, cells: list[Cell]) -> list[Cell]:
     return [cell for cell in cells if cell not in tables.outcomes]
-
-
-@contextmanager
-def open_store(config: RunConfig) -> Iterator[FeatureStore | None]:
-    """Open the feature store that a run uses; None if it uses none."""
-    if not config.use_cache:
-        yield None
-        return
-    with FeatureStore(config.cache or default_folder()) as store:
-        yield store
 
 
 def _write_features(state: RunState, extracted: FeatureMatrices) -> None:

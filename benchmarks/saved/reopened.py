@@ -14,6 +14,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.extraction.extract import extract, prepared, reading_size
+from benchmarks.extraction.store import open_store
 from benchmarks.fitting.cell import plan
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
@@ -21,7 +22,6 @@ from benchmarks.io import results
 from benchmarks.io.progress import say
 from benchmarks.io.results import RunError
 from benchmarks.run import resume
-from benchmarks.run.stages import open_store
 from benchmarks.saved.fitted_run import descriptor_of, wanted_cells
 from benchmarks.saved.models import other_versions
 

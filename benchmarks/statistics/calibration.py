@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.io.columns import MORE_TABLES
+from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import CONFIDENCE, Floats, Labels, PatientBootstrap
 from benchmarks.metrics.calibration import ReliabilityCurve, brier_decomposition, reliability_curve
 from benchmarks.metrics.recalibration import calibration_slope_intercept, recalibrate

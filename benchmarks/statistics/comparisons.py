@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.io.results import METRICS, MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.io.columns import METRICS, MORE_TABLES, OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import (
     Floats,
     Labels,
@@ -95,7 +96,7 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns as in ``benchmarks.io.results.MORE_TABLES``. ``test`` is one of
+        Columns as in ``benchmarks.io.columns.MORE_TABLES``. ``test`` is one of
 
         - ``clustered_delong``: AUC, patients independent (Obuchowski 1997);
         - ``delong``: AUC, images independent, beside it;

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.io.columns import MORE_TABLES
+from benchmarks.io.results import Results
 from benchmarks.metrics.operating import net_benefit
 from benchmarks.statistics.common import methods, split_of
 

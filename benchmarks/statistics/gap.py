@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
-from benchmarks.io.results import MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import Floats, bootstrap_ranking
 from benchmarks.run.result_tables import TARGET_RECALL
 from benchmarks.statistics.common import SplitScores, methods, split_of, thresholds

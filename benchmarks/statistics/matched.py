@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.io.columns import MORE_TABLES
+from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.metrics.operating import rates, thresholds_at_recalls
 from benchmarks.statistics.common import SplitScores, methods, split_of

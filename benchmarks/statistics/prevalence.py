@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.results import MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.metrics.operating import precision_at_prevalence, rates
 from benchmarks.statistics.common import methods, split_of, thresholds
 

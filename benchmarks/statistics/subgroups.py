@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.io.results import MORE_TABLES, OPERATING_POINTS, Results
+from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import Floats
 from benchmarks.statistics.common import SplitScores, methods, split_of, thresholds
 

@@ -15,7 +15,7 @@ from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, fold_rows
 from benchmarks.fitting.study_context import StudyContext, fit_each
-from benchmarks.io.results import MORE_TABLES
+from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.bootstrap import Floats, Labels, PatientBootstrap
 from benchmarks.metrics.calibration import expected_calibration_error
 from benchmarks.metrics.recalibration import calibration_slope_intercept

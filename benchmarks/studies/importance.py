@@ -32,8 +32,8 @@ from benchmarks.importance.fitted import (
 )
 from benchmarks.importance.groups import boxes_of, columns_of
 from benchmarks.importance.impurity import impurity
+from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.progress import track
-from benchmarks.io.results import MORE_TABLES
 from benchmarks.io.workers import parallel
 from benchmarks.saved.models import ModelVersionWarning, load_cell
 from benchmarks.studies.estimates import leaders, recall_threshold

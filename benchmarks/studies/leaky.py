@@ -13,7 +13,7 @@ from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, fold_rows
 from benchmarks.fitting.study_context import StudyContext, fit_each
-from benchmarks.io.results import MORE_TABLES
+from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.run.result_tables import TARGET_RECALL
 from benchmarks.studies.estimates import (

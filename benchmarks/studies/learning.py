@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext, fit_each
-from benchmarks.io.results import MORE_TABLES
+from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.studies.estimates import leaders, ranking_draws, with_interval
 

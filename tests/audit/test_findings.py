@@ -16,7 +16,8 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.phantoms import generate
-from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.io.columns import MORE_TABLES
+from benchmarks.io.results import Results
 from benchmarks.report.base import Pictures, Table
 from benchmarks.report.sections import audit as section
 from benchmarks.run.exploration import save_thumbnails

@@ -10,14 +10,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.commands.compare import compare, readable
-from benchmarks.io.results import (
-    METRICS,
-    TABLES,
-    RunError,
-    read_tables,
-    write_run,
-    write_table,
-)
+from benchmarks.io.columns import METRICS, TABLES
+from benchmarks.io.results import RunError, read_tables, write_run, write_table
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.report.base import Bullets, Figure, Paragraph, Section, Table
 from benchmarks.report.sections import differences

@@ -15,7 +15,6 @@ from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype
-from benchmarks.io import results
 from run_benchmark import main
 from tests.datasets.test_npz import arrays
 
@@ -138,7 +137,7 @@ def test_labels_of_a_file_are_classes(tmp_path: Path) -> None:
 def test_tables_follow_from_predictions(run: Path) -> None:
     predictions = pd.read_csv(run / "predictions.csv")
     columns = [f"score_{name}" for name in SUBTYPES]
-    assert predictions.columns.tolist() == [*results.PREDICTION_COLUMNS, *columns]
+    assert predictions.columns.tolist() == [*columns.PREDICTION_COLUMNS, *columns]
     assert predictions["score"].isna().all()
     np.testing.assert_allclose(predictions[columns].sum(axis=1), 1, atol=1e-6)
     classes, confusions = (

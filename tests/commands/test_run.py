@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sklearn import metrics as sk
 
-from benchmarks.io import results
+from benchmarks.io.columns import PREDICTION_COLUMNS, SCORE_COLUMNS
 from run_benchmark import main
 
 QUICK = ["--features", "intensity,lbp", "--models", "logistic,forest", "--image-size", "48"]
@@ -33,8 +33,8 @@ def test_run_folder_holds_what_the_contract_names(run: Path) -> None:
     names = {"manifest.csv", "features.csv", "predictions.csv", "scores.csv", "run.json",
              "report.html", "report.md", "tables.tex"}  # fmt: skip
     assert names <= {path.name for path in run.iterdir()}
-    assert pd.read_csv(run / "scores.csv").columns.tolist() == results.SCORE_COLUMNS
-    assert pd.read_csv(run / "predictions.csv").columns.tolist() == results.PREDICTION_COLUMNS
+    assert pd.read_csv(run / "scores.csv").columns.tolist() == SCORE_COLUMNS
+    assert pd.read_csv(run / "predictions.csv").columns.tolist() == PREDICTION_COLUMNS
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["data"]["synthetic"] is True

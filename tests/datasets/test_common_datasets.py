@@ -10,7 +10,8 @@ import pytest
 from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
-from benchmarks.datasets.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset, take
+from benchmarks.datasets.dataset import CLASSES, DataError, Dataset, take
+from benchmarks.io.columns import MANIFEST_COLUMNS
 from tests.datasets.test_npz import arrays
 
 LOCAL = [name for name in datasets.DATASETS if name != "pneumoniamnist"]  # that one: its own test

@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets import phantoms
-from benchmarks.datasets.dataset import CLASSES, MANIFEST_COLUMNS, DataError, Dataset
+from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
 from benchmarks.datasets.phantom.exposure import draw_pose, place
+from benchmarks.io.columns import MANIFEST_COLUMNS
 
 
 @pytest.fixture(scope="module")

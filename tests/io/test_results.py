@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.datasets.dataset import MANIFEST_COLUMNS
 from benchmarks.io import results
+from benchmarks.io.columns import MANIFEST_COLUMNS, PREDICTION_COLUMNS
 from benchmarks.io.results import RunError
 
 
 def test_floats_keep_every_digit(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random(200)
     table = pd.DataFrame({"cell": "a/b/seed0", "score": values})
-    table = table.reindex(columns=results.PREDICTION_COLUMNS)
+    table = table.reindex(columns=PREDICTION_COLUMNS)
     results.write_table(tmp_path, "predictions", table)
     read = results.read_tables(tmp_path, ("predictions",))["predictions"]
     assert (read["score"].to_numpy() == values).all()

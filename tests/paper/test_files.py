@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.io.results import MORE_TABLES, SCORE_COLUMNS, Results
+from benchmarks.io.columns import MORE_TABLES, SCORE_COLUMNS
+from benchmarks.io.results import Results
 from benchmarks.paper import bibliography, checklists, facts, items, tables
 from benchmarks.paper.files import write_paper
 from benchmarks.paper.references import REFERENCES

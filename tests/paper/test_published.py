@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.io.results import SCORE_COLUMNS, Results
+from benchmarks.io.columns import SCORE_COLUMNS
+from benchmarks.io.results import Results
 from benchmarks.paper.published import (
     COLUMNS,
     MEDMNIST,

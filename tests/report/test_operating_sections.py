@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from benchmarks.io.results import PREDICTION_COLUMNS, SCORE_COLUMNS, Results, write_table
+from benchmarks.io.columns import PREDICTION_COLUMNS, SCORE_COLUMNS
+from benchmarks.io.results import Results, write_table
 from benchmarks.metrics.bootstrap import point_metrics, threshold_at_recall
 from benchmarks.report.base import Bullets, Figure, Paragraph, Section, Table
 from benchmarks.report.sections import calibration, decision, matched, prevalence

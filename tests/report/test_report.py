@@ -18,17 +18,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from benchmarks.datasets.dataset import Dataset
-from benchmarks.io.results import (
-    METRICS,
-    PREDICTION_COLUMNS,
-    RECALLS,
-    SCORE_COLUMNS,
-    Results,
-    RunError,
-    read_results,
-    write_run,
-    write_table,
-)
+from benchmarks.io.columns import METRICS, PREDICTION_COLUMNS, RECALLS, SCORE_COLUMNS
+from benchmarks.io.results import Results, RunError, read_results, write_run, write_table
 from benchmarks.report import SECTIONS, escaping, render_report, tables
 from benchmarks.report.lookup_cells import leaders, rows
 from benchmarks.report.sections import gap

@@ -14,7 +14,8 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
-from benchmarks.io.results import MORE_TABLES, Results, read_results, write_table
+from benchmarks.io.columns import MORE_TABLES, TABLES
+from benchmarks.io.results import Results, read_results, write_table
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.report.sections import gap as section
 from benchmarks.report.sections.gap_text import from_cross_validation, order
@@ -76,7 +77,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
     manifest = pd.DataFrame({
         "image": [f"{k:03d}.png" for k in range(len(group))], "label": label, "split": split,
         "group": [f"p{g:03d}" for g in group], "subtype": "",
-    }).reindex(columns=results.TABLES["manifest"])  # fmt: skip
+    }).reindex(columns=TABLES["manifest"])  # fmt: skip
     parts = {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
     rows = SplitIndices(label, manifest["group"].to_numpy(dtype=object), parts.pop("train"), parts)
     fold = group[rows.train] % 3 + 1
@@ -89,7 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
             outcome.folds = {n: score[rows.train][fold == n] for n in (1, 2, 3)}
         tables.add(outcome)
     for name in ("features", "intensity"):
-        write_table(folder, name, pd.DataFrame(columns=results.TABLES[name]))
+        write_table(folder, name, pd.DataFrame(columns=TABLES[name]))
     write_table(folder, "manifest", manifest)
     results.write_run(folder, {})
     return read_results(folder)

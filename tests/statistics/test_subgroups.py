@@ -8,14 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.io.results import (
-    MORE_TABLES,
-    PREDICTION_COLUMNS,
-    SCORE_COLUMNS,
-    Results,
-    read_results,
-    write_table,
-)
+from benchmarks.io.columns import MORE_TABLES, PREDICTION_COLUMNS, SCORE_COLUMNS
+from benchmarks.io.results import Results, read_results, write_table
 from benchmarks.report.sections import subgroups as section
 from benchmarks.statistics import subgroups
 from tests.report.test_report import make_run

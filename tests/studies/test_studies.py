@@ -15,8 +15,9 @@ from benchmarks.fitting.cross_validation import fold_rows
 from benchmarks.fitting.fit import fit_on_features
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
+from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.image_stack import ImageStack
-from benchmarks.io.results import MORE_TABLES, Results
+from benchmarks.io.results import Results
 from benchmarks.report.sections import balancing, leakage, learning, shortcuts
 from benchmarks.studies import STUDIES
 from benchmarks.studies.controls import UnavailableError, number, size, thumbnail

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.report.base import Group, Section, Table, paragraph
 from benchmarks.report.lookup_cells import POINT_TITLES, rows
 from benchmarks.report.tables import breaks, estimate_cells, point_groups, table_rows

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.report.base import Cell, Figure, Group, Table
 from benchmarks.report.lookup_cells import POINT_TITLES, Row, data_name, kinds

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.io.results import COUNTS, OPERATING_POINTS, Results
+from benchmarks.io.columns import COUNTS, OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.report.base import Block, Cell, Figure, Section, Table, paragraph
 from benchmarks.report.lookup_cells import Row, and_the_cnn, is_synthetic, leaders, rows
 from benchmarks.report.plots import INK, draw, frame

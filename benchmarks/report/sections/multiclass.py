@@ -90,7 +90,7 @@ def estimate(results: Results, row: Row, split: str, name: str, metric: str) -> 
     name : str
         A class, or ``macro``.
     metric : str
-        One of ``benchmarks.io.results.CLASS_METRICS``.
+        One of ``benchmarks.io.columns.CLASS_METRICS``.
     """
     table = results.tables["classes"]
     chosen = (table["split"] == split) & (table["class"] == name) & (table["status"] == "ok")

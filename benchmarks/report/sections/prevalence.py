@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.report.base import Section, Table, paragraph
 from benchmarks.report.lookup import first_seed, lines_of, measured, part, value_cells
 from benchmarks.report.lookup_cells import Row, prevalence, rows, validation_precision

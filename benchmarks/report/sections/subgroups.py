@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.io.results import MORE_TABLES, OPERATING_POINTS, RECALLS, Results
+from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, RECALLS
+from benchmarks.io.results import Results
 from benchmarks.report.base import Block, Cell, Figure, Section, Subheading, Table, paragraph
 from benchmarks.report.lookup_cells import POINT_TITLES, Row, is_synthetic, rows
 from benchmarks.report.plots import BLUE, VERMILION, Look, draw, frame, legend, name_rows

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.io.results import OPERATING_POINTS, Results
+from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.results import Results
 from benchmarks.report.base import Block, Section, note, paragraph
 from benchmarks.report.lookup_cells import (
     Row,

@@ -1,0 +1,111 @@
+"""Names and columns of the tables in a run folder."""
+
+MANIFEST_COLUMNS = [
+    "image", "label", "class", "subtype", "group", "split", "sha256", "width", "height", "frames",
+    "bytes",
+]  # fmt: skip
+METRICS = [
+    "precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy", "mcc",
+    "auc", "average_precision", "brier",
+]  # fmt: skip
+CLASS_METRICS = [
+    "precision", "recall", "specificity", "f1", "auc", "average_precision", "accuracy",
+]  # fmt: skip
+RECALLS = ["recall_bacteria", "recall_virus"]
+COUNTS = ["tp", "fp", "tn", "fn"]
+OPERATING_POINTS = ["0.5", "recall95"]
+PREDICTION_COLUMNS = [
+    "cell", "features", "model", "seed", "split", "fold", "image", "group", "subtype", "label",
+    "score",
+]  # fmt: skip
+SCORE_COLUMNS = [
+    "cell", "features", "model", "balance", "seed", "split", "operating_point", "threshold",
+    "n", "n_positive",
+    *[name + end for name in METRICS + RECALLS for end in ("", "_lo", "_hi")],
+    "fit_seconds", "predict_seconds", "status", "reason", *COUNTS,
+]  # fmt: skip
+FEATURE_COLUMNS = [
+    "family", "dimension", "milliseconds_per_image", "from_store", "weights", "status", "reason",
+]  # fmt: skip
+INTENSITY_COLUMNS = ["split", "class", "value", "fraction"]
+TRAINING_COLUMNS = [
+    "cell", "epoch", "train_loss", "validation_loss", "validation_average_precision",
+    "learning_rate", "seconds", "best",
+]  # fmt: skip
+TABLES = {
+    "manifest": MANIFEST_COLUMNS, "features": FEATURE_COLUMNS, "predictions": PREDICTION_COLUMNS,
+    "scores": SCORE_COLUMNS, "training": TRAINING_COLUMNS, "intensity": INTENSITY_COLUMNS,
+}  # fmt: skip
+_BOUNDS = ("", "_lo", "_hi")
+# Tables that a run adds where it can; a run folder may lack them.
+MORE_TABLES = {
+    "audit": ["check", "severity", "images", "patients", "detail"],
+    "audit_images": ["finding", "image", "split", "label"],
+    "gap": [
+        "cell", "metric", "operating_point",
+        *[name + end for name in ("cv", "official", "gap") for end in _BOUNDS],
+    ],
+    "comparisons": [
+        "cell_a", "cell_b", "metric", "operating_point", "test", "value_a", "value_b",
+        "difference", "lo", "hi", "only_a", "only_b", "p", "p_holm",
+    ],
+    "matched": [
+        "cell", "split", "target_recall", "threshold",
+        *[name + end for name in ("recall", "specificity", "precision") for end in _BOUNDS],
+    ],
+    "calibration": [
+        "cell", "recalibration", "n", "brier", "brier_lo", "brier_hi", "reliability",
+        "resolution", "uncertainty",
+        *[name + end for name in ("ece", "slope", "intercept") for end in _BOUNDS],
+    ],
+    "reliability": [
+        "cell", "recalibration", "bin", "n", "mean_score", "observed", "lo", "hi",
+    ],
+    "decision": ["cell", "threshold", "net_benefit", "lo", "hi"],
+    "prevalence": ["cell", "operating_point", "prevalence", "precision", "lo", "hi"],
+    "subgroups": [
+        "cell", "operating_point", "kind", "name", "metric", "n", "patients", "value", "lo", "hi",
+    ],
+    "shortcuts": [
+        "control", "model", "columns", "split", "n",
+        *[name + end for name in ("auc", "average_precision", "below_whole") for end in _BOUNDS],
+        "precision", "recall", "specificity", "status", "reason",
+    ],
+    "leaky": [
+        "cell", "folds", "images", "patients", "mixed", "metric",
+        *[name + end for name in ("grouped", "leaky", "worth") for end in _BOUNDS],
+        "status", "reason",
+    ],
+    "ablation": [
+        "features", "model", "balance", "split", "n",
+        *[name + end for name in ("auc", "average_precision", "brier") for end in _BOUNDS],
+        "precision_at_half", "recall_at_half", "specificity_at_half",
+        "precision", "recall", "specificity", "ece", "slope", "intercept",
+        *[name + end for name in ("auc_gain", "brier_gain") for end in _BOUNDS], "fit_seconds",
+        "status", "reason",
+    ],
+    "importance": [
+        "cell", "method", "level", "group", "split", "metric", "value", "lo", "hi", "rank",
+        "status", "reason",
+    ],
+    "importance_swarm": ["cell", "feature", "shap", "percentile"],
+    "importance_checks": ["cell", "check", "value", "images", "space"],
+    "importance_regions": ["family", "region", "top", "bottom", "left", "right"],
+    "importance_stability": [
+        "cell", "method", "level", "kind", "fits", "groups", "w", "k", "overlap", "trusted",
+        "names",
+    ],
+    "importance_clusters": ["cell", "cluster", "columns", "value", "alone"],
+    "classes": [
+        "cell", "features", "model", "balance", "seed", "split", "class", "n",
+        *[name + end for name in CLASS_METRICS for end in _BOUNDS],
+        "fit_seconds", "predict_seconds", "status", "reason",
+    ],
+    "confusions": ["cell", "split", "true", "predicted", "n"],
+    "resampling": ["features", "model", "balance", "fold", "label", "before", "after"],
+    "learning": [
+        "cell", "fraction", "draw", "patients", "images", "split",
+        *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
+        "status", "reason",
+    ],
+}  # fmt: skip
