@@ -13,7 +13,8 @@ import pandas as pd
 from joblib import delayed
 from numpy.typing import NDArray
 
-from benchmarks.checks.explained import (
+from benchmarks.checks.localisation import MEASURES, centre_prior
+from benchmarks.checks.regional_importance import (
     FEATURE_SETS_CHECKED,
     METHODS,
     MODELS_CHECKED,
@@ -24,7 +25,6 @@ from benchmarks.checks.explained import (
     describe,
     fit_cell,
 )
-from benchmarks.checks.localisation import MEASURES, centre_prior
 from benchmarks.datasets.phantoms import generate
 from benchmarks.importance.shap_values import NotExplainable
 from benchmarks.io.progress import track

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.audit.class_marks import cell_numbers, telling_places
 from benchmarks.audit.findings import audit
-from benchmarks.checks.explained import (
+from benchmarks.checks.regional_importance import (
     FEATURE_SETS_CHECKED,
     METHODS,
     MODELS_CHECKED,

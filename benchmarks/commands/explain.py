@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from benchmarks.commands.predict import CAUTION, require_two_classes, say_versions, score_cell
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import DataError
-from benchmarks.explain.contributions import Explained, contribute, decide, default_cells
-from benchmarks.explain.data import (
+from benchmarks.explain.contributions import contribute, decide, default_cells
+from benchmarks.explain.explanation import Explained, Explanation
+from benchmarks.explain.grad_cam import look
+from benchmarks.explain.occlusion import BATCH, occlusion_map
+from benchmarks.explain.page import PAGE, write_page
+from benchmarks.explain.training_images import (
     TrainingRows,
     find_neighbours,
     read_training,
     recorded_cache,
 )
-from benchmarks.explain.explanation import Explanation
-from benchmarks.explain.look import look
-from benchmarks.explain.occlusion import BATCH, occlusion_map
-from benchmarks.explain.page import PAGE, write_page
 from benchmarks.extraction.extract import prepare, reading_size
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results, read_results

@@ -20,7 +20,7 @@ from benchmarks.fitting.fit import Matrix, columns_of_cell
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.importance.family_shap import family_shap
-from benchmarks.importance.fitted import SEED, fitted_rows, ranked_rows
+from benchmarks.importance.measured_cell import SEED, fitted_rows, ranked_rows
 from benchmarks.importance.refit_tables import (
     Values,
     cluster_rows,

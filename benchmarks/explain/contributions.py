@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,68 +10,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.datasets.dataset import CLASSES
-from benchmarks.explain.local import local_change, typical_row
+from benchmarks.explain.explanation import Explained
+from benchmarks.explain.replacement import local_change, typical_row
 from benchmarks.explain.words import in_words, region_in_words
 from benchmarks.importance.groups import boxes_of, columns_of, group_columns
-from benchmarks.importance.maps import Map, importance_map, share_outside
+from benchmarks.importance.importance_map import importance_map
 from benchmarks.importance.shap_values import NotExplainable, explain, space_of
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.report.lookup_cells import CNN_FEATURES
 from benchmarks.saved.fitted_run import FittedCell
-from features import FEATURES, ImageDescriptor
+from features import ImageDescriptor
 from features.backbone import MissingExtra
 
 Row = NDArray[np.float32]
-
-
-@dataclass
-class Explained:
-    """One cell's explanation of one image.
-
-    Attributes
-    ----------
-    cell : FittedCell
-    score : float
-        Probability of pneumonia.
-    decisions : DataFrame
-        A row an operating point: point, threshold, decision, distance (score less threshold),
-        between (share of the validation images whose score lies between the two).
-    top : DataFrame
-        Single features (SHAP) or regions (exchange): name, words, value, deviation (of the image
-        from the mean training image, in standard deviations; NaN of a region); largest first.
-    families : dict of float
-        What each family adds.
-    method, space : str
-        ``shap`` or ``exchange``, and the unit of its values; empty for the CNN.
-    output, expected : float
-        Of the image, and the mean of those it is compared with, in that unit.
-    maps : dict of ndarray of shape (size, size)
-        By name; positive speaks for pneumonia.
-    notes : dict of str
-        By method: why there is none, or what to know.
-    """
-
-    cell: FittedCell
-    score: float
-    decisions: pd.DataFrame
-    top: pd.DataFrame = field(default_factory=pd.DataFrame)
-    families: dict[str, float] = field(default_factory=dict)
-    method: str = ""
-    space: str = ""
-    output: float = float("nan")
-    expected: float = float("nan")
-    maps: dict[str, Map] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def decision(self) -> str:
-        """Class that it calls at the threshold chosen for a recall of 0.95."""
-        return str(self.decisions["decision"].iloc[-1])
-
-    def outside(self, values: Map) -> float:
-        """Share of what speaks for this decision that a map has outside the chest; NaN of none."""
-        return share_outside(values if self.decision == CLASSES[1] else -values)[0]
 
 
 def default_cells(run: Results, saved: Collection[str]) -> list[str]:
@@ -213,9 +164,3 @@ def _deviation(pipeline: Any, row: Row) -> NDArray[np.float64]:
     deviation = np.full(len(row), np.nan)
     deviation[kept] = (row[kept] - steps["scale"].mean_) / steps["scale"].scale_
     return deviation
-
-
-def family_order(maps: Collection[str]) -> list[str]:
-    """Names of maps in the order of a page: families, occlusion, Grad-CAM."""
-    order = [*FEATURES, "occlusion", "grad_cam"]
-    return sorted(maps, key=order.index)

@@ -10,18 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.datasets.dataset import CLASSES
-from benchmarks.explain.contributions import Explained
-from benchmarks.explain.explanation import Explanation
-from benchmarks.explain.maps import in_units, map_png, overview_figure, unit_of
-from benchmarks.explain.section import cell_section
-from benchmarks.explain.text import (
+from benchmarks.explain.cell_section import cell_section
+from benchmarks.explain.explanation import Explained, Explanation
+from benchmarks.explain.image_sections import (
     decisions,
     known_text,
     reading_section,
     stated,
     where,
 )
-from benchmarks.importance.maps import Map, share_outside
+from benchmarks.explain.map_figures import in_units, map_png, overview_figure, unit_of
+from benchmarks.importance.importance_map import Map, share_outside
 from benchmarks.io.results import write_text
 from benchmarks.report.base import (
     Figure,

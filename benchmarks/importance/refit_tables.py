@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.fit import Matrix, columns_of_cell, fit_on_features
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.importance.fitted import SEED, FittedRows, ranked_rows
 from benchmarks.importance.groups import LEVELS, group_columns
+from benchmarks.importance.measured_cell import SEED, FittedRows, ranked_rows
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.redundancy import cluster_columns, name_clusters
 from benchmarks.importance.scorers import FoldScorer, make_scorer

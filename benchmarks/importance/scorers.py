@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from benchmarks.importance.formulas import (
+from benchmarks.importance.closed_form import (
     Floats,
     LinearFront,
     Machine,
+    behind_columns,
     component_weights,
     logistic_weights,
 )
 
 Order = NDArray[np.intp]
-COLUMN_BY_COLUMN = {"select", "scale"}  # steps that mix no columns
 TOLERANCE = 1e-4  # between a scorer's probabilities and the pipeline's own
 
 
@@ -172,37 +172,6 @@ QUICK: dict[tuple[str, ...], Callable[[Any, NDArray[np.floating]], Scorer]] = {
     ("BestColumns", "StandardScaler", "Forest"): TreeScorer,
     ("BestColumns", "StandardScaler", "WeightedXgb"): TreeScorer,
 }
-
-
-def behind_columns(
-    pipeline: Any, *matrices: NDArray[np.floating]
-) -> tuple[Any, list[NDArray[np.floating]], Order]:
-    """Take off a pipeline's first steps if each handles every column by itself.
-
-    Parameters
-    ----------
-    pipeline : fitted pipeline
-    *matrices : ndarrays of shape (n, d)
-
-    Returns
-    -------
-    model : fitted estimator
-        The last step; the whole pipeline if a step before it mixes columns.
-    matrices : list of ndarray
-        As that takes them.
-    place : ndarray of shape (d,), int
-        Where it has each column; -1 of those left out.
-    """
-    place, rows = np.arange(matrices[0].shape[1]), list(matrices)
-    *first, last = (name for name in pipeline.named_steps if name != "balance")
-    if not set(first) <= COLUMN_BY_COLUMN:
-        return pipeline, rows, place
-    for step in (pipeline.named_steps[name] for name in first):
-        rows = [step.transform(matrix) for matrix in rows]
-        if hasattr(step, "get_support"):
-            kept = step.get_support()
-            place = np.where(kept, np.cumsum(kept) - 1, -1)
-    return pipeline.named_steps[last], rows, place
 
 
 def _check(own: Floats, theirs: Floats) -> None:

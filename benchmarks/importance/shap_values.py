@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,11 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
-from benchmarks.importance.mixtures import Groups, Matrix
 from benchmarks.metrics.bootstrap import CONFIDENCE, Floats, Labels, PatientBootstrap
 from features.backbone import MissingExtra
 
+Matrix = NDArray[np.floating]
+Groups = Mapping[str, NDArray[np.intp]]
 PROBABILITY, LOG_ODDS = "probability", "log-odds"
 BLOCK = 20  # rows
 TOLERANCE = 1e-4  # of the largest share of a row; float32 sums in XGBoost are 100 times closer

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.importance.groups import BOX, LEVELS
-from benchmarks.importance.maps import Map, importance_map
+from benchmarks.importance.importance_map import Map, importance_map
 from benchmarks.io.results import Results
 from benchmarks.report.base import Cell
 from benchmarks.report.tables import interval, number

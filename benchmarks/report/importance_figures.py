@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.importance.maps import Map
+from benchmarks.importance.importance_map import Map
 from benchmarks.io.results import Results
 from benchmarks.report.base import Figure
 from benchmarks.report.importance_data import (

@@ -23,15 +23,15 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.fit import Matrix
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
-from benchmarks.importance.fitted import (
+from benchmarks.importance.groups import boxes_of, columns_of
+from benchmarks.importance.impurity import impurity
+from benchmarks.importance.measured_cell import (
     SPLIT,
     built_in_rows,
     fitted_rows,
     permutation_rows,
     shap_rows,
 )
-from benchmarks.importance.groups import boxes_of, columns_of
-from benchmarks.importance.impurity import impurity
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel

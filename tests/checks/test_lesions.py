@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.checks import lesions as check
-from benchmarks.checks.explained import METHODS, describe, fit_cell, occlusion, replacement
 from benchmarks.checks.lesions import COLUMNS, Lesions, check_cell, tabulate
 from benchmarks.checks.localisation import (
     MEASURES,
@@ -22,9 +21,16 @@ from benchmarks.checks.localisation import (
     pointing,
     share_inside,
 )
+from benchmarks.checks.regional_importance import (
+    METHODS,
+    describe,
+    fit_cell,
+    occlusion,
+    replacement,
+)
 from benchmarks.datasets.phantoms import generate
 from benchmarks.explain.occlusion import occlusion_map
-from benchmarks.importance.maps import importance_map
+from benchmarks.importance.importance_map import importance_map
 
 MASK = np.array([[True, True, False], [False, False, False]])
 

@@ -285,8 +285,8 @@ def test_nearness_counts_validation_images_in_between(finished: Path) -> None:
 
 
 def test_a_map_that_lights_a_corner_is_told() -> None:
-    from benchmarks.explain.contributions import Explained
-    from benchmarks.explain.section import _read_maps
+    from benchmarks.explain.cell_section import _read_maps
+    from benchmarks.explain.explanation import Explained
 
     corner = np.zeros((100, 100))
     corner[:10, :10] = 1
@@ -305,8 +305,8 @@ def test_a_map_that_lights_a_corner_is_told() -> None:
 
 
 def test_a_slope_that_leads_the_other_way_is_told() -> None:
-    from benchmarks.explain.contributions import Explained
-    from benchmarks.explain.section import _slope
+    from benchmarks.explain.cell_section import _slope
+    from benchmarks.explain.explanation import Explained
 
     cell: Any = SimpleNamespace(families=("hog", "embedding"))
     for along, told in ((0.01, 0), (-0.01, 1)):
@@ -317,8 +317,9 @@ def test_a_slope_that_leads_the_other_way_is_told() -> None:
 
 def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, images: Path) -> None:
     """The map adds up to what the network's columns add, both against the mean training image."""
-    from benchmarks.explain.contributions import Explained, contribute
-    from benchmarks.explain.look import look
+    from benchmarks.explain.contributions import contribute
+    from benchmarks.explain.explanation import Explained
+    from benchmarks.explain.grad_cam import look
     from benchmarks.extraction.extract import prepare
     from benchmarks.saved.fitted_run import config_of, descriptors_of, load_cells
     from features.reading.images import read_image

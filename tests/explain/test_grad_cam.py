@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.explain.grad_cam import NoSpatialOutputError, enlarge, grad_cam
-from benchmarks.explain.linearise import NoGradientError, log_odds_gradient
+from benchmarks.importance.closed_form import NoGradientError, log_odds_gradient
 from models import MODELS
 
 torch = pytest.importorskip("torch")

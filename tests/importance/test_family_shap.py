@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.importance.family_shap import family_shap
-from benchmarks.importance.formulas import Machine
-from benchmarks.importance.mixtures import make_mixture
+from benchmarks.importance.closed_form import Machine
+from benchmarks.importance.family_shap import family_shap, make_mixture
 from models import MODELS
 from tests.small_pipelines import fitted, made, probability, shapley
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.importance.groups import LEVELS, boxes_of, columns_of, group_columns
-from benchmarks.importance.maps import importance_map
+from benchmarks.importance.importance_map import importance_map
 from features import FEATURES, Glcm, Hog
 from features.base import ImageDescriptor
 

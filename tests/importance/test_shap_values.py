@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from benchmarks.importance.formulas import logistic_weights
+from benchmarks.importance.closed_form import logistic_weights
 from benchmarks.importance.shap_values import NotExplainable, explain, mean_absolute
 from features.backbone import MissingExtra
 from models import MODELS

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from benchmarks.importance.agreement import agreement
-from benchmarks.importance.maps import share_outside
+from benchmarks.importance.importance_map import share_outside
 from benchmarks.io.results import Results
 from benchmarks.report.base import Block, Cell, Code, Group, Section, Table, note, paragraph, row
 from benchmarks.report.importance_data import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.importance.maps import Map
+from benchmarks.importance.importance_map import Map
 from benchmarks.report.escaping import printable
 from benchmarks.report.plots import (
     NORMAL_COLOUR,

@@ -15,12 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import Dataset
-from benchmarks.explain.local import local_change, log_odds
 from benchmarks.explain.occlusion import occlusion_map
+from benchmarks.explain.replacement import local_change, log_odds
 from benchmarks.extraction.extract import make_descriptor, prepare
 from benchmarks.fitting.cell import Cell
 from benchmarks.importance.groups import BOX, boxes_of, columns_of, group_columns
-from benchmarks.importance.maps import importance_map
+from benchmarks.importance.importance_map import importance_map
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import make_scorer
 from benchmarks.importance.shap_values import explain

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from benchmarks.explain.local import local_change, log_odds, typical_row
-from benchmarks.importance.scorers import behind_columns
+from benchmarks.explain.replacement import local_change, log_odds, typical_row
+from benchmarks.importance.closed_form import behind_columns
 from benchmarks.importance.shap_values import PROBABILITY, space_of
 from models import MODELS
 
@@ -84,7 +84,7 @@ def test_logistic_values_add_up_to_the_decision() -> None:
 def test_many_images_at_once_change_nothing(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline, X = fitted(model)
     whole = local_change(pipeline, X[90:], X[:7], GROUPS).changes
-    monkeypatch.setattr("benchmarks.explain.local.ROWS", 20)
+    monkeypatch.setattr("benchmarks.explain.replacement.ROWS", 20)
     np.testing.assert_array_equal(local_change(pipeline, X[90:], X[:7], GROUPS).changes, whole)
     part = local_change(pipeline, X[95:99], X[:7], GROUPS).changes
     np.testing.assert_allclose(part, whole[5:9], atol=1e-9)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 Floats = NDArray[np.float64]
+COLUMN_BY_COLUMN = {"select", "scale"}  # steps that mix no columns
 LARGEST_EXPONENT = 300.0  # products of three exponentials stay far from overflow
 
 
@@ -105,3 +106,74 @@ def component_weights(pipeline: Any) -> tuple[Floats, Floats]:
     components = np.asarray(pca.components_, dtype=np.float64)
     weights = (components / scale.scale_).T
     return weights, -(scale.mean_ @ weights) - components @ pca.mean_
+
+
+class NoGradientError(ValueError):
+    """A classifier has no gradient: trees score by steps."""
+
+
+def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
+    """Gradient of the log-odds of pneumonia with respect to the columns, at one row.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline of ``models.*.build``, of two classes
+    row : ndarray of shape (d,)
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+        Of logistic regression the weights, the same at every row; of an SVM the slope of its
+        sigmoid times the gradient of its decision value.
+
+    Raises
+    ------
+    NoGradientError
+        If the pipeline ends in trees.
+    """
+    steps = tuple(name for name in pipeline.named_steps if name != "balance")
+    if steps == ("scale", "classify"):
+        return logistic_weights(pipeline)[0]
+    if steps == ("scale", "reduce", "classify"):
+        weights, offset = component_weights(pipeline)
+        place = row.astype(np.float64) @ weights + offset
+        machine = Machine(pipeline)
+        pull = machine.kernel(place[None])[0] * machine.weights
+        towards = machine.vectors.T @ pull - pull.sum() * place
+        return np.asarray(weights @ (2 * machine.gamma * machine.slope * towards))
+    kind = type(pipeline.named_steps["classify"]).__name__
+    raise NoGradientError(
+        f"Got a pipeline that ends in {kind}, but expected logistic regression or an SVM: trees "
+        "score by steps, so there is no gradient."
+    )
+
+
+def behind_columns(
+    pipeline: Any, *matrices: NDArray[np.floating]
+) -> tuple[Any, list[NDArray[np.floating]], NDArray[np.intp]]:
+    """Take off a pipeline's first steps if each handles every column by itself.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline
+    *matrices : ndarrays of shape (n, d)
+
+    Returns
+    -------
+    model : fitted estimator
+        The last step; the whole pipeline if a step before it mixes columns.
+    matrices : list of ndarray
+        As that takes them.
+    place : ndarray of shape (d,), int
+        Where it has each column; -1 of those left out.
+    """
+    place, rows = np.arange(matrices[0].shape[1]), list(matrices)
+    *first, last = (name for name in pipeline.named_steps if name != "balance")
+    if not set(first) <= COLUMN_BY_COLUMN:
+        return pipeline, rows, place
+    for step in (pipeline.named_steps[name] for name in first):
+        rows = [step.transform(matrix) for matrix in rows]
+        if hasattr(step, "get_support"):
+            kept = step.get_support()
+            place = np.where(kept, np.cumsum(kept) - 1, -1)
+    return pipeline.named_steps[last], rows, place

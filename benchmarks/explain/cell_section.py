@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.explain.contributions import Explained, family_order
-from benchmarks.explain.data import BACKGROUND
-from benchmarks.explain.explanation import Explanation
-from benchmarks.explain.look import NETWORKS
-from benchmarks.explain.maps import TITLES, maps_figure
-from benchmarks.explain.text import signed, small, stated
-from benchmarks.importance.maps import share_outside
+from benchmarks.explain.explanation import Explained, Explanation, family_order
+from benchmarks.explain.grad_cam import NETWORKS
+from benchmarks.explain.image_sections import signed, small, stated
+from benchmarks.explain.map_figures import TITLES, maps_figure
+from benchmarks.explain.training_images import BACKGROUND
+from benchmarks.importance.importance_map import share_outside
 from benchmarks.report.base import (
     Block,
     Figure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.explain.neighbours import nearest, squared_distances, standardised
+from benchmarks.explain.training_images import nearest, squared_distances, standardised
 
 
 def test_distances_are_those_of_standardised_columns() -> None:

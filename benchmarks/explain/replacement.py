@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.importance.formulas import Floats, LinearFront
-from benchmarks.importance.scorers import LogisticScorer, SvmScorer, behind_columns, make_scorer
+from benchmarks.importance.closed_form import Floats, LinearFront, behind_columns
+from benchmarks.importance.scorers import LogisticScorer, SvmScorer, make_scorer
 from benchmarks.importance.shap_values import LOG_ODDS, PROBABILITY
 from benchmarks.metrics.recalibration import logit
 
@@ -60,7 +60,7 @@ def local_change(
     pipeline : fitted pipeline of two classes
         With ``predict_proba``. The log odds of an SVM and a logistic regression after linear
         steps are taken apart, so that only a group's own columns are handled (see
-        :mod:`benchmarks.importance.formulas`); any other is given all replaced rows.
+        :mod:`benchmarks.importance.closed_form`); any other is given all replaced rows.
     X : ndarray of shape (n, d)
     background : ndarray of shape (b, d)
         Training images, not chosen by their scores; or their mean as the only row, from
