@@ -101,8 +101,8 @@ def main(context: click.Context, file: Path | None, resume: Path | None, **optio
 @click.argument("run_dir", type=FILE)
 def report(run_dir: Path) -> None:
     """Render the report of RUN_DIR again from its tables alone."""
+    from benchmarks.commands.report import render_report
     from benchmarks.io.results import RunError
-    from benchmarks.report import render_report
 
     try:
         render_report(run_dir)

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results, RunError, read_results, write_text
 from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
 from benchmarks.report.sections.differences_text import p_value
-from benchmarks.report.tables import interval, number
 from benchmarks.statistics.common import split_of, thresholds
 from benchmarks.statistics.comparisons import Scored, compare_pairs
 

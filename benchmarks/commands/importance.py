@@ -12,6 +12,7 @@ import pandas as pd
 from joblib import delayed
 from threadpoolctl import threadpool_limits
 
+from benchmarks.commands.report import render_report
 from benchmarks.config import ConfigError
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
@@ -40,7 +41,6 @@ from benchmarks.importance.shap_values import mean_absolute, require_shap
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import read_results, write_table
 from benchmarks.io.workers import parallel
-from benchmarks.report import render_report
 from benchmarks.saved.reopened import reopened
 from benchmarks.studies.estimates import in_order, leaders, recall_threshold
 from benchmarks.studies.importance import (

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks import datasets
 from benchmarks.audit.findings import audit, keep_together, shown, stop_or_mark, summary
+from benchmarks.commands.report import render_report
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
@@ -22,7 +23,6 @@ from benchmarks.io import results
 from benchmarks.io.columns import FEATURE_COLUMNS
 from benchmarks.io.progress import say
 from benchmarks.io.workers import Interrupted, interruptible, stop_workers
-from benchmarks.report import render_report
 from benchmarks.run import exploration
 from benchmarks.run.multiclass_tables import MulticlassTables
 from benchmarks.run.result_tables import ResultTables

@@ -10,21 +10,9 @@ from benchmarks.explain.image_sections import signed, small, stated
 from benchmarks.explain.map_figures import TITLES, maps_figure
 from benchmarks.explain.training_images import BACKGROUND
 from benchmarks.importance.importance_map import share_outside
-from benchmarks.report.base import (
-    Block,
-    Figure,
-    Paragraph,
-    Picture,
-    Pictures,
-    Section,
-    Subheading,
-    Table,
-    note,
-    paragraph,
-    row,
-)
-from benchmarks.report.lookup_cells import is_synthetic
-from benchmarks.report.tables import number
+from benchmarks.report.blocks import Block, Figure, Paragraph, Picture, Pictures, Section, Subheading, Table, note, paragraph, row
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.formatting import number
 
 SHOWN = 10
 FAMILIES = {

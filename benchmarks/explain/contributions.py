@@ -13,12 +13,12 @@ from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.explanation import Explained
 from benchmarks.explain.replacement import local_change, typical_row
 from benchmarks.explain.words import in_words, region_in_words
+from benchmarks.fitting.cells import PIXELS
 from benchmarks.importance.groups import boxes_of, columns_of, group_columns
 from benchmarks.importance.importance_map import importance_map
 from benchmarks.importance.shap_values import NotExplainable, explain, space_of
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.report.lookup_cells import CNN_FEATURES
 from benchmarks.saved.fitted_run import FittedCell
 from features import ImageDescriptor
 from features.backbone import MissingExtra
@@ -41,7 +41,7 @@ def default_cells(run: Results, saved: Collection[str]) -> list[str]:
     for _, part in first.groupby("features", sort=False):
         precision = pd.to_numeric(part["average_precision"]).to_numpy(dtype=np.float64)
         best.append(str(part["cell"].iloc[int(precision.argmax())]))
-    return sorted(best, key=lambda name: name.startswith(f"{CNN_FEATURES}/"))
+    return sorted(best, key=lambda name: name.startswith(f"{PIXELS}/"))
 
 
 def decide(run: Results, cell: FittedCell, score: float) -> pd.DataFrame:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.explain.explanation import Explanation
-from benchmarks.report.base import Block, Bullets, Section, Strong, paragraph
-from benchmarks.report.tables import DASH, number
+from benchmarks.io.formatting import DASH, number
+from benchmarks.report.blocks import Block, Bullets, Section, Strong, paragraph
 
 NEAR = 0.05  # share of validation images between score and threshold under which it is near
 

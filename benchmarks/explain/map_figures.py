@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.importance.importance_map import Map
-from benchmarks.report.escaping import printable
+from benchmarks.io.escaping import printable
 from benchmarks.report.plots import (
     NORMAL_COLOUR,
     PNEUMONIA_COLOUR,

@@ -49,6 +49,20 @@ class Results:
     intensity: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
+    def table(self, name: str) -> pd.DataFrame:
+        """Return one of the tables of ``MORE_TABLES``; empty where the run folder has no such file.
+
+        Parameters
+        ----------
+        name : str
+            Without the ending ``.csv``.
+
+        Returns
+        -------
+        DataFrame
+        """
+        return self.tables.get(name, pd.DataFrame())
+
 
 def class_names(manifest: pd.DataFrame) -> list[str]:
     """Names of the classes in a manifest, by label."""

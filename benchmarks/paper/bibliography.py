@@ -40,11 +40,6 @@ _VENUES = {"article": "journal", "inproceedings": "booktitle", "incollection": "
 _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"'}
 
 
-def table(results: Results, name: str) -> pd.DataFrame:
-    """One of the tables that a run folder may lack; empty if it does."""
-    return results.tables.get(name, pd.DataFrame())
-
-
 def used(results: Results) -> list[str]:
     """Keys of the works that a run rests on, in the order of ``REFERENCES``.
 
@@ -103,16 +98,16 @@ def _balance(done: pd.DataFrame) -> set[str]:
 def _statistics(results: Results) -> set[str]:
     done = (results.scores["status"] == "ok").any()
     keys = {"field2007", "hanley1983"} if done else set()
-    comparisons, calibration = table(results, "comparisons"), table(results, "calibration")
+    comparisons, calibration = results.table("comparisons"), results.table("calibration")
     if len(comparisons):
         keys |= {key for test in comparisons["test"].unique() for key in _TESTS.get(test, ())}
         keys |= {"holm1979"} if comparisons["p_holm"].notna().any() else set()
     if len(calibration):
         kinds = calibration["recalibration"].unique()
         keys |= {"murphy1973", *(key for kind in kinds for key in _RECALIBRATIONS.get(kind, ()))}
-    if len(table(results, "decision")):
+    if len(results.table("decision")):
         keys.add("vickers2006")
-    importance = table(results, "importance")
+    importance = results.table("importance")
     if len(importance):
         measured = importance.loc[importance["status"] == "ok", "method"].unique()
         keys |= {key for method in measured for key in _IMPORTANCE.get(method, ())}

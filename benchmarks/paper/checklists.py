@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from benchmarks.io.escaping import markdown
 from benchmarks.io.results import Results
+from benchmarks.io.run_record import is_synthetic
 from benchmarks.paper import facts
 from benchmarks.paper.bibliography import address, in_words
 from benchmarks.paper.items import CLAIM, TRIPOD_AI, Item
-from benchmarks.report.escaping import markdown
-from benchmarks.report.lookup_cells import is_synthetic
 
 BLANK = "— to be filled in"
 _CHECKLISTS = {

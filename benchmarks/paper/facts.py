@@ -7,20 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.fitting.cells import PIXELS
+from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
-from benchmarks.paper.bibliography import table
+from benchmarks.io.run_record import data_name, is_synthetic, validation_carved
 from benchmarks.paper.references import DATA
-from benchmarks.report.lookup_cells import (
-    CNN_FEATURES,
-    Row,
-    data_name,
-    feature_sets,
-    is_synthetic,
-    rows,
-    validation_carved,
-)
-from benchmarks.report.sections.settings import plain
-from benchmarks.report.tables import thousands
+from benchmarks.statistics.method_rows import Row, feature_sets, rows
 
 _SPLITS = ("train", "validation", "test")
 _LIBRARIES = (
@@ -51,7 +43,7 @@ def facts(results: Results) -> dict[str, str]:
         "limit": f"A sample of about {config['limit']} images was taken."
         if config.get("limit") else "No subset was taken.",
         "preparation": _preparation(config),
-        "audit": _audit(table(results, "audit")),
+        "audit": _audit(results.table("audit")),
         "missing": _missing(data),
         "outcome": "Pneumonia or normal, as the data label each image"
         + ("; drawn by the program." if is_synthetic(results) else "; not assessed anew."),
@@ -66,14 +58,14 @@ def facts(results: Results) -> dict[str, str]:
         "measures": _measures(results),
         "uncertainty": _uncertainty(results),
         "recalibration": "Sigmoid and isotonic recalibration were fitted and scored."
-        if len(table(results, "calibration")) else "",
+        if len(results.table("calibration")) else "",
         "shift": "Validation and test are set side by side at the same thresholds."
         if done else "",
         "validation": _validation(results),
         "subgroups": "Recall by type of pneumonia, and false positives by series."
-        if len(table(results, "subgroups")) else "",
+        if len(results.table("subgroups")) else "",
         "robustness": _robustness(results),
-        "explained": "Importance of features is shown." if len(table(results, "importance"))
+        "explained": "Importance of features is shown." if len(results.table("importance"))
         else "",
         "performance": f"{len(done)} methods, each with 95 % intervals." if done else "",
         "failures": "The most confident mistakes on test are listed." if done else "",
@@ -211,7 +203,7 @@ def _balance(scores: pd.DataFrame) -> str:
 
 
 def _start(run: dict[str, Any], done: Sequence[Row]) -> str:
-    if not any(row.features == CNN_FEATURES for row in done):
+    if not any(row.features == PIXELS for row in done):
         return ""
     details = [run.get("cells", {}).get(cell) or {} for row in done for cell in row.cells()]
     found = {str(one["initialised_from"]) for one in details if one.get("initialised_from")}
@@ -229,7 +221,7 @@ def _measures(results: Results) -> str:
             ("prevalence", "precision at other prevalences"),
             ("comparisons", "paired comparisons of methods"),
         )
-        if len(table(results, name))
+        if len(results.table(name))
     ]
     return "; ".join(
         ["Precision, recall, specificity, F1, accuracy, MCC, AUC, average precision, Brier score",
@@ -241,7 +233,7 @@ def _uncertainty(results: Results) -> str:
     draws = results.run.get("protocol", {}).get("bootstrap_draws")
     if not draws:
         return ""
-    comparisons = table(results, "comparisons")
+    comparisons = results.table("comparisons")
     corrected = len(comparisons) > 0 and comparisons["p_holm"].notna().any()
     more = " p values were corrected by Holm's method." if corrected else ""
     return f"95 % percentile intervals, bootstrap over patients, {thousands(draws)} draws.{more}"
@@ -261,7 +253,7 @@ def _robustness(results: Results) -> str:
             ("shortcuts", "controls that see no lung"), ("leaky", "a split by image as control"),
             ("ablation", "ablation of balancing"), ("learning", "learning curves"),
         )
-        if len(table(results, name))
+        if len(results.table(name))
     ]  # fmt: skip
     return f"{', '.join(parts).capitalize()}." if parts else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.io.results import Results, write_table, write_text
-from benchmarks.paper import bibliography, checklists, medmnist_form, tables
+from benchmarks.paper import bibliography, checklists, medmnist_form, tidy_scores
 
 MEDMNIST = "medmnist"
 
@@ -21,7 +21,7 @@ def write_paper(results: Results) -> None:
     The same results give the same bytes.
     """
     folder = results.folder
-    write_table(folder, "tables", tables.tidy(results))
+    write_table(folder, "tables", tidy_scores.tidy(results))
     write_text(folder / "references.bib", bibliography.bibtex(bibliography.used(results)))
     for name, text in checklists.checklists(results).items():
         write_text(folder / name, text)

@@ -10,9 +10,9 @@ import pandas as pd
 
 from benchmarks.importance.groups import BOX, LEVELS
 from benchmarks.importance.importance_map import Map, importance_map
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Cell
-from benchmarks.report.tables import interval, number
+from benchmarks.report.blocks import Cell
 from features import FEATURE_SETS
 
 METHODS = {
@@ -30,7 +30,7 @@ def importance_of(results: Results) -> pd.DataFrame:
 
     The best is the one of largest average precision on validation.
     """
-    table = results.tables.get("importance", pd.DataFrame())
+    table = results.table("importance")
     if table.empty:
         return table
     done = table[table["status"] == "ok"]

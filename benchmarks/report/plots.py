@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import quoteattr
 
-from benchmarks.report.escaping import printable
+from benchmarks.io.escaping import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,11 +11,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmarks.fitting.cells import PIXELS
+from benchmarks.io import escaping
+from benchmarks.io.formatting import moment
 from benchmarks.io.results import Results, write_text
-from benchmarks.report import escaping
-from benchmarks.report.base import Figure, Section, Table
-from benchmarks.report.lookup_cells import CNN_FEATURES, data_name, is_synthetic
-from benchmarks.report.tables import moment
+from benchmarks.io.run_record import data_name, is_synthetic
+from benchmarks.report.blocks import Figure, Section, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIGURES = "figures"
@@ -48,7 +49,7 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
     sections : mapping of str to Section
         In the order of the report; the keys become anchors.
     """
-    network = " and a CNN" if (results.scores["features"] == CNN_FEATURES).any() else ""
+    network = " and a CNN" if (results.scores["features"] == PIXELS).any() else ""
     title = f"Classical features{network} on {data_name(results)}"
     values = _values(results, title, sections)
     (results.folder / FIGURES).mkdir(exist_ok=True)

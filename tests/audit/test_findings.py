@@ -18,7 +18,7 @@ from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.phantoms import generate
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import Results
-from benchmarks.report.base import Pictures, Table
+from benchmarks.report.blocks import Pictures, Table
 from benchmarks.report.sections import audit as section
 from benchmarks.run.exploration import save_thumbnails
 

@@ -13,7 +13,7 @@ from benchmarks.commands.compare import compare, readable
 from benchmarks.io.columns import METRICS, TABLES
 from benchmarks.io.results import RunError, read_tables, write_run, write_table
 from benchmarks.metrics.bootstrap import PatientBootstrap
-from benchmarks.report.base import Bullets, Figure, Paragraph, Section, Table
+from benchmarks.report.blocks import Bullets, Figure, Paragraph, Section, Table
 from benchmarks.report.sections import differences
 from benchmarks.statistics.comparisons import COLUMNS, Scored, compare_pairs
 

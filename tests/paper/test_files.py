@@ -13,12 +13,11 @@ import pytest
 
 from benchmarks.io.columns import MORE_TABLES, SCORE_COLUMNS
 from benchmarks.io.results import Results
-from benchmarks.paper import bibliography, checklists, facts, items, tables
+from benchmarks.paper import bibliography, checklists, facts, items, tidy_scores
 from benchmarks.paper.files import write_paper
 from benchmarks.paper.references import REFERENCES
-from benchmarks.report import SECTIONS
-from benchmarks.report.lookup_cells import rows
-from benchmarks.report.sections import comparison, methods
+from benchmarks.report.sections import SECTIONS, methods, summary
+from benchmarks.statistics.method_rows import rows
 from features import FEATURE_SETS, FEATURES
 from models import MODELS
 from models.balance import RESAMPLERS
@@ -148,8 +147,8 @@ def test_methods_tell_only_what_was_done(tmp_path: Path) -> None:
 
 
 def test_tidy_table_holds_each_number_once(tmp_path: Path) -> None:
-    found = tables.tidy(run(tmp_path))
-    assert found.columns.tolist() == tables.COLUMNS
+    found = tidy_scores.tidy(run(tmp_path))
+    assert found.columns.tolist() == tidy_scores.COLUMNS
     # 2 splits × (2 points × 3 metrics + 2 metrics over all thresholds); nothing of the other cell.
     assert len(found) == 16
     assert set(found["features"]) == {"hog"}
@@ -207,7 +206,7 @@ def test_hostile_names_do_not_break_a_checklists_table(tmp_path: Path) -> None:
 def test_latex_table_tells_split_threshold_and_draws(tmp_path: Path) -> None:
     results = run(tmp_path, citation=f"{CELL}; Mendeley. doi:10.17632/rscbjbr9sj.2; more")
     notes = [
-        comparison.latex_table(results, rows(results), point).note for point in ("0.5", "recall95")
+        summary.latex_table(results, rows(results), point).note for point in ("0.5", "recall95")
     ]
     assert "4 images (2 with pneumonia) of 2 patients, none of them in training" in notes[0]
     assert "a probability of 0.5, fixed beforehand" in notes[0]
@@ -218,10 +217,10 @@ def test_latex_table_tells_split_threshold_and_draws(tmp_path: Path) -> None:
     )  # fmt: skip
     leaky = results.manifest.assign(group=list("aabbcddea"))
     both = dataclasses.replace(results, manifest=leaky)
-    assert "of 3 patients, 1 of them in training" in comparison.latex_table(both, [], "0.5").note
+    assert "of 3 patients, 1 of them in training" in summary.latex_table(both, [], "0.5").note
     results.run["data"]["groups_known"] = False
     results.run["config"]["limit"] = 50
-    vague = comparison.latex_table(results, [], "0.5").note
+    vague = summary.latex_table(results, [], "0.5").note
     assert "a sample of the test split, 4 images (2 with pneumonia) of unknown patients" in vague
 
 

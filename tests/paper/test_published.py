@@ -21,8 +21,8 @@ from benchmarks.paper.published import (
     ledger,
     which_test_set,
 )
-from benchmarks.report.lookup_cells import rows
 from benchmarks.report.sections import published
+from benchmarks.statistics.method_rows import rows
 
 
 def test_every_row_is_whole_and_judged() -> None:

@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 from benchmarks.io.columns import PREDICTION_COLUMNS, SCORE_COLUMNS
 from benchmarks.io.results import Results, write_table
 from benchmarks.metrics.bootstrap import point_metrics, threshold_at_recall
-from benchmarks.report.base import Bullets, Figure, Paragraph, Section, Table
+from benchmarks.report.blocks import Bullets, Figure, Paragraph, Section, Table
 from benchmarks.report.sections import calibration, decision, matched, prevalence
 from benchmarks.report.writers import write_report
 from benchmarks.statistics import calibration as calibration_table

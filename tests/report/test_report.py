@@ -17,13 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from benchmarks.commands.report import render_report
 from benchmarks.datasets.dataset import Dataset
+from benchmarks.io import escaping
 from benchmarks.io.columns import METRICS, PREDICTION_COLUMNS, RECALLS, SCORE_COLUMNS
 from benchmarks.io.results import Results, RunError, read_results, write_run, write_table
-from benchmarks.report import SECTIONS, escaping, render_report, tables
-from benchmarks.report.lookup_cells import leaders, rows
-from benchmarks.report.sections import gap
+from benchmarks.report import method_tables
+from benchmarks.report.sections import SECTIONS, gap
 from benchmarks.run.exploration import explore, hardest, save_thumbnails
+from benchmarks.statistics.method_rows import leaders, rows
 
 HOSTILE = [
     "test/NORMAL/<script>alert(1)</script>.jpg",
@@ -426,7 +428,7 @@ def test_best_of_a_column_is_marked_with_its_ties(tmp_path: Path) -> None:
     })  # fmt: skip
     table = rows(results)
     marks = {
-        metric: [cell.best for cell in tables.estimate_cells(table, "test", "0.5", metric)]
+        metric: [cell.best for cell in method_tables.estimate_cells(table, "test", "0.5", metric)]
         for metric in ("precision", "brier", "mcc")
     }
     assert marks["precision"] == [True, True, False]  # both are 0.930 as shown
@@ -457,7 +459,7 @@ def test_seeds_are_averaged_beside_their_interval(tmp_path: Path) -> None:
         {"recall": 1.0, "recall_lo": 0.9, "recall_hi": 1.0},
     ]
     table = rows(small_results(tmp_path, {"a": seeds}))
-    (cell,) = tables.estimate_cells(table, "test", "0.5", "recall")
+    (cell,) = method_tables.estimate_cells(table, "test", "0.5", "recall")
     assert (cell.text, cell.spread, cell.detail) == ("0.900", "± 0.100", "0.800–0.933")
 
 

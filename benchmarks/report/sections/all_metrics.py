@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.report.base import Group, Section, Table, paragraph
-from benchmarks.report.lookup_cells import POINT_TITLES, rows
-from benchmarks.report.tables import breaks, estimate_cells, point_groups, table_rows
+from benchmarks.report.blocks import Group, Section, Table, paragraph
+from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
+from benchmarks.statistics.method_rows import POINT_TITLES, rows
 
 _AT_POINT = {"f1": "F1", "accuracy": "Accuracy", "balanced_accuracy": "Balanced acc.", "mcc": "MCC"}
 

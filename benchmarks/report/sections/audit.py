@@ -8,9 +8,9 @@ import pandas as pd
 
 from benchmarks.audit.checks import STOP
 from benchmarks.audit.findings import Audit, summary
+from benchmarks.io.formatting import thousands
 from benchmarks.io.results import IMAGES, Results
-from benchmarks.report.base import Block, Picture, Pictures, Section, Table, note, paragraph, row
-from benchmarks.report.tables import thousands
+from benchmarks.report.blocks import Block, Picture, Pictures, Section, Table, note, paragraph, row
 from benchmarks.run.exploration import thumbnail_name
 
 SHOWN = 40
@@ -30,9 +30,7 @@ _NAMES = {
 def render(results: Results) -> Section:
     """Show what the audit found, the worst first, with pictures of the duplicates."""
     title = "Audit of the data"
-    findings, images = (
-        results.tables.get(name, pd.DataFrame()) for name in ("audit", "audit_images")
-    )
+    findings, images = (results.table(name) for name in ("audit", "audit_images"))
     if findings.empty:
         return Section(title, (paragraph("The run folder holds no audit of the data."),))
     text = paragraph(_text(findings))

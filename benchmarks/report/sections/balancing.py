@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import (
-    Block,
-    Cell,
-    Code,
-    Figure,
-    Group,
-    Section,
-    Table,
-    paragraph,
-)
-from benchmarks.report.lookup_cells import is_synthetic
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Block, Cell, Code, Figure, Group, Section, Table, paragraph
 from benchmarks.report.plots import draw, frame, legend, looks, name_rows
-from benchmarks.report.tables import interval, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -36,7 +27,7 @@ _SHOWN = {
 
 def render(results: Results) -> Section:
     """Answer in one paragraph, and show every method beside no balancing."""
-    table = results.tables.get("ablation", pd.DataFrame())
+    table = results.table("ablation")
     if table.empty:
         return Section(TITLE, (paragraph(
             "This run compared no methods of balancing; that comes with ",
@@ -47,7 +38,7 @@ def render(results: Results) -> Section:
         reason = str(table.iloc[0]["reason"]).rstrip(".")
         return Section(TITLE, (paragraph(f"No method of balancing could be fitted: {reason}."),))
     blocks: list[Block] = [paragraph(_answer(done)), _figure(results, done), _table(table)]
-    counts = results.tables.get("resampling", pd.DataFrame())
+    counts = results.table("resampling")
     return Section(TITLE, (*blocks, *([_counts(counts)] if len(counts) else [])))
 
 

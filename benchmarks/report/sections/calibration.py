@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.io.formatting import count_of, number
 from benchmarks.io.results import Results
+from benchmarks.io.run_record import is_synthetic
 from benchmarks.metrics.recalibration import RECALIBRATIONS
-from benchmarks.report.base import Cell, Figure, Group, Section, Table, paragraph
-from benchmarks.report.lookup import Lines, first_seed, lines_of, measured, of, part, value_cells
-from benchmarks.report.lookup_cells import Row, and_the_cnn, is_synthetic, leaders, rows
+from benchmarks.report.blocks import Cell, Figure, Group, Section, Table, paragraph
+from benchmarks.report.method_tables import (
+    Lines,
+    breaks,
+    first_seed,
+    lines_of,
+    measured,
+    part,
+    table_rows,
+    value_cells,
+)
 from benchmarks.report.plots import BLUE, GREEN, GREY, VERMILION, Look, draw, frame, legend, panels
-from benchmarks.report.tables import breaks, number, table_rows
+from benchmarks.statistics.method_rows import Row, and_the_cnn, leaders, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,8 +79,8 @@ def _state(lines: Lines, chosen: Sequence[Row]) -> str:
     return (
         f"On the test images a score lies {middle}{number(float(errors.mean()))} from the share "
         "of pneumonias among images scored like it (expected calibration error). The scores are "
-        f"too high overall, with an intercept below 0, in {of(high, len(chosen))}, and too "
-        f"extreme, with a slope below 1, in {of(extreme, len(chosen))}{blank}."
+        f"too high overall, with an intercept below 0, in {count_of(high, len(chosen))}, and too "
+        f"extreme, with a slope below 1, in {count_of(extreme, len(chosen))}{blank}."
     )
 
 
@@ -80,12 +90,12 @@ def _effect(lines: Lines, chosen: Sequence[Row]) -> str:
         brier, error = (_fell(lines, chosen, kind, name) for name in ("brier", "ece"))
         both[kind] = sum(a and b for a, b in zip(brier, error, strict=True))
         words.append(
-            f"{kind} recalibration lowers the Brier score of {of(sum(brier), total)} and the "
-            f"calibration error of {of(sum(error), total)}"
+            f"{kind} recalibration lowers the Brier score of {count_of(sum(brier), total)} and the "
+            f"calibration error of {count_of(sum(error), total)}"
         )
     best = max(both, key=lambda kind: both[kind])
     verdict = (
-        f"Both fall for {of(both[best], total)} by {best} recalibration."
+        f"Both fall for {count_of(both[best], total)} by {best} recalibration."
         if 2 * both[best] > total
         else "Neither lowers both for more than half of the methods: what validation teaches of "
         "the scores does not carry over to test."

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.io.columns import COUNTS, OPERATING_POINTS
+from benchmarks.io.formatting import DASH, thousands
 from benchmarks.io.results import Results
-from benchmarks.report.base import Block, Cell, Figure, Section, Table, paragraph
-from benchmarks.report.lookup_cells import Row, and_the_cnn, is_synthetic, leaders, rows
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Block, Cell, Figure, Section, Table, paragraph
+from benchmarks.report.method_tables import breaks, point_groups, table_rows
 from benchmarks.report.plots import INK, draw, frame
-from benchmarks.report.tables import DASH, breaks, point_groups, table_rows, thousands
+from benchmarks.statistics.method_rows import Row, and_the_cnn, leaders, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.io.formatting import number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Figure, Section, paragraph
-from benchmarks.report.lookup_cells import (
+from benchmarks.io.run_record import is_synthetic, prevalence
+from benchmarks.report.blocks import Figure, Section, paragraph
+from benchmarks.report.plots import CNN_LOOK, GREY, Look, draw, frame, legend, looks, panels
+from benchmarks.statistics.method_rows import (
     Row,
     and_the_cnn,
     classical,
     feature_sets,
-    is_synthetic,
     kinds,
     leaders,
-    prevalence,
     rows,
 )
-from benchmarks.report.plots import CNN_LOOK, GREY, Look, draw, frame, legend, looks, panels
-from benchmarks.report.tables import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

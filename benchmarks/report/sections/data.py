@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmarks.datasets.dataset import CLASSES
+from benchmarks.io.escaping import printable
+from benchmarks.io.formatting import thousands
 from benchmarks.io.results import IMAGES, Results, class_names
-from benchmarks.report.base import (
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import (
     Block,
     Bullets,
     Cell,
@@ -21,10 +24,7 @@ from benchmarks.report.base import (
     Table,
     paragraph,
 )
-from benchmarks.report.escaping import printable
-from benchmarks.report.lookup_cells import is_synthetic
 from benchmarks.report.plots import NORMAL_COLOUR, PNEUMONIA_COLOUR, Dash, draw, frame, looks
-from benchmarks.report.tables import thousands
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.io.formatting import count_of, interval, number
 from benchmarks.io.results import Results
+from benchmarks.io.run_record import is_synthetic, prevalence
 from benchmarks.metrics.bootstrap import Floats
-from benchmarks.report.base import Cell, Figure, Section, Table, paragraph, row
-from benchmarks.report.lookup import first_seed, measured, of, part
-from benchmarks.report.lookup_cells import Row, is_synthetic, kinds, leaders, prevalence, rows
+from benchmarks.report.blocks import Cell, Figure, Section, Table, paragraph, row
+from benchmarks.report.method_tables import first_seed, measured, part
 from benchmarks.report.plots import CNN_LOOK, INK, draw, frame, looks
-from benchmarks.report.tables import interval, number
+from benchmarks.statistics.method_rows import Row, kinds, leaders, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -87,7 +88,7 @@ def _sentence(results: Results, chosen: Sequence[Row]) -> str:
     some = sum(bool(ranges) for ranges in found)
     text = (
         f"Acting on the score beats treating all and treating none somewhere for "
-        f"{of(some, len(chosen), 'leading methods')} on the test images"
+        f"{count_of(some, len(chosen), 'leading methods')} on the test images"
     )
     parts = [
         f"{method.label} at thresholds {_words(ranges)}"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Bullets, Cell, Figure, Group, Section, Table, note, paragraph
-from benchmarks.report.lookup_cells import Row, is_synthetic, leaders, rows
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Bullets, Cell, Figure, Group, Section, Table, note, paragraph
+from benchmarks.report.method_tables import breaks
 from benchmarks.report.plots import draw
 from benchmarks.report.sections.differences_text import (
     LEVEL,
@@ -22,7 +24,7 @@ from benchmarks.report.sections.differences_text import (
     p_value,
     stands,
 )
-from benchmarks.report.tables import breaks, interval, number
+from benchmarks.statistics.method_rows import Row, leaders, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure

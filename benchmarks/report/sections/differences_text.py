@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks.report.base import Part
-from benchmarks.report.lookup_cells import Row, classical, validation_precision
-from benchmarks.report.tables import interval, number
+from benchmarks.io.formatting import interval, number
+from benchmarks.report.blocks import Part
+from benchmarks.statistics.method_rows import Row, classical, validation_precision
 
 LEVEL = 0.05
 _MOST_NAMES = 8

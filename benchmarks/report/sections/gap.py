@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Block, Cell, Figure, Group, Section, Table, paragraph
-from benchmarks.report.lookup_cells import Row, is_synthetic, rows
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, paragraph
+from benchmarks.report.method_tables import breaks, table_rows
 from benchmarks.report.plots import BLUE, GREEN, VERMILION, Look, draw, frame, legend, name_rows
 from benchmarks.report.sections.gap_text import (
     from_cross_validation,
@@ -18,7 +20,7 @@ from benchmarks.report.sections.gap_text import (
     medians,
     point_of,
 )
-from benchmarks.report.tables import breaks, interval, number, table_rows
+from benchmarks.statistics.method_rows import Row, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -37,7 +39,7 @@ _HEADS = {"cv": "CV", "validation": "Val.", "test": "Test"}
 def render(results: Results) -> Section:
     """Set cross-validation, if there was one, and validation beside test."""
     table = [row for row in rows(results) if row.ok]
-    gaps = results.tables.get("gap", pd.DataFrame())
+    gaps = results.table("gap")
     if not table:
         return Section(_TITLES[0], (paragraph("No cell finished, so there is no gap to show."),))
     blocks: list[Block] = []

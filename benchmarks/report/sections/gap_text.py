@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from benchmarks.io.formatting import number
 from benchmarks.io.results import Results
-from benchmarks.report.lookup_cells import Row, prevalence, validation_carved
-from benchmarks.report.tables import number
+from benchmarks.io.run_record import prevalence, validation_carved
+from benchmarks.statistics.method_rows import Row
 
 _FEWEST = 3  # methods for a rank correlation
 

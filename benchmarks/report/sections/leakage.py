@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Cell, Code, Figure, Group, Section, Table, paragraph
-from benchmarks.report.lookup_cells import is_synthetic
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Cell, Code, Figure, Group, Section, Table, paragraph
 from benchmarks.report.plots import BLUE, VERMILION, Look, draw, frame, legend, name_rows
-from benchmarks.report.tables import interval, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -26,7 +26,7 @@ _LOOKS = {"grouped": Look(BLUE, "-", "o"), "leaky": Look(VERMILION, "-", "X")}
 
 def render(results: Results) -> Section:
     """Set a leaky cross-validation by image beside the one by patient."""
-    table = results.tables.get("leaky", pd.DataFrame())
+    table = results.table("leaky")
     if table.empty:
         return Section(TITLE, (paragraph(
             "This run made no leaky split for comparison; it comes with ", Code("--study leaky"),

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Cell, Code, Figure, Group, Section, Table, paragraph
-from benchmarks.report.lookup_cells import is_synthetic
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Cell, Code, Figure, Group, Section, Table, paragraph
 from benchmarks.report.plots import draw, frame, legend, looks
-from benchmarks.report.tables import interval, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -21,7 +21,7 @@ METRICS = {"auc": "AUC", "average_precision": "Average precision"}
 
 def render(results: Results) -> Section:
     """Show how test scores grow with the number of training patients."""
-    table = results.tables.get("learning", pd.DataFrame())
+    table = results.table("learning")
     if table.empty:
         return Section(TITLE, (paragraph(
             "This run has no learning curve; it comes with ", Code("--study learning"), " or ",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.io.results import Results
-from benchmarks.report.base import Bullets, Section, Strong, paragraph
-from benchmarks.report.lookup_cells import is_synthetic
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Bullets, Section, Strong, paragraph
 
 PHANTOMS = (
     "The images are drawn by a program. They test the software and the protocol; they prove "

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.io.formatting import change_text, count_of, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Bullets, Figure, Group, Section, Table, paragraph
-from benchmarks.report.lookup import Lines, change, first_seed, lines_of, measured, of, value_cells
-from benchmarks.report.lookup_cells import Row, is_synthetic, rows
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Bullets, Figure, Group, Section, Table, paragraph
+from benchmarks.report.method_tables import (
+    Lines,
+    breaks,
+    first_seed,
+    lines_of,
+    measured,
+    table_rows,
+    value_cells,
+)
 from benchmarks.report.plots import BLUE, GREEN, VERMILION, Look, draw, frame, legend, name_rows
-from benchmarks.report.tables import breaks, number, table_rows
+from benchmarks.statistics.method_rows import Row, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +94,7 @@ def _sentence(lines: Lines, chosen: Sequence[Row], target: float) -> str:
     median = "median specificity" if len(found) > 1 else "specificity"
     return (
         f"Asked for {target:.2f}: recall on test {shown}{middle}, below the target in "
-        f"{of(below, len(found))}; the {median} {change(before, after)}."
+        f"{count_of(below, len(found))}; the {median} {change_text(before, after)}."
     )
 
 

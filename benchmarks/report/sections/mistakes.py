@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from benchmarks.io.formatting import number
 from benchmarks.io.results import IMAGES, Results
-from benchmarks.report.base import Block, Picture, Pictures, Section, Table, paragraph, row
-from benchmarks.report.tables import number
+from benchmarks.report.blocks import Block, Picture, Pictures, Section, Table, paragraph, row
 from benchmarks.run.exploration import hardest, thumbnail_name
 
 SHOWN = 12

@@ -9,21 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.dataset import MACRO
+from benchmarks.fitting.cells import PIXELS
 from benchmarks.fitting.cross_validation import CV
+from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results, class_names
-from benchmarks.report.base import Block, Bullets, Cell, Section, Subheading, Table, paragraph
-from benchmarks.report.lookup_cells import (
-    CNN_FEATURES,
-    Estimate,
-    Row,
-    data_name,
-    feature_sets,
-    is_synthetic,
-    rows,
-)
-from benchmarks.report.sections import limits
+from benchmarks.io.run_record import data_name, is_synthetic
+from benchmarks.report.blocks import Block, Bullets, Cell, Section, Subheading, Table, paragraph
+from benchmarks.report.method_tables import best, breaks, table_rows
+from benchmarks.report.sections.limits import CAUTION, MANY, PHANTOMS, TITLE
 from benchmarks.report.sections.summary import sentences, standing, unfinished
-from benchmarks.report.tables import best, breaks, interval, number, table_rows, thousands
+from benchmarks.statistics.method_rows import Estimate, Row, feature_sets, rows
 
 _MACRO = (("precision", "Macro precision"), ("recall", "Macro recall"), ("f1", "Macro F1"),
           ("auc", "Macro AUC"), ("accuracy", "Accuracy"))  # fmt: skip
@@ -115,7 +110,7 @@ def leaders(results: Results, table: Sequence[Row]) -> list[Row]:
         own = [row for row in table if row.features == features and row.ok]
         if own:
             chosen.append(max(own, key=merit))
-    networks = [row for row in table if row.features == CNN_FEATURES and row.ok]
+    networks = [row for row in table if row.features == PIXELS and row.ok]
     return [*sorted(chosen, key=merit, reverse=True), *networks]
 
 
@@ -228,16 +223,14 @@ def _worst(results: Results, row: Row) -> str:
 def render_limits(results: Results) -> Section:
     """Say what must not be concluded, and what such a run leaves out."""
     points = [
-        *((limits.PHANTOMS,) if is_synthetic(results) else ()),
+        *((PHANTOMS,) if is_synthetic(results) else ()),
         "Subtypes are those of the file or folder names: how sure their diagnosis is, the images "
         "do not tell.",
         "Burned-in letters, borders and cables can betray the class. A high score is no proof "
         "that a method looked at the lungs.",
         "Intervals cover the drawing of test patients, with the fitted model held fixed.",
-        limits.MANY,
+        MANY,
         "Curves, calibration, thresholds for a given recall, tests between methods, studies and "
         "checklists are made for two classes only: run without --task subtype for them.",
     ]
-    return Section(
-        limits.TITLE, (paragraph(*limits.CAUTION), Bullets(tuple((one,) for one in points)))
-    )
+    return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))

@@ -8,11 +8,21 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
-from benchmarks.report.base import Section, Table, paragraph
-from benchmarks.report.lookup import first_seed, lines_of, measured, part, value_cells
-from benchmarks.report.lookup_cells import Row, prevalence, rows, validation_precision
-from benchmarks.report.tables import breaks, interval, number, point_groups, table_rows
+from benchmarks.io.run_record import prevalence
+from benchmarks.report.blocks import Section, Table, paragraph
+from benchmarks.report.method_tables import (
+    breaks,
+    first_seed,
+    lines_of,
+    measured,
+    part,
+    point_groups,
+    table_rows,
+    value_cells,
+)
+from benchmarks.statistics.method_rows import Row, rows, validation_precision
 
 _NOTE = (
     "By Bayes' theorem from recall and specificity on test, with 95 % intervals by bootstrap over "

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
+from benchmarks.io.run_record import is_synthetic
 from benchmarks.paper import medmnist_form
 from benchmarks.paper.published import MEDMNIST, METRICS, PRIVATE, ledger, which_test_set
-from benchmarks.report.base import (
+from benchmarks.report.blocks import (
     Block,
     Bullets,
     Cell,
@@ -24,16 +26,8 @@ from benchmarks.report.base import (
     note,
     paragraph,
 )
-from benchmarks.report.lookup_cells import (
-    Row,
-    classical,
-    is_synthetic,
-    leaders,
-    rows,
-    validation_precision,
-)
 from benchmarks.report.plots import BLACK, BLUE, GREY, Look, draw, frame, legend, name_rows
-from benchmarks.report.tables import interval, number
+from benchmarks.statistics.method_rows import Row, classical, leaders, rows, validation_precision
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.io.formatting import moment, number, plain
 from benchmarks.io.results import Results
-from benchmarks.report.base import (
+from benchmarks.report.blocks import (
     Block,
     Bullets,
     Cell,
@@ -19,7 +20,6 @@ from benchmarks.report.base import (
     paragraph,
     row,
 )
-from benchmarks.report.tables import moment, number
 
 _LEFT_OUT = 200
 
@@ -53,29 +53,6 @@ def render(results: Results) -> Section:
         *_left_out(run.get("data", {})),
     ]  # fmt: skip
     return Section("Settings", tuple(blocks))
-
-
-def plain(value: Any) -> str:
-    """Write a setting in words: lists joined, nothing as a dash, numbers without noise.
-
-    Examples
-    --------
-    >>> plain(["hog", "lbp"]), plain(None), plain(True), plain(0.25)
-    ('hog, lbp', '–', 'yes', '0.25')
-    """
-    if value is None or value in ("", [], {}):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, Mapping):
-        return "; ".join(
-            f"{str(key).replace('_', ' ')}: {plain(one)}" for key, one in value.items()
-        )
-    if isinstance(value, (list, tuple)):
-        return ", ".join(plain(one) for one in value)
-    return str(value)
 
 
 def _duration(seconds: Any) -> str:

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.regions import MASKS
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import IMAGES, Results
-from benchmarks.report.base import (
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import (
     Block,
     Cell,
     Code,
@@ -23,9 +25,8 @@ from benchmarks.report.base import (
     Table,
     paragraph,
 )
-from benchmarks.report.lookup_cells import is_synthetic, rows
 from benchmarks.report.plots import BLUE, VERMILION, Look, draw, frame, legend, name_rows
-from benchmarks.report.tables import interval, number
+from benchmarks.statistics.method_rows import rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -47,7 +48,7 @@ _SPLITS = {"cv": "cross-validation", "test": "test"}
 
 def render(results: Results) -> Section:
     """Say how well controls without a lung do, and what that means for the main table."""
-    table = results.tables.get("shortcuts", pd.DataFrame())
+    table = results.table("shortcuts")
     if table.empty:
         return Section(TITLE, (paragraph(
             "This run has no shortcut controls; they come with ", Code("--study shortcuts"), "."

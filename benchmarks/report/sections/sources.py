@@ -5,7 +5,16 @@ from __future__ import annotations
 from benchmarks.io.results import Results
 from benchmarks.paper.bibliography import address, in_words, used
 from benchmarks.paper.references import DATA, REFERENCES
-from benchmarks.report.base import Block, Bullets, Code, Link, Part, Section, Subheading, paragraph
+from benchmarks.report.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Link,
+    Part,
+    Section,
+    Subheading,
+    paragraph,
+)
 
 
 def render(results: Results) -> Section:

@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, RECALLS
+from benchmarks.io.formatting import DASH, interval, number, thousands
 from benchmarks.io.results import Results
-from benchmarks.report.base import Block, Cell, Figure, Section, Subheading, Table, paragraph
-from benchmarks.report.lookup_cells import POINT_TITLES, Row, is_synthetic, rows
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Block, Cell, Figure, Section, Subheading, Table, paragraph
+from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
 from benchmarks.report.plots import BLUE, VERMILION, Look, draw, frame, legend, name_rows
-from benchmarks.report.tables import (
-    DASH,
-    breaks,
-    estimate_cells,
-    interval,
-    number,
-    point_groups,
-    table_rows,
-    thousands,
-)
+from benchmarks.statistics.method_rows import POINT_TITLES, Row, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure

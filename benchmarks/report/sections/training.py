@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmarks.io.results import Results
-from benchmarks.report.base import Figure, Section, note, paragraph
-from benchmarks.report.lookup_cells import is_synthetic, network_start, rows
+from benchmarks.io.run_record import is_synthetic, network_start
+from benchmarks.report.blocks import Figure, Section, note, paragraph
 from benchmarks.report.plots import BLUE, GREY, INK, VERMILION, draw, frame
+from benchmarks.statistics.method_rows import rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

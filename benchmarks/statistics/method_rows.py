@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmarks.fitting.cells import EXTERNAL, PIXELS
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
 
-CNN_FEATURES, EXTERNAL = "pixels", "external"
 POINT_TITLES = {"0.5": "threshold 0.5", "recall95": "threshold for recall ≥ 0.95 on validation"}
 
 
@@ -60,7 +60,7 @@ class Row:
     @property
     def is_cnn(self) -> bool:
         """Whether this is the network trained end to end."""
-        return self.features == CNN_FEATURES
+        return self.features == PIXELS
 
     @property
     def is_external(self) -> bool:
@@ -150,52 +150,6 @@ def validation_precision(row: Row) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def prevalence(results: Results, split: str = "test") -> float:
-    """Fraction of positives in a split; NaN if the manifest has none of its images."""
-    part = results.manifest[results.manifest["split"] == split]
-    return float(part["label"].mean()) if len(part) else math.nan
-
-
-def data_name(results: Results) -> str:
-    """Short name of the data."""
-    return str(results.run.get("data", {}).get("name", "unnamed data"))
-
-
-def is_synthetic(results: Results) -> bool:
-    """Whether the images are phantoms."""
-    return bool(results.run.get("data", {}).get("synthetic", False))
-
-
-def validation_carved(results: Results) -> bool:
-    """Whether the run took its validation images from the training split."""
-    notes = results.run.get("data", {}).get("notes", [])
-    return any("carved" in str(note) for note in notes)
-
-
 def and_the_cnn(table: Sequence[Row]) -> str:
     """Words for captions: " and the CNN" where it is among the rows."""
     return " and the CNN" if any(row.is_cnn for row in table) else ""
-
-
-def network_start(results: Results, cell: str) -> tuple[str, str]:
-    """Where a network's first weights came from, in few words, and why they were random.
-
-    Parameters
-    ----------
-    results : Results
-    cell : str
-        Name of a CNN cell.
-
-    Returns
-    -------
-    (str, str)
-        Words for after "trained end to end", empty if nothing was recorded; a reason, empty
-        if there is none.
-    """
-    details = results.run.get("cells", {}).get(cell) or {}
-    start = details.get("initialised_from")
-    if not isinstance(start, str) or not start:
-        return "", ""
-    if start.startswith("random"):
-        return "from random weights", start.partition(": ")[2]
-    return f"from pretrained weights ({start})", ""

@@ -1,66 +1,22 @@
-"""Numbers as text, and the tables that compare methods row by row."""
+"""Tables of a report with one row per method, and the rows of a statistic that belong to it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.io.columns import OPERATING_POINTS
-from benchmarks.report.base import Cell, Group
-from benchmarks.report.lookup_cells import POINT_TITLES, Row
+from benchmarks.io.formatting import DASH, interval, number
+from benchmarks.io.results import Results
+from benchmarks.report.blocks import Cell, Group
+from benchmarks.statistics.method_rows import POINT_TITLES, Row, rows
 
-DASH = "–"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Write a number with fixed decimals; a missing one is a dash.
-
-    Examples
-    --------
-    >>> number(0.91249), number(-0.5), number(float("nan"))
-    ('0.912', '−0.500', '–')
-    """
-    if value is None or not np.isfinite(value):
-        return DASH
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def interval(low: float, high: float, digits: int = 3) -> str:
-    """Write an interval; empty if it has no bounds.
-
-    Examples
-    --------
-    >>> interval(0.881, 0.9312), interval(-0.1, 0.2), interval(float("nan"), 1.0)
-    ('0.881–0.931', '−0.100 to 0.200', '')
-    """
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return ""
-    between = " to " if low < 0 else "–"
-    return f"{number(low, digits)}{between}{number(high, digits)}"
-
-
-def thousands(value: float) -> str:
-    """Write a count with separators.
-
-    Examples
-    --------
-    >>> thousands(5216)
-    '5,216'
-    """
-    return f"{int(value):,}"
-
-
-def moment(text: object) -> str:
-    """Write a time of day as people do.
-
-    Examples
-    --------
-    >>> moment("2026-11-21T21:26:00+00:00")
-    '2026-11-21 21:26:00 UTC'
-    """
-    return str(text).replace("T", " ").replace("+00:00", " UTC")
+Lines = dict[tuple[Any, ...], pd.DataFrame]
+FIRST_SEED = " Of a method with several seeds, the first that finished is shown."
 
 
 def best(values: Sequence[float], lower: bool = False) -> list[bool]:
@@ -138,3 +94,58 @@ def point_groups(labels: int, width: int, more: Sequence[Group] = ()) -> tuple[G
 def breaks(table: Sequence[Row]) -> tuple[int, ...]:
     """Find the rows at which another feature set begins."""
     return tuple(k for k in range(1, len(table)) if table[k].features != table[k - 1].features)
+
+
+def part(results: Results, name: str, row: Row) -> pd.DataFrame:
+    """Rows of a table that belong to a method: those of the one seed that is in it."""
+    table = results.table(name)
+    return table[table["cell"].isin(row.cells())] if "cell" in table else table
+
+
+def measured(results: Results, name: str) -> list[Row]:
+    """Methods that a table has rows of, in the order of the report."""
+    return [row for row in rows(results) if row.ok and not part(results, name, row).empty]
+
+
+def lines_of(results: Results, name: str, keys: list[str]) -> Lines:
+    """Rows of a table by method and the values of ``keys``: ``lines[row.label, key, ...]``."""
+    return {
+        (row.label, *key): one
+        for row in measured(results, name)
+        for key, one in part(results, name, row).groupby(keys, sort=False)
+    }
+
+
+def first_seed(table: Sequence[Row]) -> str:
+    """Say which seed is shown, where a method has several."""
+    return FIRST_SEED if any(row.finished > 1 for row in table) else ""
+
+
+def value_cells(
+    lines: Sequence[pd.DataFrame | None], value: str, bounds: tuple[str, str] | None, mark: str = ""
+) -> list[Cell]:
+    """One column of a table.
+
+    Parameters
+    ----------
+    lines : sequence of DataFrame or None
+        The row of each method; None where it has none.
+    value : str
+        Column of the value.
+    bounds : (str, str), optional
+        Columns of its interval.
+    mark : str
+        ``"largest"`` or ``"smallest"``: what to mark; nothing if left out.
+    """
+    table = [line.iloc[0].to_dict() if line is not None else {} for line in lines]
+    values = [float(one.get(value, np.nan)) for one in table]
+    marks = best(values, lower=mark == "smallest") if mark else [False] * len(values)
+    low, high = bounds or ("", "")
+    return [
+        Cell(
+            number(number_),
+            detail=interval(float(one.get(low, np.nan)), float(one.get(high, np.nan))),
+            best=flag,
+        )
+        for one, number_, flag in zip(table, values, marks, strict=True)
+    ]

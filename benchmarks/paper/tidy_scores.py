@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.report.lookup_cells import Row, rows
+from benchmarks.statistics.method_rows import Row, rows
 
 COLUMNS = [
     "features", "classifier", "metric", "operating_point", "value", "lo", "hi", "split", "n",
