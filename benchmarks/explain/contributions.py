@@ -13,7 +13,7 @@ from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.explanation import Explained
 from benchmarks.explain.replacement import local_change, typical_row
 from benchmarks.explain.words import in_words, region_in_words
-from benchmarks.fitting.cells import PIXELS
+from benchmarks.fitting.cell import PIXELS
 from benchmarks.importance.groups import boxes_of, columns_of, group_columns
 from benchmarks.importance.importance_map import importance_map
 from benchmarks.importance.shap_values import NotExplainable, explain, space_of

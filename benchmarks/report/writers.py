@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.fitting.cells import PIXELS
+from benchmarks.fitting.cell import PIXELS
 from benchmarks.io import escaping
 from benchmarks.io.formatting import moment
 from benchmarks.io.results import Results, write_text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.fitting.cells import EXTERNAL, PIXELS
+from benchmarks.fitting.cell import EXTERNAL, PIXELS
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.dataset import MACRO
-from benchmarks.fitting.cells import PIXELS
+from benchmarks.fitting.cell import PIXELS
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results, class_names
