@@ -10,9 +10,21 @@ from benchmarks.explain.image_sections import signed, small, stated
 from benchmarks.explain.map_figures import TITLES, maps_figure
 from benchmarks.explain.training_images import BACKGROUND
 from benchmarks.importance.importance_map import share_outside
-from benchmarks.report.blocks import Block, Figure, Paragraph, Picture, Pictures, Section, Subheading, Table, note, paragraph, row
-from benchmarks.io.run_record import is_synthetic
 from benchmarks.io.formatting import number
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import (
+    Block,
+    Figure,
+    Paragraph,
+    Picture,
+    Pictures,
+    Section,
+    Subheading,
+    Table,
+    note,
+    paragraph,
+    row,
+)
 
 SHOWN = 10
 FAMILIES = {

@@ -21,10 +21,10 @@ from benchmarks.explain.image_sections import (
 )
 from benchmarks.explain.map_figures import in_units, map_png, overview_figure, unit_of
 from benchmarks.importance.importance_map import Map, share_outside
-from benchmarks.io.results import write_text
-from benchmarks.report.blocks import Figure, Picture, Pictures, Section, Table, note, paragraph, row
-from benchmarks.io.run_record import is_synthetic
 from benchmarks.io.formatting import DASH, number
+from benchmarks.io.results import write_text
+from benchmarks.io.run_record import is_synthetic
+from benchmarks.report.blocks import Figure, Picture, Pictures, Section, Table, note, paragraph, row
 from benchmarks.report.writers import html_page
 from benchmarks.run.exploration import thumbnail
 
