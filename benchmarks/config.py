@@ -40,7 +40,7 @@ class RunConfig(BaseModel):
     weights : Path or None
         File of its ImageNet weights; timm's hub cache or download if None.
     image_size : int or None
-        Side in pixels; None: 128 for phantoms, 224 otherwise.
+        Side in pixels; None: the data set's own, see :func:`benchmarks.datasets.image_size`.
     crop : float
         Central fraction of each side that is kept.
     contrast : bool
@@ -209,11 +209,6 @@ class RunConfig(BaseModel):
         wanted = [name for name in STUDIES if self.full or name in self.study]
         # Importance is that of fitted models, which the run folder then has to keep.
         return tuple(name for name in wanted if self.save_models or name != "importance")
-
-    @property
-    def size(self) -> int:
-        """Side of the prepared images in pixels."""
-        return self.image_size or (128 if self.data == "phantoms" else 224)
 
 
 def _name_and_file(text: str) -> tuple[str, str]:

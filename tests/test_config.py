@@ -12,15 +12,10 @@ def test_command_line_wins_over_file(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text('image-size = 96\nfeatures = ["hog", "lbp"]\nmax_unreadable = 0.5\n')
     config = load_config({"image_size": "64", "seeds": "0,2"}, file)
-    assert config.size == 64
+    assert config.image_size == 64
     assert config.features == ("hog", "lbp")
     assert config.max_unreadable == 0.5
     assert config.seeds == (0, 2)
-
-
-def test_default_size_depends_on_the_data() -> None:
-    assert RunConfig().size == 128
-    assert RunConfig(data="chest").size == 224
 
 
 @pytest.mark.parametrize(

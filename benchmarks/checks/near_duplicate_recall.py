@@ -182,7 +182,7 @@ def _correlations(pairs: list[tuple[Grey, Grey]]) -> dict[str, float]:
 def main(data: str, out: Path, copies: int) -> None:
     """Plant near duplicates among the training images, look for them, and write a table."""
     config = RunConfig(data=data)
-    dataset = datasets.load(config, config.size)
+    dataset = datasets.load(config, datasets.image_size(config))
     manifest = dataset.manifest
     chosen = (manifest["split"] == "train") & ~manifest.duplicated("sha256")
     group = manifest.loc[chosen, "group"].to_numpy(dtype=object)

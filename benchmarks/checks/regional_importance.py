@@ -17,7 +17,8 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.explain.occlusion import occlusion_map
 from benchmarks.explain.replacement import local_change, log_odds
-from benchmarks.extraction.extract import make_descriptor, prepare
+from benchmarks.extraction.extract import make_descriptor
+from benchmarks.extraction.prepare import prepare
 from benchmarks.fitting.cell import Cell
 from benchmarks.importance.groups import BOX, boxes_of, columns_of, group_columns
 from benchmarks.importance.importance_map import importance_map

@@ -39,7 +39,9 @@ def audit_data(config: RunConfig) -> int:
     """
     folder = make_folder(config)
     try:
-        dataset = datasets.load(config.model_copy(update={"out": folder}), config.size)
+        dataset = datasets.load(
+            config.model_copy(update={"out": folder}), datasets.image_size(config)
+        )
     except BaseException:
         with suppress(OSError):
             folder.rmdir()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.commands.predict import CAUTION, require_two_classes, say_versions, score_cell
 from benchmarks.config import ConfigError, RunConfig
+from benchmarks.datasets import image_size
 from benchmarks.datasets.dataset import DataError
 from benchmarks.explain.contributions import contribute, decide, default_cells
 from benchmarks.explain.explanation import Explained, Explanation
@@ -23,7 +24,7 @@ from benchmarks.explain.training_images import (
     read_training,
     recorded_cache,
 )
-from benchmarks.extraction.extract import prepare, reading_size
+from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results, read_results
 from benchmarks.saved.fitted_run import FittedCell, config_of, descriptors_of, load_cells
@@ -126,7 +127,7 @@ def _read(run: Results, path: Path, config: RunConfig) -> Explanation:
     # Images that have no file of their own are known by their pixels.
     hashes = [read.sha256, fingerprint_of(read.pixels)]
     rows = run.manifest[run.manifest["sha256"].isin(hashes)]
-    patch = max(4, round(config.size / PATCHES))
+    patch = max(4, round(image_size(config) / PATCHES))
     return Explanation(
         run=run, name=path.name, sha256=read.sha256, image=image,
         known=rows.iloc[0] if len(rows) else None, patch=patch, stride=max(2, patch // 2),

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import CLASSES
-from benchmarks.extraction.extract import prepare, reading_size
+from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.fitting.scoring import score
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import Results, RunError, read_results, write_text

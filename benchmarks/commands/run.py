@@ -14,7 +14,7 @@ from benchmarks.commands.report import render_report
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
-from benchmarks.extraction.extract import prepared, reading_size
+from benchmarks.extraction.prepare import prepared, reading_size
 from benchmarks.fitting import external
 from benchmarks.fitting.cell import Cell, plan
 from benchmarks.fitting.cell_result import CellResult

@@ -1,4 +1,15 @@
-"""Data sets: one a file, each with ``load(config, size) -> Dataset``."""
+"""Data sets: one per file, each with ``load(config, size) -> Dataset``.
+
+Besides ``load``, the module of a data set may declare:
+
+``IMAGE_SIZE``
+    Side of its images in pixels where a run sets none; 224 by default.
+``reads(path)`` and ``EXPECTED``
+    For a layout that a user gives by its path instead of by name: whether the module reads what is
+    at ``path``, and words for the error message.
+``LIMITS_ITSELF``
+    True if ``load`` applies ``--limit`` itself, before it decodes files.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +18,9 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist, splits
+from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
+from benchmarks.datasets.splits import limit
 
 DATASETS: dict[str, ModuleType] = {
     "phantoms": phantoms,
@@ -16,54 +28,96 @@ DATASETS: dict[str, ModuleType] = {
     "npz": npz,
     "pneumoniamnist": pneumoniamnist,
 }
-BY_NAME = tuple(name for name in DATASETS if name not in ("folder", "npz"))
+DEFAULT_SIZE = 224  # pixels
 
 
 def load(config: RunConfig, size: int) -> Dataset:
-    """Load what ``config.data`` names: a known name, a folder, or an ``.npz`` file.
+    """Load what ``config.data`` names: a data set of ``DATASETS``, a folder or an ``.npz`` file.
 
-    With ``config.task`` ``subtype`` data of two classes are those of three: NORMAL and the
-    subtypes of PNEUMONIA.
+    With ``task="subtype"``, each subtype of the positive class becomes a class of its own.
 
     Parameters
     ----------
     config : RunConfig
+        ``data``, ``task``, ``limit``, ``max_unreadable``, ``jobs`` and ``quiet`` apply.
     size : int
-        Side of the images in pixels.
+        Side to which the images are resized, in pixels.
+
+    Returns
+    -------
+    Dataset
+        With splits as found.
 
     Raises
     ------
     DataError
-        If it is none of these, or can't be used.
+        If there is no such data set, folder or file, or it can't be used.
     """
-    name = kind(config.data)
-    dataset: Dataset = DATASETS[name].load(config, size)
+    module = DATASETS[kind(config.data)]
+    dataset: Dataset = module.load(config, size)
     if config.task == "subtype" and len(dataset.classes) == 2:
-        manifest, classes = by_subtype(dataset.manifest, f"--data {config.data}")
+        manifest, classes = by_subtype(dataset.manifest, dataset.classes, f"--data {config.data}")
         dataset = replace(dataset, manifest=manifest, classes=classes)
-    if config.limit and name != "folder":  # a folder is limited before its files are decoded
-        kept = splits.limit(dataset.manifest, config.limit)
-        return take(dataset, kept)
+    if config.limit and not getattr(module, "LIMITS_ITSELF", False):
+        return take(dataset, limit(dataset.manifest, config.limit))
     return dataset
 
 
 def kind(data: str) -> str:
-    """Key of ``DATASETS`` for a ``--data`` value.
+    """Find the key of ``DATASETS`` for a ``--data`` value.
+
+    Parameters
+    ----------
+    data : str
+        Name of a data set, or path of a folder or file.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
     DataError
         If there is no such data set, folder or file.
+
+    Examples
+    --------
+    >>> kind("phantoms")
+    'phantoms'
     """
-    if data in BY_NAME:
+    layouts = {name: module for name, module in DATASETS.items() if hasattr(module, "reads")}
+    names = [name for name in DATASETS if name not in layouts]
+    if data in names:
         return data
     path = Path(data)
-    if path.is_dir():
-        return "folder"
-    if path.is_file() and path.suffix == ".npz":
-        return "npz"
+    for name, module in layouts.items():
+        if module.reads(path):
+            return name
     found = "a file of another kind" if path.exists() else "nothing"
+    choices = [*names, *(str(module.EXPECTED) for module in layouts.values())]
     raise DataError(
-        f"--data {data}: found {found} there, but expected one of {', '.join(BY_NAME)}, a folder "
-        "with {train,test}/{NORMAL,PNEUMONIA}, or a MedMNIST .npz file."
+        f"--data {data}: found {found} there, but expected one of {', '.join(choices[:-1])}, or "
+        f"{choices[-1]}."
     )
+
+
+def image_size(config: RunConfig) -> int:
+    """Return the side of the prepared images: the configured one, or the data set's own.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``image_size`` and ``data`` apply.
+
+    Returns
+    -------
+    int
+        In pixels.
+
+    Examples
+    --------
+    >>> image_size(RunConfig(data="phantoms")), image_size(RunConfig(image_size=96))
+    (128, 96)
+    """
+    own = getattr(DATASETS.get(config.data), "IMAGE_SIZE", DEFAULT_SIZE)
+    return config.image_size or int(own)

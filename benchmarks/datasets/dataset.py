@@ -79,53 +79,58 @@ def take(dataset: Dataset, rows: NDArray[np.intp]) -> Dataset:
     )
 
 
-def by_subtype(manifest: pd.DataFrame, source: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Make a class of each subtype of PNEUMONIA.
+def by_subtype(
+    manifest: pd.DataFrame, classes: tuple[str, ...], source: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Make a class of each subtype of the positive class.
 
     Parameters
     ----------
     manifest : DataFrame
-        With ``image``, ``label``, ``class`` and ``subtype`` of NORMAL and PNEUMONIA.
+        With ``image``, ``label``, ``class`` and ``subtype`` of two classes.
+    classes : tuple of two str
+        Names of the negative and of the positive class.
     source : str
-        Where it comes from, for messages.
+        Where the manifest comes from, for error messages.
 
     Returns
     -------
     manifest : DataFrame
-        The same rows with another ``label`` and ``class``.
+        The same rows with new ``label`` and ``class``.
     classes : tuple of str
-        NORMAL and the subtypes, sorted.
+        The negative class and the subtypes, sorted.
 
     Raises
     ------
     DataError
-        If a pneumonia has no subtype, or all have the same.
+        If a positive image has no subtype, or all have the same.
 
     Examples
     --------
     >>> table = pd.DataFrame({"image": ["a", "b", "c"], "label": [0, 1, 1],
     ...     "class": ["NORMAL", "PNEUMONIA", "PNEUMONIA"], "subtype": ["", "virus", "bacteria"]})
-    >>> table, classes = by_subtype(table, "the example")
+    >>> table, classes = by_subtype(table, ("NORMAL", "PNEUMONIA"), "the example")
     >>> classes, table["label"].tolist()
     (('NORMAL', 'bacteria', 'virus'), [0, 2, 1])
     """
-    normal = (manifest["class"] == CLASSES[0]).to_numpy()
+    negative, positive = classes
+    is_negative = (manifest["class"] == negative).to_numpy()
     subtype = manifest["subtype"].to_numpy(dtype=object)
-    unknown = ~normal & (subtype == "")
+    unknown = ~is_negative & (subtype == "")
     if unknown.any():
         raise DataError(
-            f"{source}: {unknown.sum()} pneumonias tell no subtype, for example "
-            f"{manifest['image'][unknown].iloc[0]}, but --task subtype expects bacteria or virus "
-            "for each (in a folder: in the file name, as person12_virus_9.jpeg), or more than two "
-            "classes. Rename or remove them, or leave --task out."
+            f"{source}: {unknown.sum()} images of {positive} have no subtype, for example "
+            f"{manifest['image'][unknown].iloc[0]}, but --task subtype expects one for each (in a "
+            "folder: in the file name, as person12_virus_9.jpeg), or more than two classes. "
+            "Rename or remove these images, or omit --task."
         )
-    subtypes = sorted(set(subtype[~normal]))
+    subtypes = sorted(set(subtype[~is_negative]))
     if len(subtypes) < 2:
         raise DataError(
             f"{source}: found the subtypes {', '.join(subtypes) or 'none'}, but --task subtype "
-            "expects at least two. Add images, or leave --task out."
+            "expects at least two. Add images, or omit --task."
         )
-    classes = (CLASSES[0], *subtypes)
-    names = np.where(normal, CLASSES[0], subtype)
-    label = pd.Series(names).map({name: k for k, name in enumerate(classes)}).to_numpy()
-    return manifest.assign(**{"label": label, "class": names}), classes
+    names = np.where(is_negative, negative, subtype)
+    new = (negative, *subtypes)
+    label = pd.Series(names).map({name: k for k, name in enumerate(new)}).to_numpy()
+    return manifest.assign(**{"label": label, "class": names}), new

@@ -9,8 +9,8 @@ import pandas as pd
 from joblib import delayed
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import CLASSES, MACRO, DataError, Dataset, by_subtype
+from benchmarks.datasets.splits import limit
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.image_stack import ImageFile, ImageStack
 from benchmarks.io.progress import track
@@ -18,6 +18,8 @@ from benchmarks.io.workers import parallel
 from features.reading.images import GreyImage, ImageError, list_images, read_image
 from features.reading.preprocess import resize
 
+EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA}"
+LIMITS_ITSELF = True  # before it decodes files
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 LICENCE = "CC BY 4.0"
 CITATION = (
@@ -68,6 +70,20 @@ def patient_key(name: str) -> tuple[str, str] | None:
     return None
 
 
+def reads(path: Path) -> bool:
+    """Whether the path is a folder.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+    """
+    return path.is_dir()
+
+
 def load(config: RunConfig, size: int) -> Dataset:
     """Read a folder.
 
@@ -91,10 +107,9 @@ def load(config: RunConfig, size: int) -> Dataset:
     except (OSError, ImageError) as error:
         raise DataError(f"{root}: expected a folder that can be listed, got: {error}") from error
     if config.task == "subtype" and len(classes) == 2:
-        manifest, classes = by_subtype(manifest, str(root))
+        manifest, classes = by_subtype(manifest, classes, str(root))
     if config.limit:
-        kept = splits.limit(manifest, config.limit)
-        manifest = manifest.iloc[kept].reset_index(drop=True)
+        manifest = manifest.iloc[limit(manifest, config.limit)].reset_index(drop=True)
     named = manifest.pop("named")
     images, manifest, left_out = _read(root, manifest, size, config)
     notes = _contradictions(manifest)

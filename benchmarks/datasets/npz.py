@@ -15,6 +15,7 @@ from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from features.reading.preprocess import resize
 
+EXPECTED = "a MedMNIST .npz file"
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 LICENCE = "CC BY 4.0 if this is MedMNIST's file; else ask the data's owner"
 CITATION = (
@@ -22,6 +23,20 @@ CITATION = (
     "classification. Scientific Data 2023;10:41. doi:10.1038/s41597-022-01721-8; Kermany DS et al. "
     "Cell 2018;172:1122-1131. doi:10.1016/j.cell.2018.02.010"
 )
+
+
+def reads(path: Path) -> bool:
+    """Whether the path is an ``.npz`` file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+    """
+    return path.is_file() and path.suffix == ".npz"
 
 
 def load(config: RunConfig, size: int) -> Dataset:

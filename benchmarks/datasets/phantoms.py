@@ -36,6 +36,7 @@ from benchmarks.datasets.phantom.lesions import Lesion, draw_lesion, draw_vessel
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.progress import track
 
+IMAGE_SIZE = 128  # pixels, where a run sets none
 N_IMAGES = 600
 FEWEST = 16  # with this many both classes are in both splits
 SMALLEST = 32  # pixels a side
@@ -89,7 +90,7 @@ def load(config: RunConfig, size: int) -> Dataset:
 
 
 def generate(
-    n_images: int = N_IMAGES, size: int = 128, seed: int = 0, quiet: bool = True
+    n_images: int = N_IMAGES, size: int = IMAGE_SIZE, seed: int = 0, quiet: bool = True
 ) -> Dataset:
     """Generate phantoms with their lesion masks.
 

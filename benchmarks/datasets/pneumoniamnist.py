@@ -9,6 +9,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.npz import read_npz
 
+IMAGE_SIZE = 224  # pixels, where a run sets none
 RECORD = "https://zenodo.org/records/10519652/files"
 MD5 = {
     28: "28209eda62fecd6e6a2d98b1501bb15f",
@@ -27,7 +28,7 @@ def load(config: RunConfig, size: int) -> Dataset:
     DataError
         If it can't be downloaded or its md5 is another.
     """
-    file = fetch(file_size(config.size), quiet=config.quiet)
+    file = fetch(file_size(config.image_size or IMAGE_SIZE), quiet=config.quiet)
     return replace(read_npz(file, size), name="pneumoniamnist", licence="CC BY 4.0")
 
 

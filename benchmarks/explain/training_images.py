@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
-from benchmarks.extraction.extract import extract, prepared
+from benchmarks.extraction.extract import extract
+from benchmarks.extraction.prepare import prepared
 from benchmarks.extraction.store import open_store
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
 from benchmarks.extraction.family_rows import FamilyRows
@@ -22,7 +19,6 @@ from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps, say
 from features import FEATURES, ImageDescriptor
-from features.reading.preprocess import central_crop, stretch_contrast
 
 RANDOM_WEIGHTS_SEED = 0  # one random network for all seeds of a run
 CHUNK = 256  # images in memory at once
@@ -51,32 +47,6 @@ class FeatureMatrices:
     reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-def reading_size(config: RunConfig) -> int:
-    """Side to which images are resized so that the central crop has ``config.size`` pixels."""
-    return math.ceil(config.size / config.crop)
-
-
-def prepare(images: NDArray[np.uint8], config: RunConfig) -> NDArray[np.uint8]:
-    """Crop and stretch as configured: what every model sees.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, S, S), uint8
-        S from :func:`reading_size`.
-
-    Returns
-    -------
-    ndarray of shape (n, size, size), uint8
-    """
-    cropped = central_crop(images, config.size)
-    return stretch_contrast(cropped) if config.contrast else cropped
-
-
-def prepared(images: NDArray[np.uint8] | ImageStack, config: RunConfig) -> ImageStack:
-    """Stack of images that are prepared whenever they are read; see :func:`prepare`."""
-    return ImageStack.of(images).map(partial(prepare, config=config), config.size)
 
 
 def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:

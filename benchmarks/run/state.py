@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.config import ConfigError, RunConfig
+from benchmarks.datasets import image_size
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.fitting import external
 from benchmarks.fitting.cell_result import CellResult
@@ -99,7 +100,7 @@ class RunState:
             "status": "running",
             "program": provenance.program(),
             "command": self.before.get("command", self.command),
-            "config": {**config.model_dump(mode="json"), "image_size": config.size},
+            "config": {**config.model_dump(mode="json"), "image_size": image_size(config)},
             "protocol": {"bootstrap_draws": DRAWS, "confidence": CONFIDENCE,
                          "target_recall": TARGET_RECALL},
             "data": {

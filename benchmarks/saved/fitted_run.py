@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.config import ConfigError, RunConfig, load_config
+from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
 from benchmarks.io.results import Results, RunError
 from benchmarks.saved.models import ModelVersionWarning, load_cell, read_saved, saved_cells
@@ -132,8 +133,8 @@ def descriptors_of(
         if cell.columns is not None and cell.columns != d:
             raise RunError(
                 f"{run.folder}: {cell.name} was fitted on {cell.columns} columns, but "
-                f"{' + '.join(cell.families)} of {config.size} px images gives {d}. The models "
-                "and run.json are of different runs, or the program of another version."
+                f"{' + '.join(cell.families)} of {image_size(config)} px images gives {d}. The "
+                "models and run.json are of different runs, or the program of another version."
             )
     return found
 
@@ -194,7 +195,8 @@ def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescript
             f"made the run: {run.run.get('program')}."
         )
     try:
-        descriptor.fit(np.zeros((1, config.size, config.size), dtype=np.uint8))
+        side = image_size(config)
+        descriptor.fit(np.zeros((1, side, side), dtype=np.uint8))
     except (MissingExtra, WeightsError, WeightsUnavailable) as error:
         raise ConfigError(
             f"{family}: {error} Give the run's weights with --weights FILE, or leave {family} out "

@@ -13,7 +13,8 @@ from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
-from benchmarks.extraction.extract import extract, prepared, reading_size
+from benchmarks.extraction.extract import extract
+from benchmarks.extraction.prepare import prepared, reading_size
 from benchmarks.extraction.store import open_store
 from benchmarks.fitting.cell import plan
 from benchmarks.fitting.split_indices import SplitIndices

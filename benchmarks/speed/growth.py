@@ -18,7 +18,8 @@ import pandas as pd
 from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets.phantoms import generate
-from benchmarks.extraction.extract import extract, prepared, reading_size
+from benchmarks.extraction.extract import extract
+from benchmarks.extraction.prepare import prepared, reading_size
 from benchmarks.extraction.store import FeatureStore
 from benchmarks.speed.memory import peak_memory
 from features import FEATURE_SETS

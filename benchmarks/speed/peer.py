@@ -65,7 +65,7 @@ def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
         the test split's ``auc``, ``precision`` and ``recall`` at 0.5 and their 95 % intervals.
     """
     clock = Clock()
-    dataset = datasets.load(config, config.size)
+    dataset = datasets.load(config, datasets.image_size(config))
     split = splits.assign(dataset.manifest)[0].to_numpy()
     images = clock.time("reading", _read, dataset, config)
     matrices = _describe(images, config, clock)
@@ -114,7 +114,8 @@ def _read(dataset: Dataset, config: RunConfig) -> NDArray[np.uint8]:
         return np.stack([stretch(image) for image in np.asarray(dataset.images)])
     return np.stack(
         Parallel(n_jobs=-1)(
-            delayed(_read_one)(root / name, config.size) for name in dataset.manifest["image"]
+            delayed(_read_one)(root / name, datasets.image_size(config))
+            for name in dataset.manifest["image"]
         )
     )
 

@@ -17,6 +17,7 @@ import pandas as pd
 from joblib import delayed
 from threadpoolctl import threadpool_limits
 
+from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
@@ -117,7 +118,8 @@ def columns_of_cells(
     context: StudyContext, outcomes: Sequence[CellResult]
 ) -> dict[str, pd.DataFrame]:
     """Say what the columns of each feature set are of; see :func:`columns_of`."""
-    shape = np.zeros((1, context.config.size, context.config.size), dtype=np.uint8)
+    side = image_size(context.config)
+    shape = np.zeros((1, side, side), dtype=np.uint8)
     families = {family for outcome in outcomes for family in outcome.cell.families}
     fitted = {family: make_descriptor(family, context.config).fit(shape) for family in families}
     described = {family: columns_of({family: one}) for family, one in fitted.items()}

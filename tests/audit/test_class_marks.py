@@ -135,7 +135,7 @@ def test_dark_place_counts_as_well(phantoms: Dataset) -> None:
 
 
 def test_each_of_several_classes_is_set_against_the_others(phantoms: Dataset) -> None:
-    manifest, classes = by_subtype(phantoms.manifest, "phantoms")
+    manifest, classes = by_subtype(phantoms.manifest, phantoms.classes, "phantoms")
     virus = (manifest["class"] == "virus").to_numpy()
     three = replace(marked(phantoms, virus), manifest=manifest, classes=classes)
     assert "higher in virus, gives an AUC of 1.00" in marks(audit(three))["detail"].iloc[0]

@@ -320,7 +320,7 @@ def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, image
     from benchmarks.explain.contributions import contribute
     from benchmarks.explain.explanation import Explained
     from benchmarks.explain.grad_cam import look
-    from benchmarks.extraction.extract import prepare
+    from benchmarks.extraction.prepare import prepare
     from benchmarks.saved.fitted_run import config_of, descriptors_of, load_cells
     from features.reading.images import read_image
 

@@ -18,7 +18,8 @@ from benchmarks.commands import predict as predict_module
 from benchmarks.commands.predict import COLUMNS, predict
 from benchmarks.commands.run import run_benchmark
 from benchmarks.config import ConfigError, RunConfig
-from benchmarks.extraction.extract import make_descriptor, prepare, reading_size
+from benchmarks.extraction.extract import make_descriptor
+from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.scoring import score
 from benchmarks.io import results

@@ -56,6 +56,12 @@ def test_take_keeps_rows_together(dataset: Dataset) -> None:
     np.testing.assert_array_equal(part.images[1], dataset.images[2])
 
 
+def test_default_image_size_is_the_data_sets_own() -> None:
+    assert datasets.image_size(RunConfig(data="phantoms")) == 128
+    assert datasets.image_size(RunConfig(data="chest")) == 224
+    assert datasets.image_size(RunConfig(data="phantoms", image_size=64)) == 64
+
+
 @pytest.mark.parametrize("data", ["phantom", "/no/such/folder"])
 def test_unknown_data_names_the_choices(data: str) -> None:
     with pytest.raises(DataError, match="expected one of phantoms, pneumoniamnist, a folder"):

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.config import RunConfig
 from benchmarks.extraction import extract as module
-from benchmarks.extraction.extract import extract, prepare, reading_size
+from benchmarks.extraction.extract import extract
+from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.image_stack import ImageStack
 from features import FEATURE_SETS
 from features.backbone import WeightsUnavailable
