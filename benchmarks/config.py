@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from features import DEFAULT_FEATURE_SETS, FEATURE_SETS
-from models import MODELS
+from models import MODELS, declaration
 from models.balance import BALANCES
 
 
@@ -22,6 +22,11 @@ class ConfigError(ValueError):
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_models() -> tuple[str, ...]:
+    """Return the classifiers of a run without ``--models``: those that declare it."""
+    return tuple(name for name in MODELS if declaration(name).in_default_run)
 
 
 class RunConfig(BaseModel):
@@ -88,7 +93,7 @@ class RunConfig(BaseModel):
     data: str = Field(default="phantoms", min_length=1)
     out: Path | None = None
     features: tuple[str, ...] = DEFAULT_FEATURE_SETS
-    models: tuple[str, ...] = tuple(MODELS)
+    models: tuple[str, ...] = Field(default_factory=default_models)
     backbone: str = Field(default="mobilenetv2_100", min_length=1)
     weights: Path | None = None
     image_size: int | None = Field(default=None, ge=28, le=2048)

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from xgboost import XGBClassifier
 
 from models.balance import Balancer, class_weight
+from models.declaration import Declaration
 from models.select import BestColumns
 
 HYPERPARAMETERS: dict[str, Any] = {
@@ -20,6 +21,25 @@ HYPERPARAMETERS: dict[str, Any] = {
     "colsample_bytree": 0.1, "max_bin": 32,
 }  # fmt: skip
 GRID = {"classify__max_depth": [2, 4, 6], "classify__learning_rate": [0.05, 0.1]}
+DECLARATION = Declaration(
+    title="XGBoost",
+    methods="gradient-boosted trees (XGBoost; {chen2016})",
+    references={
+        "chen2016": {
+            "kind": "inproceedings", "authors": "Chen, T. and Guestrin, C.",
+            "title": "XGBoost: a scalable tree boosting system", "year": 2016,
+            "venue": "ACM SIGKDD International Conference on Knowledge Discovery and Data Mining",
+            "pages": "785-794", "doi": "10.1145/2939672.2939785", "what": "Gradient boosting",
+        },
+    },
+    in_default_run=True,
+    class_weight=True,
+    rows_at_once=None,
+    structure="trees",
+    built_in_importance="gain",
+    trusted_types=("models.boosting.WeightedXgb", "models.select.BestColumns"),
+    libraries=("xgboost",),
+)  # fmt: skip
 _OF_OTHER_STEPS = ("scaling", "columns_of_largest_F")
 
 

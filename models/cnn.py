@@ -14,10 +14,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from features.backbone import Backbone, WeightsUnavailable, create_backbone, require_deep
+from models.declaration import Declaration
 from models.network.augmentation import AUGMENTATION
 from models.network.batch_norm import start_as_identity, unfold_batch_norm
 from models.network.checkpoint import fingerprint, restore, save
-from models.network.feeding import fetch, infer
+from models.network.feeding import INFERENCE_BATCH, fetch, infer
 from models.network.image_checks import ImageStack, check_images, check_labelled
 from models.network.torch_settings import best_device, deterministic, fast_precision
 from models.network.training import Labelled, Plan, Training, begin, is_over, one_epoch
@@ -33,6 +34,28 @@ HYPERPARAMETERS: dict[str, Any] = {
     "augmentation": AUGMENTATION,
 }
 GRID: dict[str, list[Any]] = {}
+DECLARATION = Declaration(
+    title="convolutional network",
+    references={
+        "loshchilov2019": {
+            "kind": "inproceedings", "authors": "Loshchilov, I. and Hutter, F.",
+            "title": "Decoupled weight decay regularization", "year": 2019,
+            "venue": "International Conference on Learning Representations",
+            "doi": "10.48550/arXiv.1711.05101", "what": "AdamW",
+        },
+        "smith2019": {
+            "kind": "inproceedings", "authors": "Smith, L. N. and Topin, N.",
+            "title": "Super-convergence: very fast training of neural networks using large "
+            "learning rates",
+            "year": 2019, "venue": "Proceedings of SPIE 11006", "doi": "10.1117/12.2520589",
+            "what": "One-cycle learning rate",
+        },
+    },
+    on_images=True,
+    in_default_run=True,
+    rows_at_once=INFERENCE_BATCH,
+    libraries=("timm", "torch"),
+)  # fmt: skip
 STATISTICS_FROM = 256  # images
 
 

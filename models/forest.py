@@ -12,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import validate_data
 
-from models.accelerate import grow_trees
+from models.accelerate import forest_engine, grow_trees
 from models.balance import Balancer, class_weight
+from models.declaration import Declaration
 from models.select import BestColumns
 
 HYPERPARAMETERS: dict[str, Any] = {
@@ -27,6 +28,28 @@ _TO_PURE_LEAVES = {
     "ccp_alpha": 0.0, "class_weight": None, "bootstrap": True, "oob_score": False,
     "warm_start": False, "monotonic_cst": None,
 }  # fmt: skip
+DECLARATION = Declaration(
+    title="random forest",
+    methods="a random forest ({breiman2001})",
+    references={
+        "breiman2001": {
+            "kind": "article", "authors": "Breiman, L.", "title": "Random forests", "year": 2001,
+            "venue": "Machine Learning", "volume": "45", "pages": "5-32",
+            "doi": "10.1023/A:1010933404324", "what": "Random forest",
+        },
+    },
+    in_default_run=True,
+    class_weight=True,
+    rows_at_once=None,
+    structure="trees",
+    built_in_importance="impurity",
+    trusted_types=(
+        "models.forest.Forest",
+        "models.select.BestColumns",
+        "sklearn.tree._tree.Tree",  # its nodes are checked after loading
+    ),
+    engine=forest_engine,
+)  # fmt: skip
 
 
 class Forest(RandomForestClassifier):

@@ -15,12 +15,30 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import validate_data
 
 from models.balance import Balancer, class_weight
+from models.declaration import Declaration
 
 HYPERPARAMETERS: dict[str, Any] = {
     "scaling": "zero mean, unit variance",
     "penalty": "L2", "C": 0.01, "max_iter": 2000, "tolerance": 1e-6,
 }  # fmt: skip
 GRID = {"classify__C": [0.0001, 0.001, 0.01, 0.1, 1.0]}
+DECLARATION = Declaration(
+    title="logistic regression",
+    methods="logistic regression on standardised features",
+    references={
+        "liu1989": {
+            "kind": "article", "authors": "Liu, D. C. and Nocedal, J.",
+            "title": "On the limited memory BFGS method for large scale optimization",
+            "year": 1989, "venue": "Mathematical Programming", "volume": "45",
+            "pages": "503-528", "doi": "10.1007/BF01589116",
+            "what": "Fitting of logistic regression",
+        },
+    },
+    in_default_run=True,
+    class_weight=True,
+    structure="linear",
+    trusted_types=("models.logistic.LeanLogistic",),
+)  # fmt: skip
 CORRECTIONS = 30  # L-BFGS's memory; with SciPy's 10 it needs a third more passes over the rows
 
 

@@ -44,7 +44,6 @@ from benchmarks.io.workers import parallel
 from benchmarks.saved.reopened import reopened
 from benchmarks.studies.estimates import in_order, leaders, recall_threshold
 from benchmarks.studies.importance import (
-    BUILT_IN,
     chosen_cells,
     columns_of_cells,
     joined,
@@ -53,6 +52,7 @@ from benchmarks.studies.importance import (
     threshold_of,
 )
 from features.backbone import MissingExtra
+from models import declaration
 
 SAME = ("cell", "method", "level", "split", "region")  # rows that agree in these say the same
 SEEDS, BOOTSTRAPS = 3, 5  # refits of each kind, besides one for each fold
@@ -236,7 +236,7 @@ def _values(
             return {}
         return values_of_fit(
             fitted_rows(cell, model, threshold, rows, matrices, columns),
-            shap=cell.model in BUILT_IN,
+            shap=declaration(cell.model).structure == "trees",
         )
 
 

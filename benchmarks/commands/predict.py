@@ -18,7 +18,7 @@ from benchmarks.fitting.scoring import score
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import Results, RunError, read_results, write_text
 from benchmarks.saved.fitted_run import FittedCell, config_of, descriptors_of, load_cells
-from benchmarks.saved.models import SCORED_BY, other_versions
+from benchmarks.saved.models import other_versions
 from features import ImageDescriptor
 from features.reading.images import ImageError, list_images, read_image
 from features.reading.preprocess import resize
@@ -215,7 +215,7 @@ def _rows(names: list[str], cell: FittedCell, scores: NDArray[np.float64]) -> pd
 
 def say_versions(run: Results) -> None:
     """Tell of libraries that make or score features and have another version here."""
-    other = other_versions(run.run.get("versions", {}), (*READ_BY, *SCORED_BY))
+    other = other_versions(run.run.get("versions", {}), READ_BY)
     if other:
         say(f"CAUTION: the run was made with {other}; scores may differ.", quiet=False)
 

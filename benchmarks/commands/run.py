@@ -31,7 +31,6 @@ from benchmarks.run.stages import fit_features, fit_images
 from benchmarks.run.state import RunState, make_folder, stage_names
 from benchmarks.statistics import tabulate_all
 from features.backbone import MissingExtra, WeightsError, check_name, check_weights
-from models import IMAGE_MODELS
 
 WRONG_SHOWN = 12  # of each class
 ALL_DONE, SOME_FAILED = 0, 1
@@ -66,7 +65,7 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
         raise ConfigError("--external: its scores are of two classes, so --task subtype has none.")
     cells = plan(config)
     families = {family for cell in cells for family in cell.families}
-    if families & {"embedding", "embedding_random"} or set(config.models) & set(IMAGE_MODELS):
+    if families & {"embedding", "embedding_random"} or any(cell.on_images for cell in cells):
         _check_network(config)
     if resume:
         state = RunState(config, command, before=read_record(_folder(config)))

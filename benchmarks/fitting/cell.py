@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.config import RunConfig
 from features import FEATURE_SETS
-from models import IMAGE_MODELS
+from models import declaration
 
 PIXELS = "pixels"
 EXTERNAL = "external"
@@ -64,8 +64,8 @@ class Cell:
 
 def plan(config: RunConfig) -> list[Cell]:
     """List all cells of a run in the order of its tables."""
-    on_features = [name for name in config.models if name not in IMAGE_MODELS]
-    on_images = [name for name in config.models if name in IMAGE_MODELS]
+    on_features = [name for name in config.models if not declaration(name).on_images]
+    on_images = [name for name in config.models if declaration(name).on_images]
     sampling = "none" if config.balance == "none" else "weighted_sampling"
     return [
         *(Cell(features, model, config.balance, seed) for features in config.features

@@ -23,7 +23,7 @@ from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps
-from models import MODELS
+from models import MODELS, declaration
 from models.balance import resampling_record
 
 TUNING_FOLDS = 3
@@ -60,6 +60,9 @@ def fit_on_features(
     CellResult
         With status ``failed`` and the reason if anything went wrong.
     """
+    if cell.balance == "class_weight" and not declaration(cell.model).class_weight:
+        reason = f"{cell.model} takes no class weights. Use another --balance."
+        return CellResult(cell, "not_run", reason, fold=fold)
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models import declaration
+
 # Rows given to a model at once. A matrix product rounds a row's sums by its place among the rows,
-# so most models see one row at a time. Trees add up each row by itself: all at once. A
-# network treats the images of one full batch alike, at half the time of single images.
+# so most models see one row at a time. Trees add up each row by itself: all at once. A network
+# treats the images of one full batch alike, in half the time of single images.
 WHOLE = 2**31
-BLOCKS: dict[str, int] = {"forest": WHOLE, "xgboost": WHOLE, "cnn": 32}
 
 
 def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> NDArray[np.float64]:
@@ -34,7 +35,9 @@ def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> N
         With ``block`` None the same for a row to the last bit, alone or among others, on one
         machine with as many threads.
     """
-    block = min(block or BLOCKS.get(name, 1), max(len(X), 1) if name != "cnn" else BLOCKS["cnn"])
+    declared = declaration(name)
+    alone = declared.rows_at_once or WHOLE
+    block = alone if declared.on_images else min(block or alone, max(len(X), 1))
     parts = []
     for start in range(0, len(X), block):
         rows = X[start : start + block]

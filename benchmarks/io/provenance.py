@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from models import model_libraries
+
 PROGRAM = "cxr-classical-baseline"
 LIBRARIES = (
     "imbalanced-learn", "joblib", "matplotlib", "numba", "numpy", "opencv-python-headless",
@@ -32,7 +34,7 @@ def fingerprint(manifest: pd.DataFrame) -> str:
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that make the numbers."""
     found = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in sorted({*LIBRARIES, *model_libraries()}):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

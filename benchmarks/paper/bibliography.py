@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.io.results import Results
-from benchmarks.paper.references import DATA, REFERENCES, Reference
+from benchmarks.paper.references import DATA, Reference, references
 from features import FEATURE_SETS
+from models import declaration
 from models.balance import RESAMPLERS
 
 _FAMILIES = {
@@ -20,10 +21,6 @@ _FAMILIES = {
     "embedding": ("razavian2014", "deng2009"), "embedding_random": ("razavian2014",),
 }  # fmt: skip
 _AS_SCIKIT_IMAGE = {"hog", "lbp", "glcm"}
-_MODELS = {
-    "svm": ("cortes1995", "platt1999", "halko2011"), "forest": ("breiman2001",),
-    "xgboost": ("chen2016",), "logistic": ("liu1989",), "cnn": ("loshchilov2019", "smith2019"),
-}  # fmt: skip
 _BALANCES = {
     "smote": "chawla2002", "borderline": "han2005", "svmsmote": "nguyen2011", "adasyn": "he2008",
 }  # fmt: skip
@@ -41,7 +38,7 @@ _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308"
 
 
 def used(results: Results) -> list[str]:
-    """Keys of the works that a run rests on, in the order of ``REFERENCES``.
+    """Keys of the works that a run rests on, in the order of :func:`references`.
 
     Parameters
     ----------
@@ -53,7 +50,7 @@ def used(results: Results) -> list[str]:
     list of str
     """
     found = {*_data(results), *_methods(results), *_statistics(results)}
-    return [key for key in REFERENCES if key in found]
+    return [key for key in references() if key in found]
 
 
 def _data(results: Results) -> set[str]:
@@ -67,15 +64,16 @@ def _methods(results: Results) -> set[str]:
     sets = [name for name in done["features"].unique() if name in FEATURE_SETS]
     families = {family for name in sets for family in FEATURE_SETS[name]}
     models = set(done["model"].unique())
+    networks = {name for name in models if declaration(name).on_images}
     keys = {key for family in families for key in _FAMILIES.get(family, ())}
-    keys |= {key for model in models for key in _MODELS.get(model, ())}
+    keys |= {key for model in models for key in declaration(model).references}
     if families & _AS_SCIKIT_IMAGE:
         keys.add("vanderwalt2014")
     if families - {"embedding", "embedding_random"}:
         keys.add("lam2015")
-    if families & {"embedding", "embedding_random"} or "cnn" in models:
+    if families & {"embedding", "embedding_random"} or networks:
         keys |= {"paszke2019", "wightman2019", *_backbone(config), *_pretrained(results)}
-    if models - {"cnn"}:
+    if models - networks:
         keys |= {"pedregosa2011", "lemaitre2017", *_balance(done)}
     return keys
 
@@ -91,8 +89,8 @@ def _pretrained(results: Results) -> set[str]:
 
 
 def _balance(done: pd.DataFrame) -> set[str]:
-    methods = done.loc[done["model"] != "cnn", "balance"].unique()
-    return {_BALANCES[method] for method in methods if method in RESAMPLERS}
+    methods = done.loc[~done["model"].map(lambda name: declaration(name).on_images), "balance"]
+    return {_BALANCES[method] for method in methods.unique() if method in RESAMPLERS}
 
 
 def _statistics(results: Results) -> set[str]:
@@ -122,7 +120,7 @@ def cite(*keys: str) -> str:
     >>> cite("breiman2001"), cite("dalal2005", "ojala2002")
     ('Breiman, 2001', 'Dalal and Triggs, 2005; Ojala et al., 2002')
     """
-    return "; ".join(f"{_who(REFERENCES[key])}, {REFERENCES[key].year}" for key in keys)
+    return "; ".join(f"{_who(work)}, {work.year}" for work in map(references().__getitem__, keys))
 
 
 def _who(work: Reference) -> str:
@@ -138,7 +136,7 @@ def in_words(key: str) -> str:
     >>> in_words("breiman2001")
     'Breiman L. Random forests. Machine Learning 2001;45:5–32.'
     """
-    work = REFERENCES[key]
+    work = references()[key]
     names = [_short(author) for author in work.authors.split(" and ")]
     pages = work.more.get("pages", "").replace("-", "–")
     if "volume" in work.more:
@@ -167,7 +165,7 @@ def address(key: str) -> tuple[str, str]:
     >>> address("breiman2001")
     ('doi:10.1023/A:1010933404324', 'https://doi.org/10.1023/A:1010933404324')
     """
-    work = REFERENCES[key]
+    work = references()[key]
     if not work.doi:
         return work.url.removeprefix("https://"), work.url
     path = work.doi.replace("<", "%3C").replace(">", "%3E")
@@ -180,7 +178,7 @@ def bibtex(keys: Iterable[str]) -> str:
     Parameters
     ----------
     keys : iterable of str
-        Of ``REFERENCES``.
+        Of :func:`references`.
 
     Examples
     --------
@@ -196,7 +194,7 @@ def bibtex(keys: Iterable[str]) -> str:
     }
     <BLANKLINE>
     """
-    return "\n".join(_entry(key, REFERENCES[key]) for key in keys)
+    return "\n".join(_entry(key, references()[key]) for key in keys)
 
 
 def _entry(key: str, work: Reference) -> str:

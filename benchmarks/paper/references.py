@@ -5,7 +5,11 @@ Author lists end in "others" where a paper has more than six. Works without a DO
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from models import MODELS, declaration
 
 
 @dataclass(frozen=True)
@@ -107,41 +111,7 @@ FEATURES = {
         "ImageNet: a large-scale hierarchical image database", 2009, _CVPR, "248-255",
         "10.1109/CVPR.2009.5206848", "ImageNet, for pretrained weights"),
 }  # fmt: skip
-MODELS = {
-    "cortes1995": _article(
-        "Cortes, C. and Vapnik, V.", "Support-vector networks", 1995, "Machine Learning", "20",
-        "273-297", "10.1007/BF00994018", "Support vector machine"),
-    "platt1999": Reference(
-        "incollection", "Platt, J.",
-        "Probabilistic outputs for support vector machines and comparisons to regularized "
-        "likelihood methods", 1999, "Advances in Large Margin Classifiers", "Sigmoid calibration",
-        url="https://mitpress.mit.edu/9780262194488/",
-        more={"pages": "61-74", "publisher": "MIT Press"}),
-    "halko2011": _article(
-        "Halko, N. and Martinsson, P. G. and Tropp, J. A.",
-        "Finding structure with randomness: probabilistic algorithms for constructing approximate "
-        "matrix decompositions", 2011, "SIAM Review", "53", "217-288", "10.1137/090771806",
-        "Principal components"),
-    "breiman2001": _article(
-        "Breiman, L.", "Random forests", 2001, "Machine Learning", "45", "5-32",
-        "10.1023/A:1010933404324", "Random forest"),
-    "chen2016": _paper(
-        "Chen, T. and Guestrin, C.", "XGBoost: a scalable tree boosting system", 2016,
-        "ACM SIGKDD International Conference on Knowledge Discovery and Data Mining", "785-794",
-        "10.1145/2939672.2939785", "Gradient boosting"),
-    "liu1989": _article(
-        "Liu, D. C. and Nocedal, J.",
-        "On the limited memory BFGS method for large scale optimization", 1989,
-        "Mathematical Programming", "45", "503-528", "10.1007/BF01589116",
-        "Fitting of logistic regression"),
-    "loshchilov2019": _paper(
-        "Loshchilov, I. and Hutter, F.", "Decoupled weight decay regularization", 2019,
-        "International Conference on Learning Representations", "", "10.48550/arXiv.1711.05101",
-        "AdamW"),
-    "smith2019": _paper(
-        "Smith, L. N. and Topin, N.",
-        "Super-convergence: very fast training of neural networks using large learning rates", 2019,
-        "Proceedings of SPIE 11006", "", "10.1117/12.2520589", "One-cycle learning rate"),
+BALANCING = {
     "chawla2002": _article(
         "Chawla, N. V. and Bowyer, K. W. and Hall, L. O. and Kegelmeyer, W. P.",
         "SMOTE: synthetic minority over-sampling technique", 2002,
@@ -265,6 +235,24 @@ REPORTING = {
         "Radiology: Artificial Intelligence", "6", "e240300", "10.1148/ryai.240300",
         "Checklist for AI in medical imaging"),
 }  # fmt: skip
-REFERENCES: dict[str, Reference] = {
-    **DATA, **FEATURES, **MODELS, **STATISTICS, **SOFTWARE, **REPORTING,
-}  # fmt: skip
+
+
+def references() -> dict[str, Reference]:
+    """All works by key: those that classifiers declare among the others.
+
+    Returns
+    -------
+    dict of Reference
+        In the order of a reference list: data, features, classifiers, …
+    """
+    declared = {
+        key: _declared(work)
+        for name in MODELS for key, work in declaration(name).references.items()
+    }  # fmt: skip
+    return {**DATA, **FEATURES, **declared, **BALANCING, **STATISTICS, **SOFTWARE, **REPORTING}
+
+
+def _declared(work: Mapping[str, Any]) -> Reference:
+    own = {field.name for field in fields(Reference)}
+    more = {name: value for name, value in work.items() if name not in own}
+    return Reference(**{name: work[name] for name in own & set(work)}, more=more)

@@ -28,8 +28,7 @@ from benchmarks.metrics.bootstrap import CONFIDENCE, DRAWS
 from benchmarks.run.result_tables import TARGET_RECALL, ResultTables
 from benchmarks.saved.models import save_cell
 from benchmarks.saved.pipeline_file import ModelFileError
-from models import IMAGE_MODELS, MODELS
-from models.accelerate import forest_engine
+from models import MODELS, declaration
 
 SCRATCH = ".scratch"
 
@@ -113,7 +112,7 @@ class RunState:
             },
             "versions": provenance.versions(),
             "machine": provenance.machine(),
-            "engines": {"forest": forest_engine()},
+            "engines": _engines(),
             "models": {name: MODELS[name].HYPERPARAMETERS for name in config.models},
             "external": external.record(config),
             "features": self.before.get("features", {}),
@@ -177,9 +176,14 @@ class RunState:
         return {"started": times["started"], "resumed": [*times.get("resumed", []), now]}
 
 
+def _engines() -> dict[str, str]:
+    engines = {name: declaration(name).engine for name in MODELS}
+    return {name: engine() for name, engine in engines.items() if engine}
+
+
 def stage_names(config: RunConfig) -> list[str]:
     """Stages of a run in their order."""
-    on_images = [name for name in config.models if name in IMAGE_MODELS]
+    on_images = [name for name in config.models if declaration(name).on_images]
     on_features = []
     if len(on_images) < len(config.models):
         crossed = ["cross-validation"] if config.folds else []

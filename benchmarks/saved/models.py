@@ -25,13 +25,14 @@ from benchmarks.io.results import write_text
 from benchmarks.saved.pipeline_file import ModelFileError as ModelFileError
 from benchmarks.saved.pipeline_file import pack, refuse, unpack
 from features import FEATURE_SETS
+from models import model_libraries
 
 FOLDER = "models"
 FORMAT = 1
 NETWORK = "safetensors"
 MAX_FILE = 2**31  # bytes
 MAX_RECORD = 2**20  # bytes
-SCORED_BY = ("imbalanced-learn", "numpy", "scikit-learn", "scipy", "timm", "torch", "xgboost")
+SCORED_BY = ("imbalanced-learn", "numpy", "scikit-learn", "scipy")  # and what classifiers declare
 _NAME = re.compile(r"\w+/\w+/seed\d+", re.ASCII)
 
 
@@ -191,12 +192,25 @@ def load_cell(folder: Path, cell_name: str) -> Any:
         raise refuse(first, f"{type(error).__name__}: {error}", "a saved network") from error
 
 
-def other_versions(recorded: dict[str, str], names: Sequence[str] = SCORED_BY) -> str:
-    """Name the libraries recorded in another version than the one installed; may be empty."""
+def other_versions(recorded: dict[str, str], also: Sequence[str] = ()) -> str:
+    """Name the libraries that scores depend on and that are installed in another version.
+
+    Parameters
+    ----------
+    recorded : dict of str
+        Version by library, as ``run.json`` or a model's record has them.
+    also : sequence of str
+        Further libraries to compare.
+
+    Returns
+    -------
+    str
+        Empty if all versions agree.
+    """
     now = provenance.versions()
     return ", ".join(
         f"{name} {recorded[name]} (here {now[name]})"
-        for name in names
+        for name in (*also, *SCORED_BY, *model_libraries())
         if name in recorded and recorded[name] != now[name]
     )
 

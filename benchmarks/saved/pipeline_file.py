@@ -17,18 +17,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import InconsistentVersionWarning
 from xgboost import XGBModel
 
-# What a file may hold beside the types that skops trusts by itself. Name every new class here.
-TRUSTED = (
-    "imblearn.pipeline.Pipeline",
-    "models.balance.Balancer",
-    "models.boosting.WeightedXgb",
-    "models.forest.Forest",
-    "models.logistic.LeanLogistic",
-    "models.platt.PlattScaled",
-    "models.reduce.BoundedPca",
-    "models.select.BestColumns",
-    "sklearn.tree._tree.Tree",  # its nodes are checked after loading
-)
+from models import MODELS, declaration
+
 ARCHIVE = "skops"
 BOOSTER = "booster.json"
 MAX_UNPACKED = 2**31  # bytes
@@ -38,6 +28,18 @@ REMEDY = "Run the benchmark again, and load no models from people you don't trus
 
 class ModelFileError(ValueError):
     """A saved model is damaged, unsafe or of another shape; the message says which and why."""
+
+
+def trusted_types() -> list[str]:
+    """List the types that a file may hold, besides those that skops trusts by itself.
+
+    Returns
+    -------
+    list of str
+        Full names: of the steps that every pipeline has, and of those that classifiers declare.
+    """
+    declared = {name for model in MODELS for name in declaration(model).trusted_types}
+    return sorted({"imblearn.pipeline.Pipeline", "models.balance.Balancer"} | declared)
 
 
 def refuse(file: object, found: str, expected: str) -> ModelFileError:
@@ -62,7 +64,7 @@ def pack(pipeline: Pipeline) -> dict[str, bytes]:
     Raises
     ------
     ModelFileError
-        If it has a type that :func:`unpack` would refuse; ``TRUSTED`` lists those it takes.
+        If it has a type that :func:`unpack` would refuse; see :func:`trusted_types`.
     """
     from skops.io import dumps, get_untrusted_types
 
@@ -74,11 +76,11 @@ def pack(pipeline: Pipeline) -> dict[str, bytes]:
     # Level 1 makes a forest a fourth in half a second; higher levels take longer than they save.
     archive = dumps(pipeline, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
     _check_sizes(archive, "the model")
-    unknown = sorted(set(get_untrusted_types(data=archive)) - set(TRUSTED))
+    unknown = sorted(set(get_untrusted_types(data=archive)) - set(trusted_types()))
     if unknown:
         raise ModelFileError(
             f"A fitted pipeline holds {', '.join(unknown)}, but expected types that skops trusts "
-            "or that TRUSTED in benchmarks/saved/pipeline_file.py lists. Add your own there."
+            "or that a classifier's module declares. Add it to trusted_types there."
         )
     return {ARCHIVE: archive, **parts}
 
@@ -115,7 +117,7 @@ def unpack(parts: dict[str, bytes], shown: object) -> Pipeline:
         with warnings.catch_warnings():
             # The reader of the record compares versions and warns once.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            pipeline = loads(archive, trusted=TRUSTED)
+            pipeline = loads(archive, trusted=trusted_types())
             if type(pipeline) is not Pipeline:
                 raise TypeError(f"it holds a {type(pipeline).__name__}")
             _check_forest(pipeline)

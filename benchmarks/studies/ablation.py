@@ -28,7 +28,7 @@ from benchmarks.studies.estimates import (
     with_interval,
 )
 from features import FEATURE_SETS
-from models import IMAGE_MODELS
+from models import declaration
 from models.balance import RESAMPLERS
 
 FEATURES = ("texture", "embedding")
@@ -60,7 +60,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     cells = [
         Cell(features, model, balance, context.config.seeds[0])
         for features in names
-        for model in context.config.models if model not in IMAGE_MODELS
+        for model in context.config.models if not declaration(model).on_images
         for balance in METHODS
     ]  # fmt: skip
     rows_of = fold_rows(context.rows, context.fold)

@@ -39,9 +39,8 @@ from benchmarks.io.workers import parallel
 from benchmarks.saved.models import ModelVersionWarning, load_cell
 from benchmarks.studies.estimates import leaders, recall_threshold
 from features.backbone import MissingExtra
+from models import declaration
 
-EXPLAINABLE = ("forest", "xgboost", "logistic")
-BUILT_IN = {"forest": "impurity", "xgboost": "gain"}
 Tables = dict[str, pd.DataFrame]
 
 
@@ -63,7 +62,10 @@ def run(context: StudyContext) -> Tables:
 
 def chosen_cells(context: StudyContext) -> list[CellResult]:
     """Best cell of each feature set on validation, and the best whose classifier is of trees."""
-    trees = {name: o for name, o in context.finished.items() if o.cell.model in BUILT_IN}
+    trees = {
+        name: o for name, o in context.finished.items()
+        if declaration(o.cell.model).structure == "trees"
+    }  # fmt: skip
     best, other = leaders(context.finished, context.rows), leaders(trees, context.rows)
     wanted = [
         outcome
@@ -160,9 +162,10 @@ def measure_cell(
             pipeline = saved_model(folder, cell.name)
             given = fitted_rows(cell, pipeline, threshold, rows, matrices, columns)
             parts.append(permutation_rows(given))
-            if cell.model in BUILT_IN:
-                parts.append(built_in_rows(given, BUILT_IN[cell.model], impurity))
-            if cell.model in EXPLAINABLE:
+            declared = declaration(cell.model)
+            if declared.built_in_importance:
+                parts.append(built_in_rows(given, declared.built_in_importance, impurity))
+            if declared.structure != "other":
                 explained, checks, swarm = shap_rows(given)
                 parts.append(explained)
         except MissingExtra as missing:

@@ -27,7 +27,7 @@ from benchmarks.io.results import RunError
 from benchmarks.saved.models import ModelFileError, save_cell, saved_cells
 from features.reading.images import read_image
 from features.reading.preprocess import resize
-from models import IMAGE_MODELS, MODELS
+from models import MODELS, declaration
 from tests.helpers import textured
 
 CELLS = [f"{f}/{m}/seed0" for f in ("intensity", "lbp") for m in ("svm", "logistic", "xgboost")]
@@ -281,7 +281,7 @@ def test_paths_and_cells_that_are_not_there_are_refused(
         predict(finished, [data / "test"], cells=["lbp", "hog"], quiet=True)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in IMAGE_MODELS])
+@pytest.mark.parametrize("name", [name for name in MODELS if not declaration(name).on_images])
 def test_a_score_is_the_same_alone_and_among_others(name: str) -> None:
     rng = np.random.default_rng(0)
     y = (np.arange(150) % 3 > 0).astype(np.int64)
@@ -300,7 +300,7 @@ def test_a_score_is_the_same_alone_and_among_others(name: str) -> None:
     assert score(name, model, X[:0]).shape == (0,)
 
 
-@pytest.mark.parametrize("name", IMAGE_MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if declaration(name).on_images])
 def test_a_networks_score_is_the_same_alone_and_among_others(name: str) -> None:
     pytest.importorskip("torch")
     images, label = textured(40, 32)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from string import Formatter
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,17 @@ from imblearn.pipeline import Pipeline
 from sklearn.model_selection import ParameterGrid
 
 from benchmarks.commands.listing import choices
-from models import IMAGE_MODELS, MODELS
+from benchmarks.config import RunConfig
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.fit import fit_on_features
+from benchmarks.fitting.split_indices import SplitIndices
+from models import MODELS, declaration
 from models.balance import BALANCES, resampling_record
+from models.declaration import Declaration
 from tests.helpers import textured
 
-ON_FEATURES = [name for name in MODELS if name not in IMAGE_MODELS]
+ON_IMAGES = [name for name in MODELS if declaration(name).on_images]
+ON_FEATURES = [name for name in MODELS if not declaration(name).on_images]
 
 
 def blobs(n: int = 90, d: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -57,7 +66,7 @@ def test_resampling_touches_training_rows_only(name: str) -> None:
     assert len(pipeline.predict_proba(blobs(31)[0])) == 31
 
 
-@pytest.mark.parametrize("name", ON_FEATURES)
+@pytest.mark.parametrize("name", [n for n in ON_FEATURES if declaration(n).class_weight])
 def test_class_weight_shifts_scores_towards_the_minority(name: str) -> None:
     X, _, _ = blobs(seed=1)
     plain, weighted = fitted(name, "none"), fitted(name, "class_weight")
@@ -86,13 +95,51 @@ def test_search_grid_names_parameters(name: str) -> None:
         pipeline.set_params(**parameters)
 
 
+def test_class_weight_is_not_run_where_a_classifier_takes_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y, patients = blobs()
+    without = replace(declaration("logistic"), class_weight=False)
+    monkeypatch.setattr(MODELS["logistic"], "DECLARATION", without)
+    rows = SplitIndices(y, patients.astype(object), np.arange(90), {"test": np.arange(90)})
+    for balance, status in (("class_weight", "not_run"), ("none", "ok")):
+        result = fit_on_features(Cell("hog", "logistic", balance, 0), {"hog": X}, rows)
+        assert result.status == status
+        assert ("takes no class weights" in result.reason) == (status == "not_run")
+
+
+def test_default_run_is_what_classifiers_declare(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert RunConfig().models == ("svm", "forest", "xgboost", "logistic", "cnn")
+    added = ModuleType("knn")
+    added.DECLARATION = Declaration("k nearest neighbours", references={})  # type: ignore[attr-defined]
+    monkeypatch.setitem(MODELS, "knn", added)
+    assert "knn" not in RunConfig().models
+    assert RunConfig(models="knn").models == ("knn",)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_declares_works_to_cite(name: str) -> None:
+    declared = declaration(name)
+    assert declared.title
+    assert declared.references
+    for work in declared.references.values():
+        assert {"kind", "authors", "title", "year", "venue", "what"} <= set(work)
+        assert ("doi" in work) != ("url" in work)
+    cited = {field for _, field, _, _ in Formatter().parse(declared.methods) if field}
+    assert cited <= set(declared.references)
+
+
+def test_an_unknown_name_is_its_own_title() -> None:
+    assert declaration("someone's network").title == "someone's network"
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_has_a_line_and_stated_hyperparameters(name: str) -> None:
     assert choices()["Models (--models)"][name]
     assert MODELS[name].HYPERPARAMETERS
 
 
-@pytest.mark.parametrize("name", IMAGE_MODELS)
+@pytest.mark.parametrize("name", ON_IMAGES)
 def test_image_models_learn_from_images(name: str) -> None:
     pytest.importorskip("torch")
     images, label = textured(48, 32)

@@ -14,12 +14,12 @@ from sklearn.svm import SVC
 
 from benchmarks.fitting.scoring import score
 from benchmarks.saved.models import load_cell, save_cell
-from models import IMAGE_MODELS, MODELS
+from models import MODELS, declaration
 from models.balance import RESAMPLERS, Balancer, resampling_record
 from models.logistic import LeanLogistic, penalised_softmax_loss
 from models.platt import PlattScaled
 
-ON_FEATURES = [name for name in MODELS if name not in IMAGE_MODELS]
+ON_FEATURES = [name for name in MODELS if not declaration(name).on_images]
 
 
 def corners(n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

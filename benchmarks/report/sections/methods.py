@@ -11,6 +11,7 @@ from benchmarks.io.run_record import data_name, is_synthetic, network_start, val
 from benchmarks.paper.bibliography import cite
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.statistics.method_rows import classical, feature_sets, rows
+from models import declaration
 
 _FAMILIES = {
     "hog": f"histograms of oriented gradients ({cite('dalal2005')})",
@@ -26,14 +27,6 @@ _FAMILIES = {
     f"({cite('razavian2014')})",
     "embedding_random": "the activations of a {backbone} with random weights, as a control",
     "hybrid": "handcrafted features and embedding together",
-}
-_MODELS = {
-    "svm": f"a support vector machine with a radial kernel ({cite('cortes1995')}) on principal "
-    "components of standardised features, its scores turned into probabilities by a sigmoid "
-    f"({cite('platt1999')}), fitted on held-out training patients",
-    "forest": f"a random forest ({cite('breiman2001')})",
-    "xgboost": f"gradient-boosted trees (XGBoost; {cite('chen2016')})",
-    "logistic": "logistic regression on standardised features",
 }
 _BALANCES = {
     "smote": f"SMOTE ({cite('chawla2002')}), applied to training rows only",
@@ -128,7 +121,7 @@ def _classifiers(results: Results) -> str:
     models = list(dict.fromkeys(row.model for row in classical(rows(results)) if row.ok))
     if not models:
         return ""
-    words = _listed([_MODELS.get(name, name) for name in models])
+    words = _listed([_model(name) for name in models])
     settings = {name: results.run.get("models", {}).get(name, {}) for name in models}
     balance = str(_config(results).get("balance", ""))
     method = _BALANCES.get(balance, balance or "the configured method")
@@ -141,6 +134,14 @@ def _classifiers(results: Results) -> str:
         f"Each feature set was classified by {words}; hyperparameters were {chosen}. "
         f"Class imbalance was met with {method}.{_stated(settings)}"
     )
+
+
+def _model(name: str) -> str:
+    declared = declaration(name)
+    cited = {key: cite(key) for key in declared.references}
+    if declared.methods:
+        return declared.methods.format_map(cited)
+    return f"{declared.title} ({'; '.join(cited.values())})" if cited else declared.title
 
 
 def _network(results: Results) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.io.results import Results
 from benchmarks.paper.bibliography import address, in_words, used
-from benchmarks.paper.references import DATA, REFERENCES
+from benchmarks.paper.references import DATA, references
 from benchmarks.report.blocks import (
     Block,
     Bullets,
@@ -41,5 +41,5 @@ def render(results: Results) -> Section:
 
 def _reference(key: str) -> tuple[Part, ...]:
     """Link to a DOI, which lasts; name any other address."""
-    words, (text, url) = f"{REFERENCES[key].what}: {in_words(key)} ", address(key)
-    return (words, Link(text, url)) if REFERENCES[key].doi else (words, text)
+    words, (text, url) = f"{references()[key].what}: {in_words(key)} ", address(key)
+    return (words, Link(text, url)) if references()[key].doi else (words, text)
