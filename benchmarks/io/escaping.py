@@ -1,4 +1,4 @@
-"""Foreign strings (file names, reasons, class names) made harmless for each output format."""
+"""Escaping of untrusted strings (file names, reasons, class names) for each output format."""
 
 from __future__ import annotations
 
@@ -25,10 +25,18 @@ class Raw(str):
 
 
 def printable(text: object) -> str:
-    r"""Show control and direction-changing characters as escapes; keep all others.
+    r"""Replace control and bidirectional characters by visible escapes.
 
     A file name may hold a line break, a NUL, half a surrogate pair or a mark that reverses the
-    reading direction; none may act on the page.
+    reading direction; none of them may affect the page.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -40,6 +48,14 @@ def printable(text: object) -> str:
 
 def markdown(text: object) -> Raw:
     r"""Escape a string for GitHub's Markdown, tables included.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    Raw
 
     Examples
     --------
@@ -57,6 +73,14 @@ def markdown(text: object) -> Raw:
 
 def latex(text: object) -> Raw:
     r"""Escape a string for LaTeX; letters that pdfLaTeX's fonts lack are shown by code point.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    Raw
 
     Examples
     --------

@@ -11,7 +11,17 @@ DASH = "–"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number with fixed decimals; a missing one is a dash.
+    """Format a number with a fixed number of decimals; a missing one is a dash.
+
+    Parameters
+    ----------
+    value : float
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -24,7 +34,18 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:
-    """Write an interval; empty if it has no bounds.
+    """Format an interval; the result is empty if a bound is missing.
+
+    Parameters
+    ----------
+    low, high : float
+        Bounds; NaN where there are none.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -38,7 +59,15 @@ def interval(low: float, high: float, digits: int = 3) -> str:
 
 
 def thousands(value: float) -> str:
-    """Write a count with separators.
+    """Format a count with thousands separators.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -49,7 +78,16 @@ def thousands(value: float) -> str:
 
 
 def moment(text: object) -> str:
-    """Write a time of day as people do.
+    """Format an ISO 8601 time for readers.
+
+    Parameters
+    ----------
+    text : object
+        Text, as ``run.json`` holds it.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -60,7 +98,16 @@ def moment(text: object) -> str:
 
 
 def plain(value: Any) -> str:
-    """Write a setting in words: lists joined, nothing as a dash, numbers without noise.
+    """Format a setting: lists are joined, a missing value is a dash.
+
+    Parameters
+    ----------
+    value : object
+        A value of ``run.json``: a string, number, list, mapping or None.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -68,7 +115,7 @@ def plain(value: Any) -> str:
     ('hog, lbp', '–', 'yes', '0.25')
     """
     if value is None or value in ("", [], {}):
-        return "–"
+        return DASH
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -83,7 +130,22 @@ def plain(value: Any) -> str:
 
 
 def change_text(before: float, after: float) -> str:
-    """Words for two numbers at the three decimals shown: "falls from 0.980 to 0.654"."""
+    """Describe a change at the three decimals shown.
+
+    Parameters
+    ----------
+    before, after : float
+        NaN where a value is missing.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> change_text(0.98, 0.654), change_text(0.98, 0.9801)
+    ('falls from 0.980 to 0.654', 'stays at 0.980')
+    """
     if not (np.isfinite(before) and np.isfinite(after)):
         return "can't be compared"
     if number(before) == number(after):
@@ -92,7 +154,17 @@ def change_text(before: float, after: float) -> str:
 
 
 def count_of(count: int, total: int, what: str = "methods") -> str:
-    """Words for a share of the methods: "3 of 29 methods", "the one method", "no method".
+    """Describe how many of a total.
+
+    Parameters
+    ----------
+    count, total : int
+    what : str
+        Plural of what is counted.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

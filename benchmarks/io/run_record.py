@@ -1,4 +1,4 @@
-"""What a run folder says about its data and networks."""
+"""What a run folder records about its data and its networks."""
 
 from __future__ import annotations
 
@@ -8,23 +8,50 @@ from benchmarks.io.results import Results
 
 
 def data_name(results: Results) -> str:
-    """Short name of the data."""
+    """Return the short name of the data.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+    """
     return str(results.run.get("data", {}).get("name", "unnamed data"))
 
 
 def is_synthetic(results: Results) -> bool:
-    """Whether the images are phantoms."""
+    """Whether the images are phantoms.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    bool
+    """
     return bool(results.run.get("data", {}).get("synthetic", False))
 
 
 def validation_carved(results: Results) -> bool:
-    """Whether the run took its validation images from the training split."""
+    """Whether the validation images were split off the training images by the run.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    bool
+    """
     notes = results.run.get("data", {}).get("notes", [])
     return any("carved" in str(note) for note in notes)
 
 
 def network_start(results: Results, cell: str) -> tuple[str, str]:
-    """Where a network's first weights came from, in few words, and why they were random.
+    """Describe a network's initial weights.
 
     Parameters
     ----------
@@ -34,9 +61,10 @@ def network_start(results: Results, cell: str) -> tuple[str, str]:
 
     Returns
     -------
-    (str, str)
-        Words for after "trained end to end", empty if nothing was recorded; a reason, empty
-        if there is none.
+    description : str
+        Follows "trained end to end"; empty if nothing was recorded.
+    reason : str
+        Why the weights were random; empty if they were not, or if no reason was recorded.
     """
     details = results.run.get("cells", {}).get(cell) or {}
     start = details.get("initialised_from")
@@ -48,6 +76,17 @@ def network_start(results: Results, cell: str) -> tuple[str, str]:
 
 
 def prevalence(results: Results, split: str = "test") -> float:
-    """Fraction of positives in a split; NaN if the manifest has none of its images."""
+    """Return the fraction of positive images in a split.
+
+    Parameters
+    ----------
+    results : Results
+    split : str
+
+    Returns
+    -------
+    float
+        NaN if the manifest has no image of the split.
+    """
     part = results.manifest[results.manifest["split"] == split]
     return float(part["label"].mean()) if len(part) else math.nan

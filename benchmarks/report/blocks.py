@@ -1,4 +1,4 @@
-"""What a report is made of: sections of blocks, each of which every output format can write."""
+"""Blocks of a report: paragraphs, tables, figures. Every output format can write each of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Link:
-    """A link inside a paragraph; ``url`` is ours, never foreign."""
+    """A link inside a paragraph; ``url`` comes from the program, never from the data."""
 
     text: str
     url: str
@@ -17,7 +17,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Strong:
-    """Words that a paragraph stresses."""
+    """Emphasised words of a paragraph."""
 
     text: str
     kind: ClassVar[str] = "strong"
@@ -25,7 +25,7 @@ class Strong:
 
 @dataclass(frozen=True)
 class Code:
-    """A name or command, set in a fixed width."""
+    """A name or command, set in a fixed-width font."""
 
     text: str
     kind: ClassVar[str] = "code"
@@ -36,7 +36,7 @@ Part = str | Link | Strong | Code
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph; ``tone`` ``"note"`` sets it apart."""
+    """A paragraph; with the tone ``"note"`` it is highlighted."""
 
     parts: tuple[Part, ...]
     tone: str = ""
@@ -53,7 +53,7 @@ class Subheading:
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list, one item a line."""
+    """A bulleted list, one item per line."""
 
     items: tuple[tuple[Part, ...], ...]
     kind: ClassVar[str] = "bullets"
@@ -68,13 +68,13 @@ class Cell:
     text : str
         The value.
     detail : str
-        What stands below it in small print: an interval.
+        Shown below the value in small print, e.g. an interval.
     spread : str
         Standard deviation over seeds, if there are several.
     best : bool
         Whether it is the best of its column.
     span : int
-        Columns it covers.
+        Number of columns it covers.
     """
 
     text: str
@@ -93,9 +93,9 @@ class Group:
     title : str
         Empty for columns without one.
     span : int
-        Columns that it covers.
+        Number of columns it covers.
     short : str
-        What Markdown, which has one heading a column, puts in brackets behind each; may be empty.
+        Added in brackets to each heading in Markdown, which has one heading row; may be empty.
     """
 
     title: str
@@ -118,15 +118,15 @@ class Table:
     groups : tuple of Group
         Their spans add up to the header's length.
     labels : int
-        Leading columns that hold words; the others hold numbers.
+        Number of leading columns that hold text; the others hold numbers.
     breaks : tuple of int
         Rows above which a rule is drawn.
     note : str
-        Below the table.
+        Shown below the table.
     formats : tuple of str
-        Outputs that show it: of ``html``, ``markdown``, ``latex``.
+        Output formats that include it, of ``html``, ``markdown`` and ``latex``.
     words : bool
-        Whether its labels may be long and break anywhere: file names, settings.
+        Whether labels may be long and wrap anywhere, as file names and settings do.
     """
 
     name: str
@@ -142,7 +142,7 @@ class Table:
     kind: ClassVar[str] = "table"
 
     def titles(self) -> list[str]:
-        """Headings of the columns, each with its group's short name in brackets."""
+        """Return the heading of each column, with its group's short name in brackets."""
         groups = [group.short for group in self.groups for _ in range(group.span)]
         groups = groups or [""] * len(self.header)
         return [
@@ -151,7 +151,7 @@ class Table:
         ]
 
     def spans(self) -> list[tuple[int, int]]:
-        """First and last column, from 1, of each group that has a name."""
+        """Return the first and last column, counted from 1, of each group that has a title."""
         found, first = [], 1
         for group in self.groups:
             if group.title:
@@ -162,7 +162,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing: ``svg`` is a whole SVG element, also saved as ``figures/<name>.svg``."""
+    """A figure: ``svg`` is a complete SVG element, also saved as ``figures/<name>.svg``."""
 
     name: str
     caption: str
@@ -173,7 +173,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Picture:
-    """One small image of a row of pictures; ``data`` is a PNG's bytes, empty if there is none."""
+    """A thumbnail; ``data`` are the bytes of a PNG, empty if there is no image."""
 
     data: bytes
     label: str
@@ -182,7 +182,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """A row of radiographs: in report.html only, so that none leaves the run folder by accident."""
+    """Thumbnails of radiographs: in report.html only, so that they are not published by accident."""
 
     caption: str
     items: tuple[Picture, ...]
@@ -194,24 +194,51 @@ Block = Paragraph | Subheading | Bullets | Table | Figure | Pictures
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report: a title and blocks."""
+    """A section of the report: a title and blocks."""
 
     title: str
     blocks: tuple[Block, ...]
 
 
 def paragraph(*parts: Part) -> Paragraph:
-    """Shorthand for a paragraph of parts."""
+    """Make a paragraph.
+
+    Parameters
+    ----------
+    *parts : Part
+
+    Returns
+    -------
+    Paragraph
+    """
     return Paragraph(parts)
 
 
 def note(*parts: Part) -> Paragraph:
-    """Shorthand for a paragraph that is set apart."""
+    """Make a highlighted paragraph.
+
+    Parameters
+    ----------
+    *parts : Part
+
+    Returns
+    -------
+    Paragraph
+    """
     return Paragraph(parts, tone="note")
 
 
 def row(*texts: object) -> tuple[Cell, ...]:
-    """Shorthand for a table row of plain values.
+    """Make a table row of plain values.
+
+    Parameters
+    ----------
+    *texts : object
+        One value per cell.
+
+    Returns
+    -------
+    tuple of Cell
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the sections on importance read from its tables: cells, values, maps."""
+"""Select cells, values and maps from the tables of feature importance."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ METHODS = {
 }  # fmt: skip
 MAIN_METRIC = {"permutation": "auc", "shap": "mean_abs", "impurity": "sum", "gain": "sum"}
 METHOD_WORDS = {
-    "permutation": "fall of the test AUC", "shap": "mean |SHAP|",
-    "impurity": "share of the impurity decrease", "gain": "share of the gain",
+    "permutation": "decrease of the test AUC", "shap": "mean |SHAP|",
+    "impurity": "fraction of the impurity decrease", "gain": "fraction of the gain",
 }  # fmt: skip
 
 
 def importance_of(results: Results) -> pd.DataFrame:
-    """Rows of ``importance`` that were measured; of each feature set the best cell comes first.
+    """Return the finished rows of ``importance``, the best cell of each feature set first.
 
-    The best is the one of largest average precision on validation.
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    DataFrame
+        The best cell has the largest average precision on the validation set.
     """
     table = results.table("importance")
     if table.empty:
@@ -51,7 +58,21 @@ def lines(
     metric: str = "",
     split: str = "test",
 ) -> pd.DataFrame:
-    """Rows of one cell, method and level; of the method's main metric if none is named."""
+    """Select the rows of one cell, method and level.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``importance``.
+    cell, method, level : str
+    metric : str
+        The method's main metric if empty.
+    split : str
+
+    Returns
+    -------
+    DataFrame
+    """
     metric = metric or MAIN_METRIC[method]
     return table[
         (table["cell"] == cell)
@@ -63,7 +84,19 @@ def lines(
 
 
 def value_cell(rows: pd.DataFrame, group: str) -> Cell:
-    """Value of a group with its interval, for a table; a dash where the rows have none."""
+    """Make a table cell of a group's value with its interval.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With group, value, lo and hi.
+    group : str
+
+    Returns
+    -------
+    Cell
+        A dash where the rows lack the group.
+    """
     own = rows[rows["group"] == group]
     if own.empty:
         return Cell(number(math.nan))
@@ -72,13 +105,35 @@ def value_cell(rows: pd.DataFrame, group: str) -> Cell:
 
 
 def main_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """One row for each method, level and group of a cell: its main metric on test or train."""
+    """Select one row per cell, method, level and group: the main metric on test or train.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``importance``.
+
+    Returns
+    -------
+    DataFrame
+    """
     main = table["metric"] == table["method"].map(MAIN_METRIC)
     return table[main & (table["split"] != "cv") & table["level"].isin(LEVELS)]
 
 
 def cells_with(table: pd.DataFrame, method: str, level: str) -> dict[str, str]:
-    """First cell that has rows of a method on a level, by feature set, in the order of the run."""
+    """Return the first cell of each feature set that has rows of a method on a level.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of ``importance``.
+    method, level : str
+
+    Returns
+    -------
+    dict of str
+        Cell by feature set, in the order of the run.
+    """
     found = table[(table["method"] == method) & (table["level"] == level)]
     cells = found["cell"].drop_duplicates()
     by_set: dict[str, str] = {}
@@ -88,7 +143,15 @@ def cells_with(table: pd.DataFrame, method: str, level: str) -> dict[str, str]:
 
 
 def widest(names: Sequence[str]) -> str:
-    """Feature set with the most families; the first of several.
+    """Return the feature set with the most families; the first in case of a tie.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -99,15 +162,15 @@ def widest(names: Sequence[str]) -> str:
 
 
 def region_map(results: Results, rows: pd.DataFrame, families: Sequence[str] = ()) -> Map:
-    """Map of the image on which the regions of some rows are worth what they say.
+    """Spread the importance of regions over the image.
 
     Parameters
     ----------
     results : Results
     rows : DataFrame
-        With group (a region) and value.
+        With group, the name of a region, and value.
     families : sequence of str
-        Those that count; all if left out.
+        Families to include; all if left out.
 
     Returns
     -------
@@ -123,7 +186,18 @@ def region_map(results: Results, rows: pd.DataFrame, families: Sequence[str] = (
 
 
 def mean_radiograph(results: Results, *classes: str) -> Map | None:
-    """Mean of some classes' mean training images, grey levels; None where one is missing."""
+    """Average the mean training images of some classes.
+
+    Parameters
+    ----------
+    results : Results
+    *classes : str
+
+    Returns
+    -------
+    ndarray of shape (s, s), float64, or None
+        Grey levels; None where an image is missing.
+    """
     from PIL import Image
 
     from benchmarks.io.results import IMAGES

@@ -1,4 +1,4 @@
-"""Figures of importance: groups as bars, regions on the mean radiograph, agreement of methods."""
+"""Figures of feature importance: groups, maps, agreement of methods, beeswarm of SHAP values."""
 
 from __future__ import annotations
 
@@ -39,22 +39,26 @@ _COLOURS = {"permutation": BLUE, "shap": VERMILION}
 
 
 def groups_figure(results: Results, table: pd.DataFrame, cells: Mapping[str, str]) -> Figure:
-    """Parts of families of one feature set, as each method ranks them.
+    """Draw the importance of parts of families of one feature set by each method.
 
     Parameters
     ----------
     results : Results
     table : DataFrame
-        Rows of ``importance`` that were measured.
+        Finished rows of ``importance``.
     cells : dict of str
         Cell by method; all of one feature set.
+
+    Returns
+    -------
+    Figure
     """
     parts = {
         method: lines(table, cell, method, "subfamily").nlargest(MOST_BARS, "value")
         for method, cell in cells.items()
     }
 
-    def paint(figure: MplFigure) -> None:
+    def _paint(figure: MplFigure) -> None:
         for axes, (method, rows) in zip(
             panels(figure, len(parts), len(parts)), parts.items(), strict=True
         ):
@@ -71,24 +75,30 @@ def groups_figure(results: Results, table: pd.DataFrame, cells: Mapping[str, str
         for method, rows in parts.items()
     )
     height = 0.9 + 0.23 * max(len(rows) for rows in parts.values())
-    alt = f"Largest parts of families. {tops}."
+    alt = f"Parts of families with the largest importance. {tops}."
     return Figure(
         name="importance-parts",
         caption="Parts of the families (HOG: direction, LBP: radius, GLCM: property, Gabor: "
-        "wavelength, intensity: statistic, embedding: hundreds of columns) that matter most, with "
-        "95 % intervals over patients, for permutation also over the random orders.",
+        "wavelength, intensity: statistic, embedding: block of columns) with the largest "
+        "importance. Lines: 95 % intervals over patients, for permutation also over permutations.",
         alt=alt,
-        svg=draw("importance-parts", (9.2, height), paint, alt, is_synthetic(results)),
+        svg=draw("importance-parts", (9.2, height), _paint, alt, is_synthetic(results)),
     )
 
 
 def maps_figure(results: Results, table: pd.DataFrame) -> Figure | None:
-    """Where the importance of each feature set lies, over the mean radiograph.
+    """Draw maps of importance over the mean radiograph, one per feature set and method.
+
+    Parameters
+    ----------
+    results : Results
+    table : DataFrame
+        Finished rows of ``importance``.
 
     Returns
     -------
     Figure or None
-        None where no feature set has a place on the image.
+        None where no feature set has regions.
     """
     shown = {method: cells_with(table, method, "region") for method in ("permutation", "shap")}
     shown = {method: cells for method, cells in shown.items() if cells}
@@ -97,26 +107,27 @@ def maps_figure(results: Results, table: pd.DataFrame) -> Figure | None:
     columns = max(len(cells) for cells in shown.values())
     mean = mean_radiograph(results, "NORMAL", "PNEUMONIA")
 
-    def paint(figure: MplFigure) -> None:
+    def _paint(figure: MplFigure) -> None:
         places = figure.subplots(len(shown), columns, squeeze=False)
         for line, (method, cells) in zip(places, shown.items(), strict=True):
             for axes in line[len(cells) :]:
                 axes.set_visible(False)
             for axes, cell in zip(line, cells.values(), strict=False):
                 rows = lines(table, cell, method, "region")
-                overlay(axes, mean, region_map(results, rows), crop_of(results), signed=False)
+                _overlay(axes, mean, region_map(results, rows), _crop_of(results), signed=False)
                 features, model, _ = cell.split("/")
                 axes.set_title(f"{features}\n{model}, {METHODS[method]}")
 
     names = ", ".join(next(iter(shown.values())))
-    alt = f"Maps of importance over the mean radiograph for {names}; shares are in the text."
+    alt = f"Maps of importance over the mean radiograph for {names}; fractions are in the text."
     return Figure(
         name="importance-maps",
-        caption="Where importance lies: that of each region's columns, spread over the region and "
-        "summed over families, on the mean of the two classes' mean training images. Orange: "
-        "much. Each map has its own scale. A map shows what a method uses, not where disease is.",
+        caption="Maps of importance: the importance of each region's columns, spread over the "
+        "region and summed over families, on the mean of the two classes' mean training images. "
+        "Orange: large. Each map has its own scale. A map shows what a method uses, not where "
+        "disease is.",
         alt=alt,
-        svg=draw("importance-maps", (1.75 * columns + 0.2, 2.25 * len(shown)), paint, alt,
+        svg=draw("importance-maps", (1.75 * columns + 0.2, 2.25 * len(shown)), _paint, alt,
                  is_synthetic(results)),
     )  # fmt: skip
 
@@ -124,7 +135,15 @@ def maps_figure(results: Results, table: pd.DataFrame) -> Figure | None:
 def classes_figure(
     results: Results, table: pd.DataFrame, cell: str, families: Sequence[str]
 ) -> Figure | None:
-    """Draw what each family's regions add to the score in normal and in pneumonia images.
+    """Draw the mean SHAP values of each family's regions for each class.
+
+    Parameters
+    ----------
+    results : Results
+    table : DataFrame
+        Finished rows of ``importance``.
+    cell : str
+    families : sequence of str
 
     Returns
     -------
@@ -144,12 +163,12 @@ def classes_figure(
     }
     top = max(float(np.abs(one).max()) for one in maps.values()) or 1.0
 
-    def paint(figure: MplFigure) -> None:
+    def _paint(figure: MplFigure) -> None:
         places = figure.subplots(2, len(families), squeeze=False)
         for line, name in zip(places, by_class, strict=True):
             mean = mean_radiograph(results, name)
             for axes, family in zip(line, families, strict=True):
-                overlay(axes, mean, maps[name, family], crop_of(results), signed=True, top=top)
+                _overlay(axes, mean, maps[name, family], _crop_of(results), signed=True, top=top)
                 axes.set_title(f"{family}, {name.lower()}")
 
     alt = (
@@ -158,23 +177,27 @@ def classes_figure(
     )
     return Figure(
         name="importance-classes",
-        caption=f"What the regions add to the score of {cell}: mean SHAP over the normal (above) "
-        "and the pneumonia (below) test images, on the mean training image of the class. Orange: "
-        "towards pneumonia, blue: towards normal; one scale for all.",
+        caption=f"SHAP values of regions in {cell}: mean over the normal (top) and the pneumonia "
+        "(bottom) test images, on the mean training image of the class. Orange: towards "
+        "pneumonia, blue: towards normal; all maps have the same scale.",
         alt=alt,
-        svg=draw("importance-classes", (1.75 * len(families) + 0.2, 4.3), paint, alt,
+        svg=draw("importance-classes", (1.75 * len(families) + 0.2, 4.3), _paint, alt,
                  is_synthetic(results)),
     )  # fmt: skip
 
 
 def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
-    """Kendall's tau between every two methods of one cell, on parts of families and regions.
+    """Draw Kendall's tau between each pair of methods of a cell, by parts of families and regions.
 
     Parameters
     ----------
     results : Results
     agreed : DataFrame
         From :func:`benchmarks.importance.agreement.agreement`.
+
+    Returns
+    -------
+    Figure
     """
     rows = agreed.sort_values(["cell", "level"], kind="stable").reset_index(drop=True)
     labels = [
@@ -184,13 +207,13 @@ def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(labels))
     marks = {"subfamily": ("o", BLUE), "region": ("D", VERMILION)}
 
-    def paint(figure: MplFigure) -> None:
+    def _paint(figure: MplFigure) -> None:
         axes = figure.subplots()
         axes.axvline(0, color="#8a929b", linewidth=0.8)
         for label, row in zip(labels, rows.to_dict("records"), strict=True):
             mark, colour = marks[row["level"]]
             axes.plot([row["tau"]], [names.index(label)], mark, color=colour)
-        frame(axes, x="Kendall's tau (1: same order, 0: none in common)", grid="x")
+        frame(axes, x="Kendall's tau (1: same order, 0: unrelated)", grid="x")
         name_rows([axes], names, ())
         from matplotlib.lines import Line2D
 
@@ -199,40 +222,30 @@ def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
                       loc="outside lower center", ncols=2)  # fmt: skip
 
     middle = rows.groupby("level")["tau"].median()
-    alt = "Rank agreement of methods; median tau " + ", ".join(
+    alt = "Rank agreement between methods; median tau " + ", ".join(
         f"{level} {number(float(value), 2)}" for level, value in middle.items()
     )
     return Figure(
         name="importance-agreement",
-        caption="How far two methods rank the same groups of the same cell alike.",
+        caption="Rank agreement between two methods on the same groups of the same cell.",
         alt=alt,
-        svg=draw("importance-agreement", (7.6, 1.3 + 0.22 * len(names)), paint, alt,
+        svg=draw("importance-agreement", (7.6, 1.3 + 0.22 * len(names)), _paint, alt,
                  is_synthetic(results)),
     )  # fmt: skip
 
 
-def crop_of(results: Results) -> float:
-    """Central fraction of the radiograph that the features are of."""
+def _crop_of(results: Results) -> float:
+    """Return the central fraction of each side of the radiograph that was described."""
     return float(results.run["config"].get("crop", 1.0))
 
 
-def overlay(
+def _overlay(
     axes: Axes, mean: Map | None, shown: Map, crop: float, signed: bool, top: float | None = None
 ) -> None:
-    """Draw a map over a radiograph: what is worth nothing leaves it as it is.
+    """Draw a map over a radiograph; zero is transparent, and negative values only show if signed.
 
-    Parameters
-    ----------
-    axes : Axes
-    mean : ndarray of shape (s, s) or None
-        Grey levels.
-    shown : ndarray of shape (size, size)
-        Of the central ``crop`` of the radiograph.
-    crop : float
-    signed : bool
-        Whether values below 0 are shown, in blue.
-    top : float, optional
-        Value of the full colour; the map's largest if left out.
+    ``shown`` covers the central ``crop`` of the radiograph; ``top`` is the value of the full
+    colour, the map's largest if left out.
     """
     from matplotlib.colors import to_rgb
 
@@ -250,24 +263,28 @@ def overlay(
     axes.set_ylim(1, 0)
 
 
-BINS = 60  # along the axis; points in one bin stand beside each other
-HALF = 0.4  # of a row's height, at most
+BINS = 60  # along the axis; the points of a bin are drawn beside each other
+HALF = 0.4  # largest offset, as a fraction of the distance between rows
 
 
 def swarm_figure(results: Results, swarm: pd.DataFrame) -> Figure:
-    """One row a column, one point an image: how far it moves the score, and its value.
+    """Draw a beeswarm of SHAP values: one row per column, one point per explained image.
 
     Parameters
     ----------
     results : Results
     swarm : DataFrame
         Rows of ``importance_swarm`` of one cell.
+
+    Returns
+    -------
+    Figure
     """
     names = list(dict.fromkeys(swarm["feature"]))
     edges = np.linspace(swarm["shap"].min(), swarm["shap"].max(), BINS + 1)
     cell = str(swarm["cell"].iloc[0])
 
-    def paint(figure: MplFigure) -> None:
+    def _paint(figure: MplFigure) -> None:
         from matplotlib.colors import LinearSegmentedColormap
 
         colours = LinearSegmentedColormap.from_list("value", [BLUE, "#d9d9d9", VERMILION])
@@ -275,34 +292,36 @@ def swarm_figure(results: Results, swarm: pd.DataFrame) -> Figure:
         axes.axvline(0, color="#8a929b", linewidth=0.8)
         for k, name in enumerate(names):
             own = swarm[swarm["feature"] == name]
-            offset = spread(own["shap"].to_numpy(dtype=float), edges)
+            offset = _spread(own["shap"].to_numpy(dtype=float), edges)
             points = axes.scatter(
                 own["shap"], k + offset, c=own["percentile"], cmap=colours, vmin=0, vmax=1, s=5,
                 linewidths=0,
             )  # fmt: skip
         bar = figure.colorbar(points, ax=axes, ticks=[0, 1], fraction=0.03, pad=0.02)
         bar.ax.set_yticklabels(["low", "high"])
-        bar.set_label("value of the column")
+        bar.set_label("feature value")
         frame(axes, x="SHAP: towards normal (left), towards pneumonia (right)", grid="x")
         name_rows([axes], names, ())
 
-    alt = f"SHAP of each explained image for {len(names)} columns of {cell}, first {names[0]}."
+    alt = (
+        f"SHAP values of each explained image for {len(names)} columns of {cell}, first {names[0]}."
+    )
     return Figure(
         name="importance-swarm",
-        caption=f"The columns of largest mean |SHAP| in {cell}: each point is a test image, its "
-        "colour the column's value among the images.",
+        caption=f"Columns with the largest mean |SHAP| in {cell}. Each point is a test image; its "
+        "colour is the percentile of the column's value.",
         alt=alt,
-        svg=draw("importance-swarm", (8.2, 0.9 + 0.3 * len(names)), paint, alt,
+        svg=draw("importance-swarm", (8.2, 0.9 + 0.3 * len(names)), _paint, alt,
                  is_synthetic(results)),
     )  # fmt: skip
 
 
-def spread(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Offsets that put points of one bin beside each other, the fullest bin at full height.
+def _spread(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Offset points so that those of a bin lie beside each other; the fullest bin has full height.
 
     Examples
     --------
-    >>> spread(np.array([0.1, 0.2, 0.3, 0.9]), np.array([0.0, 0.5, 1.0])).tolist()
+    >>> _spread(np.array([0.1, 0.2, 0.3, 0.9]), np.array([0.0, 0.5, 1.0])).tolist()
     [0.0, 0.4, -0.4, 0.0]
     """
     place = np.searchsorted(edges[1:-1], values)

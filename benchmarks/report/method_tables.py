@@ -1,4 +1,4 @@
-"""Tables of a report with one row per method, and the rows of a statistic that belong to it."""
+"""Tables with one row per method: cells, headings, and the rows of a statistic per method."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ FIRST_SEED = " Of a method with several seeds, the first that finished is shown.
 
 
 def best(values: Sequence[float], lower: bool = False) -> list[bool]:
-    """Mark the best of a column: all that equal it at the three decimals shown.
+    """Mark the best values of a column: all that are equal at the three decimals shown.
 
     Parameters
     ----------
     values : sequence of float
         NaN where there is no value.
     lower : bool
-        Whether small is good.
+        Whether lower values are better.
 
     Returns
     -------
     list of bool
-        All False if fewer than two values are finite: there is nothing to be better than.
+        All False if fewer than two values are finite.
 
     Examples
     --------
@@ -47,7 +47,23 @@ def best(values: Sequence[float], lower: bool = False) -> list[bool]:
 
 
 def estimate_cells(table: Sequence[Row], split: str, point: str, metric: str) -> list[Cell]:
-    """One column of a table: value, interval, spread over seeds, and the best marked."""
+    """Make a column of a table from a metric: value, interval and spread over seeds.
+
+    Parameters
+    ----------
+    table : sequence of Row
+    split : str
+        ``validation``, ``test`` or ``cv``.
+    point : str
+        One of ``OPERATING_POINTS``.
+    metric : str
+        A column of ``scores.csv``.
+
+    Returns
+    -------
+    list of Cell
+        One per row; the best is marked.
+    """
     estimates = [row.estimate(split, point, metric) if row.ok else None for row in table]
     marks = best(
         [math.nan if one is None else one.value for one in estimates], lower=metric == "brier"
@@ -64,7 +80,16 @@ def estimate_cells(table: Sequence[Row], split: str, point: str, metric: str) ->
 
 
 def label_cells(row: Row) -> tuple[Cell, Cell]:
-    """Name a row of the comparison: feature set and classifier."""
+    """Make the cells that name a method: feature set and classifier.
+
+    Parameters
+    ----------
+    row : Row
+
+    Returns
+    -------
+    (Cell, Cell)
+    """
     seeds = f" ({row.finished} of {row.seeds} seeds)" if 0 < row.finished < row.seeds else ""
     if row.is_cnn:
         return Cell("CNN"), Cell("end to end" + seeds)
@@ -74,7 +99,19 @@ def label_cells(row: Row) -> tuple[Cell, Cell]:
 def table_rows(
     table: Sequence[Row], columns: Sequence[Sequence[Cell]]
 ) -> tuple[tuple[Cell, ...], ...]:
-    """Put columns side by side after each row's name; a row without scores says why."""
+    """Make the rows of a table from its columns.
+
+    Parameters
+    ----------
+    table : sequence of Row
+    columns : sequence of sequence of Cell
+        Each with one cell per row of ``table``.
+
+    Returns
+    -------
+    tuple of tuple of Cell
+        Each starts with the method's name; a method without scores has its reason instead.
+    """
     lines: list[tuple[Cell, ...]] = []
     for k, row in enumerate(table):
         if row.ok:
@@ -86,29 +123,90 @@ def table_rows(
 
 
 def point_groups(labels: int, width: int, more: Sequence[Group] = ()) -> tuple[Group, ...]:
-    """Headings over the columns of both operating points, after those that name the row."""
+    """Make the headings over the columns of both operating points.
+
+    Parameters
+    ----------
+    labels : int
+        Number of leading columns without a heading.
+    width : int
+        Number of columns per operating point.
+    more : sequence of Group
+        Headings of the columns that follow.
+
+    Returns
+    -------
+    tuple of Group
+    """
     points = (Group(POINT_TITLES[p].capitalize(), width, p) for p in OPERATING_POINTS)
     return (Group("", labels), *points, *more)
 
 
 def breaks(table: Sequence[Row]) -> tuple[int, ...]:
-    """Find the rows at which another feature set begins."""
+    """Find the rows at which another feature set begins.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    tuple of int
+    """
     return tuple(k for k in range(1, len(table)) if table[k].features != table[k - 1].features)
 
 
 def part(results: Results, name: str, row: Row) -> pd.DataFrame:
-    """Rows of a table that belong to a method: those of the one seed that is in it."""
+    """Select the rows of a statistic's table that belong to a method.
+
+    Parameters
+    ----------
+    results : Results
+    name : str
+        Name of the table.
+    row : Row
+
+    Returns
+    -------
+    DataFrame
+        Of the first finished seed, the only one that statistics are computed for.
+    """
     table = results.table(name)
     return table[table["cell"].isin(row.cells())] if "cell" in table else table
 
 
 def measured(results: Results, name: str) -> list[Row]:
-    """Methods that a table has rows of, in the order of the report."""
+    """Return the methods that a statistic's table has rows of, in the order of the report.
+
+    Parameters
+    ----------
+    results : Results
+    name : str
+        Name of the table.
+
+    Returns
+    -------
+    list of Row
+    """
     return [row for row in rows(results) if row.ok and not part(results, name, row).empty]
 
 
 def lines_of(results: Results, name: str, keys: list[str]) -> Lines:
-    """Rows of a table by method and the values of ``keys``: ``lines[row.label, key, ...]``."""
+    """Group the rows of a statistic's table by method and further columns.
+
+    Parameters
+    ----------
+    results : Results
+    name : str
+        Name of the table.
+    keys : list of str
+        Columns.
+
+    Returns
+    -------
+    dict of DataFrame
+        By ``(row.label, value of the first key, ...)``.
+    """
     return {
         (row.label, *key): one
         for row in measured(results, name)
@@ -117,25 +215,38 @@ def lines_of(results: Results, name: str, keys: list[str]) -> Lines:
 
 
 def first_seed(table: Sequence[Row]) -> str:
-    """Say which seed is shown, where a method has several."""
+    """Return the note that names the seed shown; empty if every method has one seed.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    str
+    """
     return FIRST_SEED if any(row.finished > 1 for row in table) else ""
 
 
 def value_cells(
     lines: Sequence[pd.DataFrame | None], value: str, bounds: tuple[str, str] | None, mark: str = ""
 ) -> list[Cell]:
-    """One column of a table.
+    """Make a column of a table from the rows of a statistic.
 
     Parameters
     ----------
     lines : sequence of DataFrame or None
-        The row of each method; None where it has none.
+        One per method; only the first row counts. None where a method has none.
     value : str
         Column of the value.
     bounds : (str, str), optional
         Columns of its interval.
     mark : str
-        ``"largest"`` or ``"smallest"``: what to mark; nothing if left out.
+        Which value to mark: ``"largest"`` or ``"smallest"``; none if empty.
+
+    Returns
+    -------
+    list of Cell
     """
     table = [line.iloc[0].to_dict() if line is not None else {} for line in lines]
     values = [float(one.get(value, np.nan)) for one in table]

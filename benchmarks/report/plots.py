@@ -1,4 +1,4 @@
-"""Matplotlib figures as deterministic SVG, in colours that survive print and colour blindness."""
+"""Matplotlib figures as deterministic SVG, in colours safe for print and colour blindness."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette without its yellow, which paper swallows.
+# Okabe and Ito's palette without its yellow, which is hard to see on paper.
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY, GREY = "#CC79A7", "#E69F00", "#56B4E9", "#777777"
 INK, RULE = "#1d232a", "#d5d9de"
@@ -27,7 +27,7 @@ Dash = Literal["-"] | tuple[int, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Look:
-    """How one method is drawn: colour, dash pattern and marker all differ."""
+    """Colour, dash pattern and marker of a method; all three differ between methods."""
 
     colour: str
     dash: Dash
@@ -61,7 +61,15 @@ _STYLE: Any = {
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
-    """Give each name its look; the order decides, so every figure of a report agrees.
+    """Assign a look to each name by its position, so that all figures of a report agree.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    dict of Look
 
     Examples
     --------
@@ -78,25 +86,25 @@ def draw(
     alt: str,
     synthetic: bool,
 ) -> str:
-    """Paint a figure and return it as one SVG element with the same bytes every time.
+    """Draw a figure and return it as an SVG element; the same figure gives the same bytes.
 
     Parameters
     ----------
     name : str
-        Prefix of every id in the SVG, so that several fit into one page.
+        Prefix of every id in the SVG, so that a page can hold several.
     size : (float, float)
         Width and height in inches.
     paint : callable
         Draws on the figure that it is given.
     alt : str
-        What the figure shows, for a reader who can't see it.
+        Alternative text for readers who can't see the figure.
     synthetic : bool
-        Whether to write SYNTHETIC DATA into the drawing.
+        Whether to write SYNTHETIC DATA into the figure.
 
     Returns
     -------
     str
-        ``<svg ...>...</svg>``, text drawn as paths: it needs no font to be shown.
+        ``<svg ...>...</svg>`` with text as paths, so that no font is needed.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -117,7 +125,7 @@ def draw(
 
 
 def draw_png(size: tuple[float, float], paint: Callable[[Figure], None]) -> bytes:
-    """Paint a figure and return it as a PNG, in the style of :func:`draw`.
+    """Draw a figure and return it as a PNG, in the style of :func:`draw`.
 
     Parameters
     ----------
@@ -125,6 +133,10 @@ def draw_png(size: tuple[float, float], paint: Callable[[Figure], None]) -> byte
         Width and height in inches.
     paint : callable
         Draws on the figure that it is given.
+
+    Returns
+    -------
+    bytes
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -144,7 +156,16 @@ def frame(
     y: str = "",
     grid: str = "both",
 ) -> None:
-    """Label a panel and give it a quiet grid (``both``, ``x``, ``y`` or empty)."""
+    """Set title, axis labels and grid of a panel.
+
+    Parameters
+    ----------
+    axes : Axes
+    title, x, y : str
+        Title and labels of the axes.
+    grid : {"both", "x", "y", ""}
+        Direction of the grid lines.
+    """
     axes.set_title("\n".join(printable(line) for line in title.split("\n")))
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -155,7 +176,16 @@ def frame(
 
 
 def legend(figure: Figure, keys: dict[str, Look], marks: bool = False) -> None:
-    """Put one key for all panels below them: colour and dash, or colour and marker."""
+    """Put one legend for all panels below them.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    keys : dict of Look
+        By name.
+    marks : bool
+        Whether to show markers instead of dash patterns.
+    """
     from matplotlib.lines import Line2D
 
     lines = [
@@ -168,7 +198,22 @@ def legend(figure: Figure, keys: dict[str, Look], marks: bool = False) -> None:
 
 
 def panels(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]:
-    """Lay ``count`` panels out in rows of ``columns``; places left over stay empty."""
+    """Lay panels out on a grid.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    count : int
+        Number of panels.
+    columns : int
+        Panels per row; unused places of the last row stay empty.
+    **options
+        Passed on to ``figure.subplots``.
+
+    Returns
+    -------
+    list of Axes
+    """
     rows = -(-count // columns)
     grid = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
     for axes in grid[count:]:
@@ -179,7 +224,17 @@ def panels(figure: Figure, count: int, columns: int, **options: Any) -> list[Axe
 
 
 def name_rows(places: Sequence[Axes], labels: Sequence[str], cuts: Sequence[int]) -> None:
-    """Name the rows of panels that share them, the first on top, with rules above ``cuts``."""
+    """Label the rows of panels that share their vertical axis; the first row is on top.
+
+    Parameters
+    ----------
+    places : sequence of Axes
+        Panels, left to right.
+    labels : sequence of str
+        One per row.
+    cuts : sequence of int
+        Rows above which a rule is drawn.
+    """
     places[0].set_yticks(range(len(labels)), [printable(name) for name in labels])
     places[0].set_ylim(len(labels) - 0.4, -0.6)
     for place in places:
@@ -191,7 +246,7 @@ def _embeddable(svg: str, name: str, alt: str, inches: float) -> str:
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r'(\sid=")', rf"\g<1>{name}-", svg)
     svg = re.sub(r'((?:xlink:)?href="#|url\(#)', rf"\g<1>{name}-", svg)
-    # The page's column is 60 rem for the widest figures, 9.2 inches; letters have one size in all.
+    # The widest figures, 9.2 inches, fill the column of 60 rem: text has one size in all figures.
     width = f"--width: {60 * inches / 9.2:.1f}rem"
     label = f'<svg role="img" style="{width}" aria-label={quoteattr(printable(alt))} '
     return label + svg[len("<svg ") :]

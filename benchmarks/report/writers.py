@@ -1,4 +1,4 @@
-"""Sections to files: HTML, Markdown, LaTeX and one SVG a figure, all through Jinja templates."""
+"""Write sections as HTML, Markdown and LaTeX through Jinja templates, and each figure as SVG."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIGURES = "figures"
 
 @dataclass(frozen=True)
 class Mark:
-    """A warning on every page: its name, a sentence, and a few words for captions."""
+    """A warning that every page and caption carries: a name, a sentence and a short form."""
 
     name: str
     text: str
@@ -33,7 +33,7 @@ class Mark:
 
 SYNTHETIC = Mark(
     "SYNTHETIC DATA",
-    "These images are drawn by a program. The numbers test the software; they prove nothing about "
+    "These images were drawn by a program. The numbers test the software; they prove nothing about "
     "radiographs.",
     "proves nothing about radiographs",
 )
@@ -41,7 +41,7 @@ OUTPUTS = {"report.html": "html", "report.md": "markdown", "tables.tex": "latex"
 
 
 def write_report(results: Results, sections: Mapping[str, Section]) -> None:
-    """Write every output of a report into the run folder, each in one step.
+    """Write every output of a report into the run folder, each file atomically.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
 
 
 def html_page(results: Results, title: str, sections: Mapping[str, Section]) -> str:
-    """Render sections as one page in the look of the report, with the run's marks.
+    """Render sections as one HTML page in the style of the report, with the run's warnings.
 
     Parameters
     ----------
@@ -71,6 +71,10 @@ def html_page(results: Results, title: str, sections: Mapping[str, Section]) -> 
     title : str
     sections : mapping of str to Section
         The keys become anchors.
+
+    Returns
+    -------
+    str
     """
     values = _values(results, title, sections)
     return _environment("html").get_template("report.html.jinja").render(values)
@@ -89,7 +93,7 @@ def _values(results: Results, title: str, sections: Mapping[str, Section]) -> di
 
 
 def _marks(results: Results) -> list[Mark]:
-    """Find what every page must carry."""
+    """Return the warnings that every page must carry."""
     marks = [SYNTHETIC] if is_synthetic(results) else []
     text = str(results.run.get("data", {}).get("leakage") or "")
     return [*marks, Mark("LEAKAGE ALLOWED", text, "scores can't be trusted")] if text else marks
@@ -125,13 +129,13 @@ def _environment(kind: str) -> Environment:
         return environment
     escape: Callable[[object], escaping.Raw] = getattr(escaping, kind)
     if kind == "latex":
-        # Braces and percent signs mean something in LaTeX, so its templates use other marks.
+        # Braces and percent signs have a meaning in LaTeX, so its templates use other delimiters.
         common |= {
             "block_start_string": "<%", "block_end_string": "%>",
             "variable_start_string": "<<", "variable_end_string": ">>",
             "comment_start_string": "<#", "comment_end_string": "#>",
         }  # fmt: skip
-    # finalize escapes whatever a template prints, as autoescape does for HTML.
+    # finalize escapes everything that a template prints, as autoescape does for HTML.
     environment = Environment(autoescape=False, finalize=escape, **common)
     environment.filters["as_is"] = escaping.Raw
     return environment

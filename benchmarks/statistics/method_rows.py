@@ -1,4 +1,4 @@
-"""Rows of the comparison: a feature set × a classifier, over its seeds; and which to draw."""
+"""The compared methods, one row each: a feature set × a classifier with its scores over seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ POINT_TITLES = {"0.5": "threshold 0.5", "recall95": "threshold for recall ≥ 0.
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric: mean over seeds, 95 % interval, standard deviation over seeds (NaN for one)."""
+    """A metric of one method, averaged over its seeds.
+
+    Attributes
+    ----------
+    value, low, high : float
+        Mean over seeds of the metric and of the bounds of its 95 % interval.
+    spread : float
+        Standard deviation over seeds; NaN for one seed.
+    """
 
     value: float
     low: float
@@ -27,13 +35,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: a feature set × a classifier, the CNN, or someone else's model.
+    """One method: a feature set × a classifier, the CNN, or an external model.
 
     Attributes
     ----------
     features, model : str
     seeds : int
-        Seeds that were to run.
+        Number of seeds that the run was asked for.
     scores : DataFrame
         Its rows of ``scores.csv`` with status ``ok``; empty if no seed finished.
     status, reason : str
@@ -64,45 +72,80 @@ class Row:
 
     @property
     def is_external(self) -> bool:
-        """Whether its scores were computed elsewhere."""
+        """Whether this is an external model, whose scores were read from a file."""
         return self.features == EXTERNAL
 
     @property
     def kind(self) -> str:
-        """What it is drawn and grouped as: its feature set, or the external model by itself."""
+        """Key for grouping and colours: the feature set, or the name of an external model."""
         return f"external: {self.model}" if self.is_external else self.features
 
     @property
     def label(self) -> str:
-        """Name in prose and legends."""
+        """Name in text and legends."""
         if self.is_external:
             return self.kind
         return "CNN, end to end" if self.is_cnn else f"{self.features} + {self.model}"
 
     def cells(self) -> list[str]:
-        """Names of the cells that finished, by seed."""
+        """Return the names of the finished cells, ordered by seed."""
         return list(dict.fromkeys(self.scores.sort_values("seed", kind="stable")["cell"]))
 
     def at(self, split: str, point: str) -> pd.DataFrame:
-        """Its scores on one split at one operating point, a row a seed."""
+        """Select the scores on one split at one operating point, one row per seed.
+
+        Parameters
+        ----------
+        split : str
+            ``validation``, ``test`` or ``cv``.
+        point : str
+            One of ``OPERATING_POINTS``.
+
+        Returns
+        -------
+        DataFrame
+        """
         table = self.scores
         return table[(table["split"] == split) & (table["operating_point"] == point)]
 
     def estimate(self, split: str, point: str, metric: str) -> Estimate:
-        """Mean over seeds of a metric and of the bounds of its interval."""
+        """Average a metric and the bounds of its interval over seeds.
+
+        Parameters
+        ----------
+        split : str
+            ``validation``, ``test`` or ``cv``.
+        point : str
+            One of ``OPERATING_POINTS``.
+        metric : str
+            A column of ``scores.csv``.
+
+        Returns
+        -------
+        Estimate
+        """
         table = self.at(split, point)
 
-        def mean(column: str) -> float:
+        def _mean(column: str) -> float:
             if column not in table or table[column].isna().all():
                 return math.nan
             return float(table[column].astype(float).mean())
 
         spread = float(table[metric].astype(float).std(ddof=1)) if len(table) > 1 else math.nan
-        return Estimate(mean(metric), mean(f"{metric}_lo"), mean(f"{metric}_hi"), spread)
+        return Estimate(_mean(metric), _mean(f"{metric}_lo"), _mean(f"{metric}_hi"), spread)
 
 
 def rows(results: Results) -> list[Row]:
-    """Rows of the comparison in the order of the run, the CNN and then others' models last."""
+    """Return all methods in the order of the run; the CNN and then external models come last.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of Row
+    """
     found = []
     for (features, model), table in results.scores.groupby(["features", "model"], sort=False):
         ok = table[table["status"] == "ok"]
@@ -115,26 +158,60 @@ def rows(results: Results) -> list[Row]:
 
 
 def feature_sets(table: Sequence[Row]) -> list[str]:
-    """Feature sets in their order, the CNN's pixels and others' models left out."""
+    """Return the feature sets in order, without the CNN's pixels and without external models.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    list of str
+    """
     return list(dict.fromkeys(row.features for row in classical(table)))
 
 
 def kinds(table: Sequence[Row]) -> list[str]:
-    """Feature sets and external models, of which each has its look; the CNN has its own."""
+    """Return the feature sets and external models in order: the keys of colours in figures.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    list of str
+        Without the CNN, which has a fixed look.
+    """
     return list(dict.fromkeys(row.kind for row in table if not row.is_cnn))
 
 
 def classical(table: Sequence[Row]) -> list[Row]:
-    """Rows of classifiers on features."""
+    """Select the classifiers on features: neither the CNN nor external models.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    list of Row
+    """
     return [row for row in table if not (row.is_cnn or row.is_external)]
 
 
 def leaders(table: Sequence[Row]) -> list[Row]:
-    """Choose each feature set's row with the best validation average precision, and all others.
+    """Select the best method of each feature set, the CNN and each external model.
 
-    Notes
-    -----
-    Nothing is chosen by its test score.
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    list of Row
+        Selected by average precision on the validation set, never by a test score. Methods
+        without a finished seed are left out.
     """
     chosen = []
     for kind in dict.fromkeys(row.kind for row in table):
@@ -145,11 +222,30 @@ def leaders(table: Sequence[Row]) -> list[Row]:
 
 
 def validation_precision(row: Row) -> float:
-    """Average precision on validation, the number by which rows are chosen for drawing."""
+    """Return the average precision on the validation set, by which methods are selected.
+
+    Parameters
+    ----------
+    row : Row
+
+    Returns
+    -------
+    float
+        −inf if unknown.
+    """
     value = row.estimate("validation", OPERATING_POINTS[0], "average_precision").value
     return -math.inf if math.isnan(value) else value
 
 
 def and_the_cnn(table: Sequence[Row]) -> str:
-    """Words for captions: " and the CNN" where it is among the rows."""
+    """Return " and the CNN" for a caption if the CNN is among the rows, otherwise an empty string.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    str
+    """
     return " and the CNN" if any(row.is_cnn for row in table) else ""
