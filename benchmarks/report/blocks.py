@@ -182,7 +182,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Thumbnails of radiographs: in report.html only, so that they are not published by accident."""
+    """Thumbnails of radiographs, in report.html only so that they are not published by accident."""
 
     caption: str
     items: tuple[Picture, ...]
