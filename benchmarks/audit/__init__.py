@@ -1,1 +1,1 @@
-"""What must stop or mark a run: duplicates, leaks, conflicting labels, marks of a class."""
+"""What must stop or mark a run: duplicates, leaks, conflicting labels, class marks."""

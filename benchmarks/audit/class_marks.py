@@ -1,7 +1,7 @@
-"""Places beside the lungs where one grey value tells the classes apart: a mark, a border, a tube.
+"""Places beside the lungs where one grey value predicts the class: a mark, a border, a tube.
 
-The grid is coarse and the numbers are two, so that all of it costs about as much as reading the
-images once. What is found needs no disease to be there: it is a shortcut that a model may take.
+The grid is coarse and each cell has two statistics, so the search costs about as much as reading
+the images once. What it finds does not depend on disease: a model may use it as a shortcut.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from benchmarks.datasets.regions import no_lungs
 from features.base import grid_cells
 
 GRID = 14  # cells down and across
-NUMBERS = ("mean grey value", "brightest pixel")
+STATISTICS = ("mean grey value", "brightest pixel")
 WARN_AUC, NOTE_AUC = 0.95, 0.85  # a mark on 90 or 70 % more patients of a class than of others
-SHOWN = 3  # places that a finding names
-ALPHA = 0.001  # of any place being noted where the classes are dealt at random
+SHOWN = 3  # places that a finding lists
+ALPHA = 0.001  # probability that any place is noted where the classes are permuted at random
 Box = tuple[int, int, int, int]
 
 
 @lru_cache(maxsize=4)
 def outside_cells(size: int) -> tuple[tuple[int, Box], ...]:
-    """Cells of a grid that lie wholly outside the chest.
+    """Find the cells of a grid that lie entirely outside the chest.
 
     The chest is a fixed trapezium, the same for every image; see
     :func:`benchmarks.datasets.regions.no_lungs`.
@@ -56,24 +56,24 @@ def outside_cells(size: int) -> tuple[tuple[int, Box], ...]:
     )
 
 
-def cell_numbers(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Mean and brightest pixel of each cell outside the chest.
+def cell_statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute the mean and the brightest pixel of each cell outside the chest.
 
     Parameters
     ----------
     images : ndarray of shape (n, S, S), uint8
-        As found: not stretched.
+        As found, without contrast stretching.
 
     Returns
     -------
     ndarray of shape (n, C, 2), float32
-        In grey levels, in the order of :func:`outside_cells` and ``NUMBERS``.
+        In grey levels, in the order of :func:`outside_cells` and ``STATISTICS``.
 
     Examples
     --------
     >>> image = np.zeros((1, 28, 28), np.uint8)
     >>> image[0, 1, 1] = 200
-    >>> cell_numbers(image)[0, :2].tolist()
+    >>> cell_statistics(image)[0, :2].tolist()
     [[50.0, 200.0], [0.0, 0.0]]
     """
     size = images.shape[1]
@@ -86,35 +86,36 @@ def cell_numbers(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return both[:, [k for k, _ in outside_cells(size)]].astype(np.float32)
 
 
-def telling_places(
-    numbers: NDArray[np.float32],
+def discriminating_places(
+    statistics: NDArray[np.float32],
     label: NDArray[np.object_],
     patient: NDArray[np.object_],
     size: int,
 ) -> pd.DataFrame:
-    """How well each number tells a class from all others, a patient counting once.
+    """Measure how well each statistic separates a class from all others, over patients.
 
     Parameters
     ----------
-    numbers : ndarray of shape (n, C, 2)
-        From :func:`cell_numbers`, of training images alone.
+    statistics : ndarray of shape (n, C, 2), float32
+        From :func:`cell_statistics`, of training images only.
     label : ndarray of shape (n,), str
         Class of each image.
     patient : ndarray of shape (n,), str
+        Patient of each image; the images of a patient are averaged.
     size : int
         Side of the images in pixels.
 
     Returns
     -------
     DataFrame
-        A row a place: top, bottom, left, right (pixels), number (of ``NUMBERS``), class, higher
-        (whether the number is higher in the class), auc (at least 0.5), by_chance (an AUC that
-        no place reaches in 999 of 1,000 sets whose classes are dealt at random). Of a place the
-        number and class with the largest AUC; the largest first. No row with fewer than two
-        patients a class.
+        One row per place, the largest AUC first: top, bottom, left, right (pixels), statistic
+        (of ``STATISTICS``), class, higher (whether the statistic is higher in the class), auc (at
+        least 0.5), by_chance (an AUC that no place reaches in 999 of 1,000 data sets whose classes
+        are permuted at random). Statistic and class are those with the largest AUC of the place.
+        Empty with fewer than two patients per class.
     """
     cells = outside_cells(size)
-    table = pd.DataFrame(numbers.reshape(len(numbers), -1))
+    table = pd.DataFrame(statistics.reshape(len(statistics), -1))
     means = table.groupby([label, patient], sort=True).mean()
     of_patient = means.index.get_level_values(0).to_numpy(dtype=object)
     ranks = rankdata(means.to_numpy(), axis=0)
@@ -127,22 +128,22 @@ def telling_places(
             continue
         auc = (ranks[own].sum(axis=0) - n * (n + 1) / 2) / (n * others)
         chance = _by_chance(n, others, ranks.shape[1] * len(classes))
-        for k, (place, number) in enumerate(np.ndindex(len(cells), len(NUMBERS))):
+        for k, (place, which) in enumerate(np.ndindex(len(cells), len(STATISTICS))):
             value = float(auc[k])
-            rows.append((*cells[place][1], NUMBERS[number], name, value >= 0.5,
+            rows.append((*cells[place][1], STATISTICS[which], name, value >= 0.5,
                          max(value, 1 - value), chance))  # fmt: skip
-    columns = ["top", "bottom", "left", "right", "number", "class", "higher", "auc", "by_chance"]
+    columns = ["top", "bottom", "left", "right", "statistic", "class", "higher", "auc", "by_chance"]
     found = pd.DataFrame(rows, columns=columns).sort_values("auc", ascending=False, kind="stable")
     return found.drop_duplicates(["top", "left"], ignore_index=True)
 
 
 def describe_places(places: pd.DataFrame, size: int) -> str:
-    """Say where the classes can be told apart, the best places first.
+    """Describe where the classes can be separated, the best places first.
 
     Parameters
     ----------
     places : DataFrame
-        Some rows of :func:`telling_places`, at least one.
+        Some rows of :func:`discriminating_places`, at least one.
     size : int
         Side of the images in pixels.
 
@@ -150,19 +151,30 @@ def describe_places(places: pd.DataFrame, size: int) -> str:
     -------
     str
     """
-    said = [
+    described = [
         f"{place_words(one['top'], one['bottom'], one['left'], one['right'], size)}: "
-        f"{one['number']} alone, {'higher' if one['higher'] else 'lower'} in {one['class']}, "
+        f"{one['statistic']} alone, {'higher' if one['higher'] else 'lower'} in {one['class']}, "
         f"gives an AUC of {one['auc']:.2f}"
         for one in places.head(SHOWN).to_dict("records")
     ]
-    rest = len(places) - len(said)
+    rest = len(places) - len(described)
     more = f"; and {rest} more of {len(outside_cells(size))} places" if rest else ""
-    return f"beside the lungs, over training patients: {'; '.join(said)}{more}"
+    return f"beside the lungs, over training patients: {'; '.join(described)}{more}"
 
 
 def place_words(top: int, bottom: int, left: int, right: int, size: int) -> str:
-    """Name a box in words and pixels.
+    """Describe the place of a box in words and pixels.
+
+    Parameters
+    ----------
+    top, bottom, left, right : int
+        Edges of the box in pixels.
+    size : int
+        Side of the image in pixels.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -180,6 +192,6 @@ def place_words(top: int, bottom: int, left: int, right: int, size: int) -> str:
 
 
 def _by_chance(n: int, others: int, tests: int) -> float:
-    """AUC that is exceeded by chance, in either direction, in ``ALPHA`` of sets of many tests."""
+    """AUC that the largest of many tests exceeds by chance, in either direction, in ``ALPHA``."""
     spread = np.sqrt((n + others + 1) / (12 * n * others))
     return float(0.5 - ndtri(ALPHA / 2 / tests) * spread)

@@ -1,7 +1,7 @@
-"""Near duplicates: the same exposure saved again, brighter, cropped or turned a little.
+"""Near duplicates: the same exposure saved again, brighter, slightly cropped or rotated.
 
-Chests look alike, so three steps: a perceptual hash proposes pairs, small sketches thin them out,
-and only pairs whose fine detail agrees after alignment are called duplicates.
+Chests look alike, so the search has three steps: a perceptual hash proposes pairs, small sketches
+reduce their number, and only pairs whose fine detail agrees after alignment are duplicates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from benchmarks.io.image_stack import ImageStack
 from features.reading.preprocess import resize
 
-# Chosen on the training radiographs and on pairs planted there: docs/checks/near_duplicates.csv.
+# Selected on the training radiographs and on planted pairs: docs/checks/near_duplicates.csv.
 MAX_DISTANCE = 12  # bits of 64 in which the hashes of a pair may differ
 ALIKE = 0.75  # correlation of sketches
 CONFIRMED = 0.85  # correlation of fine detail after alignment
@@ -30,7 +30,7 @@ _ALIGNMENT = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 _ALIGNMENT_BLUR = 5  # pixels, odd
 _CHUNK = 256  # images
 _PAIRS = 4096
-_COMPARISONS = 2**22  # hashes compared at a time: some 64 MB
+_COMPARISONS = 2**22  # hashes compared at a time: about 64 MB
 
 
 def near_duplicates(images: NDArray[np.uint8] | ImageStack) -> pd.DataFrame:
@@ -44,14 +44,14 @@ def near_duplicates(images: NDArray[np.uint8] | ImageStack) -> pd.DataFrame:
     -------
     DataFrame
         ``first`` < ``second`` (positions), ``correlation`` (of fine detail, at least 0.85);
-        sorted. Copies of equal pixels are among them.
+        sorted. Copies with identical pixels are included.
 
     Notes
     -----
-    Found at 224 pixels: recompression, resizing, changes of brightness, contrast and gamma, crops
-    of 2 % and rotations of 2°; smaller images have less detail to agree by. Mirror images,
-    inverted ones and larger crops are not found, nor are two exposures of one patient. Time grows
-    with ``n²``, memory with ``n`` (1.6 kB an image).
+    At 224 pixels, it finds copies that were recompressed or resized, with other brightness,
+    contrast or gamma, crops of 2 % and rotations of 2°; smaller images have less detail to
+    compare. It does not find mirrored or inverted images, larger crops, or two exposures of one
+    patient. Time grows with ``n²``, memory with ``n`` (1.6 kB per image).
 
     Examples
     --------
@@ -75,7 +75,7 @@ def near_duplicates(images: NDArray[np.uint8] | ImageStack) -> pd.DataFrame:
 
 
 def perceptual_hash(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Hash of the coarse grey pattern; few bits change with light, size, small crops and turns.
+    """Hash the coarse grey pattern; brightness, size, small crops and rotations change few bits.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def perceptual_hash(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     Returns
     -------
     ndarray of shape (n,), uint64
-        Bit by bit whether one of the 8 × 8 lowest cosine coefficients of the image, shrunk to
+        Each bit is whether one of the 8 × 8 lowest cosine coefficients of the image, resized to
         32 × 32 pixels, is above their median.
 
     References
@@ -106,7 +106,7 @@ def perceptual_hash(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
 def candidate_pairs(
     hashes: NDArray[np.uint64], max_distance: int = MAX_DISTANCE
 ) -> Iterator[NDArray[np.intp]]:
-    """Pairs whose hashes differ in few bits, block by block, so that memory stays small.
+    """Yield the pairs whose hashes differ in few bits, block by block to save memory.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def candidate_pairs(
 
 
 def detail_correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Correlation of the fine detail of two images, the second laid over the first.
+    """Correlate the fine detail of two images after aligning the second with the first.
 
     Parameters
     ----------
@@ -143,14 +143,14 @@ def detail_correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> f
 
     Returns
     -------
-    float in [-1, 1]
-        Of both images at 128 × 128 pixels, aligned by an affine map and band-passed, borders left
-        out; 0 if they can't be aligned or one has no detail.
+    float
+        Between -1 and 1: of both images at 128 × 128 pixels, aligned by an affine map and
+        band-passed, without their borders; 0 if they can't be aligned or one has no detail.
 
     Notes
     -----
-    Ribs, heart and borders of any two chests lie alike; grain, vessels and the edges of ribs do
-    so in one exposure alone.
+    Ribs, heart and borders of any two chests look alike; noise, vessels and the edges of ribs
+    agree only within one exposure.
 
     References
     ----------

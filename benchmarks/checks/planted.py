@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from benchmarks.audit.class_marks import cell_numbers, telling_places
-from benchmarks.audit.findings import audit
+from benchmarks.audit.checks import audit
+from benchmarks.audit.class_marks import cell_statistics, discriminating_places
 from benchmarks.checks.regional_importance import (
     FEATURE_SETS_CHECKED,
     METHODS,
@@ -134,8 +134,11 @@ def check_set(dataset: Dataset, data: Described) -> list[dict[str, object]]:
     manifest = data.manifest
     train, test = data.rows("train"), data.rows("test")
     label, patient = (manifest[c].to_numpy(dtype=object) for c in ("class", "group"))
-    places = telling_places(
-        cell_numbers(dataset.images[train]), label[train], patient[train], dataset.images.shape[1]
+    places = discriminating_places(
+        cell_statistics(dataset.images[train]),
+        label[train],
+        patient[train],
+        dataset.images.shape[1],
     )
     found = audit(dataset).findings.set_index("check")
     row: dict[str, object] = {"method": "audit", "auc": places["auc"].max()}

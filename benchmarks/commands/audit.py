@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from benchmarks import datasets
-from benchmarks.audit.checks import NOTE, STOP
-from benchmarks.audit.findings import Audit, audit, keep_together, summary
+from benchmarks.audit.checks import audit
+from benchmarks.audit.findings import NOTE, STOP, Audit, summary
+from benchmarks.audit.patient_groups import keep_together
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.io.progress import say

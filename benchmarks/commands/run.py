@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import datasets
-from benchmarks.audit.findings import audit, keep_together, shown, stop_or_mark, summary
+from benchmarks.audit.checks import audit
+from benchmarks.audit.findings import shown, stop_or_mark, summary
+from benchmarks.audit.patient_groups import keep_together
 from benchmarks.commands.report import render_report
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits

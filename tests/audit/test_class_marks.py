@@ -10,15 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.audit.checks import audit
 from benchmarks.audit.class_marks import (
     GRID,
-    cell_numbers,
+    cell_statistics,
     describe_places,
+    discriminating_places,
     outside_cells,
     place_words,
-    telling_places,
 )
-from benchmarks.audit.findings import Audit, audit
+from benchmarks.audit.findings import Audit
 from benchmarks.datasets.dataset import Dataset, by_subtype
 from benchmarks.datasets.phantoms import generate
 from benchmarks.datasets.regions import no_lungs
@@ -47,7 +48,7 @@ def sick(dataset: Dataset) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("size", [28, 64, 100, 224])
 def test_numbers_are_those_of_each_cell(size: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, size, size), dtype=np.uint8)
-    found = cell_numbers(images)
+    found = cell_statistics(images)
     cells = outside_cells(size)
     assert found.shape == (3, len(cells), 2)
     lungs = ~no_lungs(size)
@@ -65,14 +66,14 @@ def test_auc_is_over_patients() -> None:
     numbers[:, 5, 1] = [9, 9, 9, 1, 3, 8, 2, 1]
     patient = np.array(list("aaaabcde"), dtype=object)  # means: 7, 3, 8, 2, 1
     label = np.array(["PNEUMONIA"] * 5 + ["NORMAL"] * 3, dtype=object)
-    best = telling_places(numbers, label, patient, 28).iloc[0]
+    best = discriminating_places(numbers, label, patient, 28).iloc[0]
     assert best["auc"] == pytest.approx(
         4 / 6
     )  # of (7, 3) and (8, 2, 1): 2 pairs lost; 11.5 / 15 of images
-    assert best["number"] == "brightest pixel"
+    assert best["statistic"] == "brightest pixel"
     assert best["higher"]
     assert best[["top", "bottom", "left", "right"]].tolist() == [0, 2, 10, 12]
-    sign = telling_places(-numbers, label, patient, 28).iloc[0]
+    sign = discriminating_places(-numbers, label, patient, 28).iloc[0]
     assert (sign["auc"], sign["higher"]) == (pytest.approx(4 / 6), False)
 
 
@@ -83,11 +84,11 @@ def test_auc_is_scikit_learns_and_chance_is_rarely_beaten() -> None:
     beaten = 0
     for _ in range(100):
         numbers = rng.normal(size=(90, len(outside_cells(28)), 2)).astype(np.float32)
-        found = telling_places(numbers, label, patient, 28)
+        found = discriminating_places(numbers, label, patient, 28)
         beaten += found["auc"].iloc[0] > found["by_chance"].iloc[0]
     assert beaten <= 2  # 0.1 expected
     place = [box for _, box in outside_cells(28)].index(tuple(found.iloc[0, :4]))
-    which = ["mean grey value", "brightest pixel"].index(found["number"].iloc[0])
+    which = ["mean grey value", "brightest pixel"].index(found["statistic"].iloc[0])
     auc = roc_auc_score(label == "PNEUMONIA", numbers[:, place, which])
     assert found["auc"].iloc[0] == pytest.approx(max(auc, 1 - auc))
 
@@ -146,9 +147,9 @@ def test_few_patients_and_one_class_are_no_finding() -> None:
     numbers = np.random.default_rng(0).random((4, len(outside_cells(28)), 2)).astype(np.float32)
     patient = np.array(list("abcd"), dtype=object)
     for label in ("NNNN", "NNNP"):
-        found = telling_places(numbers, np.array(list(label), dtype=object), patient, 28)
+        found = discriminating_places(numbers, np.array(list(label), dtype=object), patient, 28)
         assert found.empty
-    few = telling_places(numbers, np.array(list("NNPP"), dtype=object), patient, 28)
+    few = discriminating_places(numbers, np.array(list("NNPP"), dtype=object), patient, 28)
     assert (few["by_chance"] > 1).all()
 
 
@@ -156,7 +157,7 @@ def test_words_of_places() -> None:
     assert place_words(0, 16, 96, 112, 224) == "upper edge, rows 0–16, columns 96–112"
     assert place_words(200, 224, 0, 16, 224).startswith("lower left corner, ")
     assert place_words(100, 120, 100, 120, 224).startswith("centre, ")
-    box = {"top": 0, "bottom": 16, "left": 0, "right": 16, "number": "brightest pixel",
+    box = {"top": 0, "bottom": 16, "left": 0, "right": 16, "statistic": "brightest pixel",
            "class": "virus", "higher": False, "auc": 0.987}  # fmt: skip
     assert describe_places(pd.DataFrame([box] * 5), 224).endswith("AUC of 0.99; and 2 more of 60 "
                                                                  "places")  # fmt: skip

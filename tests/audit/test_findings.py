@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.audit.checks import CHECKS
-from benchmarks.audit.findings import Audit, audit, keep_together, shown, stop_or_mark, summary
+from benchmarks.audit.checks import CHECKS, audit
+from benchmarks.audit.findings import Audit, shown, stop_or_mark, summary
+from benchmarks.audit.patient_groups import keep_together
 from benchmarks.commands.audit import audit_data
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
@@ -159,7 +160,7 @@ def test_empty_and_unreadable_images_and_small_splits(sound: Dataset) -> None:
     assert "a.png" in table.loc["unreadable", "detail"]
     small = found.findings[found.findings["check"] == "small_split"]
     note = small[small["severity"] == "note"]["detail"].tolist()
-    assert note == ["validation has 1 NORMAL, 0 PNEUMONIA, under 30 of a class: "
+    assert note == ["validation has 1 NORMAL, 0 PNEUMONIA, fewer than 30 of a class: "
                     "it is merged into train"]  # fmt: skip
 
 

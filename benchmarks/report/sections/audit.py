@@ -6,8 +6,7 @@ from collections import Counter
 
 import pandas as pd
 
-from benchmarks.audit.checks import STOP
-from benchmarks.audit.findings import Audit, summary
+from benchmarks.audit.findings import STOP, Audit, summary
 from benchmarks.io.formatting import thousands
 from benchmarks.io.results import IMAGES, Results
 from benchmarks.report.blocks import Block, Picture, Pictures, Section, Table, note, paragraph, row

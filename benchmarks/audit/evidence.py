@@ -1,0 +1,96 @@
+"""What the checks of an audit look at: all images compared with each other, and each read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.audit.class_marks import cell_statistics
+from benchmarks.audit.near_duplicates import near_duplicates
+from benchmarks.audit.patient_groups import components
+from benchmarks.datasets.dataset import Dataset
+from benchmarks.io.image_stack import ImageStack
+from features.reading.preprocess import grey_percentiles
+
+_CHUNK = 64  # images in memory at once
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the checks look at.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        With splits as found.
+    exact : list of tuple of int
+        Manifest rows of identical content.
+    near : list of tuple of int
+        Manifest rows of nearly the same image; of rows of identical content only the first.
+    span : ndarray of shape (n,), float64
+        Grey levels between the 2.5th and the 97.5th percentile of each image.
+    margins : ndarray of shape (n, C, 2), float32
+        Grey values beside the lungs; see :func:`benchmarks.audit.class_marks.cell_statistics`.
+    """
+
+    dataset: Dataset
+    exact: list[tuple[int, ...]]
+    near: list[tuple[int, ...]]
+    span: NDArray[np.float64]
+    margins: NDArray[np.float32]
+
+    @property
+    def manifest(self) -> pd.DataFrame:
+        """Manifest of the data set."""
+        return self.dataset.manifest
+
+    def values(self, rows: Iterable[int], column: str) -> list[str]:
+        """List the distinct values of some rows.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            Positions in the manifest.
+        column : str
+            Column of the manifest.
+
+        Returns
+        -------
+        list of str
+            Sorted.
+        """
+        return sorted(set(self.manifest[column].iloc[list(rows)]))
+
+
+def gather(dataset: Dataset) -> Evidence:
+    """Compare all images with each other, and read each once.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With splits as found.
+
+    Returns
+    -------
+    Evidence
+    """
+    manifest, stack = dataset.manifest, ImageStack.of(dataset.images)
+    content: dict[str, list[int]] = {}
+    for row, sha256 in enumerate(manifest["sha256"]):
+        content.setdefault(sha256, []).append(row)
+    exact = [tuple(rows) for rows in content.values() if len(rows) > 1]
+    firsts = np.array([rows[0] for rows in content.values()], dtype=np.intp)
+    pairs = near_duplicates(stack.take(firsts))[["first", "second"]].to_numpy(dtype=np.intp)
+    span, margins = np.empty(len(stack)), []
+    for start in range(0, len(stack), _CHUNK):
+        images = stack[start : start + _CHUNK]
+        margins.append(cell_statistics(images))
+        for k, image in enumerate(images, start):
+            low, high = grey_percentiles(image, 2.5, 97.5)
+            span[k] = high - low
+    near = components(len(manifest), firsts[pairs])
+    return Evidence(dataset, exact, near, span, np.concatenate(margins))
