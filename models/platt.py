@@ -123,12 +123,37 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
+def platt_targets(positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Compute Platt's smoothed targets, which keep the slope finite for separable classes.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n,), bool
+
+    Returns
+    -------
+    ndarray of shape (n,), in (0, 1)
+        Target probability of each row: near 1 for positives, near 0 for the others.
+
+    References
+    ----------
+    Platt J. Probabilistic outputs for support vector machines and comparisons to regularized
+    likelihood methods. Advances in Large Margin Classifiers, MIT Press 1999, ISBN 9780262194488.
+
+    Examples
+    --------
+    >>> platt_targets(np.array([True, True, False]))
+    array([0.75      , 0.75      , 0.33333333])
+    """
+    n_positive, n = int(positive.sum()), len(positive)
+    return np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n - n_positive + 2))
+
+
 def _fit_sigmoid(
     held_out: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64]
 ) -> LogisticRegression:
-    """Fit to Platt's smoothed targets, which keep the slope finite where classes separate."""
-    n_positive, n = int(positive.sum()), len(positive)
-    target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n - n_positive + 2))
+    """Logistic regression on the decision values, with smoothed targets."""
+    target, n = platt_targets(positive), len(positive)
     return LogisticRegression(C=np.inf).fit(
         np.r_[held_out, held_out][:, None],
         np.r_[np.ones(n, dtype=int), np.zeros(n, dtype=int)],

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binomtest
 
-from benchmarks.metrics.bootstrap import Floats, PatientBootstrap, bootstrap_metrics
-from benchmarks.metrics.delong import QUANTILE, clustered_delong, delong
-from benchmarks.metrics.significance import auc_difference, paired_intervals
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.binary import bootstrap_metrics
+from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals, percentile_interval
+from benchmarks.metrics.delong import QUANTILE, auc_difference, clustered_delong, delong
 
 # Patients of the test split of the Kermany radiographs by number of their images.
 NORMAL = {1: 220, 2: 1, 3: 4}
@@ -161,7 +162,7 @@ def bootstrap_intervals(
     )
     found = {("auc difference", "bootstrap"): (float(low[0]), float(high[0]))}
     for quantity in ("auc", "recall", "precision"):
-        found[quantity, "bootstrap"] = drawn.interval(values[0][quantity])
+        found[quantity, "bootstrap"] = percentile_interval(values[0][quantity])
     return found
 
 

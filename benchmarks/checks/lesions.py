@@ -29,7 +29,7 @@ from benchmarks.datasets.phantoms import generate
 from benchmarks.importance.shap_values import NotExplainable
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel
-from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 
 DRAWS = 1000
 SHUFFLES = 3  # random maps an image
@@ -183,7 +183,7 @@ def _mean(
 ) -> tuple[float, float, float]:
     weights = drawn.weights * own
     draws = weights @ values / weights.sum(axis=1)
-    return (float(values[own].mean()), *drawn.interval(draws))
+    return (float(values[own].mean()), *percentile_interval(draws))
 
 
 @click.command()

@@ -36,7 +36,8 @@ from benchmarks.importance.shap_values import NotExplainable
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel
-from benchmarks.metrics.bootstrap import PatientBootstrap, bootstrap_ranking
+from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.studies.controls import from_images
 from models import MODELS
 
@@ -191,7 +192,7 @@ def _families(cell: FittedCell, found: Regional) -> Iterator[dict[str, object]]:
 def _auc(manifest: pd.DataFrame, score: Floats) -> dict[str, object]:
     label = manifest["label"].to_numpy()
     drawn = PatientBootstrap.draw(manifest["group"].to_numpy(dtype=object), label, SEED, DRAWS)
-    low, high = drawn.interval(bootstrap_ranking(label, score, drawn.weights)[0])
+    low, high = percentile_interval(ranking_metrics(label, score, drawn.weights)[0])
     return {"auc": float(roc_auc_score(label, score)), "lo": low, "hi": high}
 
 

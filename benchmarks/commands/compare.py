@@ -11,10 +11,11 @@ import pandas as pd
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results, RunError, read_results, write_text
-from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.report.sections.differences_text import p_value
-from benchmarks.statistics.common import split_of, thresholds
 from benchmarks.statistics.comparisons import Scored, compare_pairs
+from benchmarks.statistics.split_scores import read_split, thresholds
 
 _SAME = ("sha256", "group", "label")
 
@@ -149,7 +150,7 @@ def _wanted(cells: Sequence[str], a: Results, b: Results) -> list[tuple[str, str
 def _scores(results: Results, cells: list[str], images: pd.Series) -> Floats:
     found = []
     for cell in cells:
-        split = split_of(results, "test", [cell])
+        split = read_split(results, "test", [cell])
         place = pd.Index(split.image).get_indexer(pd.Index(images))
         if (place < 0).any():
             raise RunError(

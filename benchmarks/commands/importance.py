@@ -16,8 +16,9 @@ from benchmarks.commands.report import render_report
 from benchmarks.config import ConfigError
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV
+from benchmarks.fitting.cross_validation import CV, in_training_order, recall_threshold
 from benchmarks.fitting.fit import Matrix, columns_of_cell
+from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.importance.family_shap import family_shap
@@ -42,7 +43,6 @@ from benchmarks.io.progress import say, track
 from benchmarks.io.results import read_results, write_table
 from benchmarks.io.workers import parallel
 from benchmarks.saved.reopened import reopened
-from benchmarks.studies.estimates import in_order, leaders, recall_threshold
 from benchmarks.studies.importance import (
     chosen_cells,
     columns_of_cells,
@@ -99,7 +99,7 @@ def importance(
         _keep(run_dir, measure(context, outcomes), afresh=True)
         if refits:
             columns = columns_of_cells(context, outcomes)
-            best = list(leaders(context.finished, context.rows).values())
+            best = list(best_cells(context.finished, context.rows).values())
             clusters, of_clusters = redundancy(context, best, columns)
             _keep(run_dir, {"importance_clusters": clusters, "importance": of_clusters})
             for part in (coalitions, crossed):
@@ -150,7 +150,7 @@ def crossed(
         delayed(_crossed)(
             outcome.cell, context.rows, context.fold,
             recall_threshold(
-                context.rows, context.fold, CV, {CV: in_order(context.fold, outcome.folds)}
+                context.rows, context.fold, CV, {CV: in_training_order(context.fold, outcome.folds)}
             ),
             _own(context.matrices, outcome.cell), columns[outcome.cell.features],
         )

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.importance.closed_form import Floats, LinearFront, behind_columns
 from benchmarks.importance.scorers import LogisticScorer, SvmScorer, make_scorer
 from benchmarks.importance.shap_values import LOG_ODDS, PROBABILITY
-from benchmarks.metrics.recalibration import logit
+from benchmarks.metrics.calibration import logit
 
 Matrix = NDArray[np.floating]
 Columns = NDArray[np.intp]

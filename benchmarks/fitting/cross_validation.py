@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.metrics.bootstrap import Floats, Labels, threshold_at_recall
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.operating_points import TARGET_RECALL, threshold_at_recall
 
 CV = "cv"
 
@@ -39,7 +42,7 @@ def fold_rows(
 
 
 def cross_fitted_thresholds(
-    label: Labels, score: Floats, fold: NDArray[np.integer], recall: float
+    label: Labels, score: Floats, fold: NDArray[np.integer], recall: float = TARGET_RECALL
 ) -> Floats:
     """Choose each fold's threshold by the held-out scores of the other folds.
 
@@ -65,3 +68,54 @@ def cross_fitted_thresholds(
         others = fold != k
         threshold[fold == k] = threshold_at_recall(label[others], score[others], recall)
     return threshold
+
+
+def recall_threshold(
+    rows: SplitIndices, fold: NDArray[np.integer], split: str, scores: Mapping[str, Floats]
+) -> float | Floats:
+    """Select the threshold for a recall of 0.95 in the same way as in the comparison.
+
+    Parameters
+    ----------
+    rows : SplitIndices
+    fold : ndarray of shape (len(rows.train),)
+    split : str
+        ``test``: selected on the validation set. ``cv``: for each fold, on the other folds.
+    scores : dict of ndarray
+        Scores by split; must hold ``validation``, or ``cv`` for the split ``cv``.
+
+    Returns
+    -------
+    float or ndarray of shape (len(rows.train),)
+        An array, the threshold of each image, for the split ``cv``.
+    """
+    if split == CV:
+        return cross_fitted_thresholds(rows.label[rows.train], scores[CV], fold)
+    return threshold_at_recall(rows.label[rows.parts["validation"]], scores["validation"])
+
+
+def in_training_order(fold: NDArray[np.integer], by_fold: Mapping[int, Floats]) -> Floats:
+    """Put the held-out scores of all folds in the order of the training images.
+
+    Parameters
+    ----------
+    fold : ndarray of shape (n,)
+        Fold of each training image.
+    by_fold : dict of ndarray
+        Scores of the images of each fold, of shape (images,) or (images, classes).
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, classes)
+        NaN for images of other folds.
+
+    Examples
+    --------
+    >>> in_training_order(np.array([2, 1, 2]), {1: np.array([0.5]), 2: np.array([0.1, 0.9])})
+    array([0.1, 0.5, 0.9])
+    """
+    shape = next(iter(by_fold.values())).shape[1:]
+    score = np.full((len(fold), *shape), np.nan)
+    for k, held_out in by_fold.items():
+        score[fold == k] = held_out
+    return score

@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
 from benchmarks.importance.shap_values import NotExplainable
-from benchmarks.metrics.bootstrap import Floats
+from benchmarks.metrics.arrays import Floats
 
 
 def impurity(pipeline: Any) -> Floats:

@@ -18,7 +18,7 @@ from benchmarks.importance.groups import LEVELS, group_columns
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import make_scorer
 from benchmarks.importance.shap_values import explain, mean_absolute
-from benchmarks.metrics.bootstrap import Labels
+from benchmarks.metrics.arrays import Labels
 
 ROWS = ["method", "level", "group", "split", "metric", "value", "lo", "hi", "rank",
         "status", "reason"]  # fmt: skip

@@ -10,7 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.importance.scorers import Scorer
-from benchmarks.metrics.bootstrap import Floats, Labels, PatientBootstrap, bootstrap_ranking
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.ranking import ranking_metrics
+from benchmarks.metrics.rates import confusion
 
 METRICS = ("auc", "average_precision", "precision")
 REPEATS = 5
@@ -91,7 +94,7 @@ def permutation_importance(
     """
     orders = deal(len(label), repeats, seed, fold)
     bootstrap = PatientBootstrap.draw(patient, label, seed, DRAWS)
-    weights = np.concatenate([np.ones((1, len(label))), bootstrap.weights])
+    weights = bootstrap.with_original()
     picks = _pick_orders(repeats, len(bootstrap.weights), seed)
     before = _metrics(label, scorer.score, threshold, weights, fold)
     rows: list[dict[str, Any]] = []
@@ -103,7 +106,7 @@ def permutation_importance(
         for metric in METRICS:
             drops = np.stack([before[metric] - one[metric] for one in after])
             mean = (picks * drops).sum(axis=0)
-            low, high = bootstrap.interval(mean[1:])
+            low, high = percentile_interval(mean[1:])
             rows.append({"group": name, "metric": metric, "value": float(mean[0]), "lo": low,
                          "hi": high})  # fmt: skip
     return pd.DataFrame(rows, columns=["group", "metric", "value", "lo", "hi"])
@@ -123,8 +126,6 @@ def _metrics(
     weights: Floats,
     fold: Folds | None,
 ) -> dict[str, Floats]:
-    auc, average_precision = bootstrap_ranking(label, score, weights, fold)
-    called = (score >= threshold).astype(float)
-    hits, total = (weights @ np.column_stack([called * (label == 1), called])).T
-    precision = np.divide(hits, total, out=np.zeros_like(total), where=total > 0)
+    auc, average_precision = ranking_metrics(label, score, weights, fold)
+    precision = confusion(label, score >= threshold, weights).precision
     return dict(zip(METRICS, (auc, average_precision, precision), strict=True))

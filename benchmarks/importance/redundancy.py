@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
-from benchmarks.metrics.bootstrap import Floats, Labels
+from benchmarks.metrics.arrays import Floats, Labels
 from models.select import f_statistics
 
 MOST = 1000

@@ -20,7 +20,7 @@ from benchmarks.importance.redundancy import cluster_columns, name_clusters
 from benchmarks.importance.scorers import FoldScorer, make_scorer
 from benchmarks.importance.shap_values import explain
 from benchmarks.importance.stability import TOP, kendalls_w, top_overlap, trusted
-from benchmarks.metrics.bootstrap import Floats
+from benchmarks.metrics.arrays import Floats
 
 CV_REPEATS, REFIT_REPEATS = 2, 2
 CLUSTERS_APART = 10  # clusters whose members are also exchanged one by one

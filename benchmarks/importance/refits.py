@@ -17,8 +17,9 @@ from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import fold_rows
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
-from benchmarks.studies.estimates import ranking_draws
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.ranking import ranking_metrics
 from features import FEATURE_SETS
 from models.platt import FOLDS
 
@@ -187,10 +188,10 @@ def family_importance(
         where others stand in for it. Blank with status and reason where a fit failed.
     """
     part = rows.parts[split]
-    bootstrap = PatientBootstrap.draw(rows.group[part], rows.label[part], seed)
+    weights = PatientBootstrap.draw(rows.group[part], rows.label[part], seed).with_original()
 
     def auc(outcome: CellResult) -> Floats:
-        return ranking_draws(rows.label[part], outcome.scores[split], bootstrap)["auc"]
+        return ranking_metrics(rows.label[part], outcome.scores[split], weights).auc
 
     def describe() -> Iterator[dict[str, object]]:
         before = auc(whole)
@@ -204,7 +205,7 @@ def family_importance(
             }  # fmt: skip
             if outcome.status == "ok":
                 draws = auc(outcome) if cell.method == ALONE else before - auc(outcome)
-                low, high = bootstrap.interval(draws[1:])
+                low, high = percentile_interval(draws[1:])
                 row |= {"value": float(draws[0]), "lo": low, "hi": high}
             yield row
 

@@ -21,7 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
-from benchmarks.metrics.bootstrap import CONFIDENCE, Floats, Labels, PatientBootstrap
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.bootstrap import CONFIDENCE, PatientBootstrap
 from features.backbone import MissingExtra
 
 Matrix = NDArray[np.floating]

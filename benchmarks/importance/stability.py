@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from benchmarks.metrics.bootstrap import Floats
+from benchmarks.metrics.arrays import Floats
 
 TOP = 20
 SHARE = 0.9

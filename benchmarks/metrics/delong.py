@@ -1,22 +1,25 @@
-"""AUC of several methods on the same images with its covariance: DeLong, plain and clustered."""
+"""DeLong's covariance of AUCs on the same images, plain and clustered, and the test from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from benchmarks.metrics.bootstrap import CONFIDENCE, Floats, Labels
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.bootstrap import CONFIDENCE
 
 QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
+_ROUNDING = 1e-12  # relative to the variances; anything smaller is rounding error
 
 
 @dataclass(frozen=True)
 class AucCovariance:
-    """AUC of several methods on the same images, and the covariance of these estimates.
+    """AUCs of several methods on the same images, and the covariance of these estimates.
 
     Attributes
     ----------
@@ -30,13 +33,23 @@ class AucCovariance:
     covariance: Floats
 
     def interval(self, i: int) -> tuple[float, float]:
-        """Interval of one AUC (95 %, normal approximation); it may reach beyond 1."""
+        """Interval of one AUC (95 %, normal approximation); it may exceed 1.
+
+        Parameters
+        ----------
+        i : int
+            Position of the method.
+
+        Returns
+        -------
+        low, high : float
+        """
         half = QUANTILE * float(np.sqrt(self.covariance[i, i]))
         return float(self.auc[i]) - half, float(self.auc[i]) + half
 
 
 def placements(label: Labels, scores: Floats) -> tuple[Floats, Floats]:
-    """Structural components of the AUC, by midranks.
+    """Compute the structural components of the AUC from midranks.
 
     Parameters
     ----------
@@ -45,9 +58,11 @@ def placements(label: Labels, scores: Floats) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    (ndarray of shape (methods, positives), ndarray of shape (methods, negatives))
-        For each positive the share of negatives that it exceeds, for each negative the share of
-        positives that exceed it; a tie counts one half. The mean of either is the AUC.
+    above : ndarray of shape (methods, positives)
+        For each positive image, the fraction of negatives with a lower score.
+    below : ndarray of shape (methods, negatives)
+        For each negative image, the fraction of positives with a higher score. A tie counts one
+        half in both. The mean of either is the AUC.
 
     Raises
     ------
@@ -78,12 +93,16 @@ def placements(label: Labels, scores: Floats) -> tuple[Floats, Floats]:
 
 
 def delong(label: Labels, scores: Floats) -> AucCovariance:
-    """AUC of several methods and their covariance, images taken as independent.
+    """AUCs of several methods and their covariance, assuming independent images.
 
     Parameters
     ----------
     label : ndarray of shape (n,), 1 = positive
     scores : ndarray of shape (methods, n)
+
+    Returns
+    -------
+    AucCovariance
 
     Raises
     ------
@@ -92,8 +111,8 @@ def delong(label: Labels, scores: Floats) -> AucCovariance:
 
     Notes
     -----
-    Several images of one patient are not independent; :func:`clustered_delong` takes account
-    of that and is equal to this where each patient has one image.
+    Several images of one patient are not independent. :func:`clustered_delong` accounts for that
+    and equals this function if each patient has one image.
 
     References
     ----------
@@ -111,7 +130,7 @@ def delong(label: Labels, scores: Floats) -> AucCovariance:
 
 
 def clustered_delong(label: Labels, scores: Floats, group: ArrayLike) -> AucCovariance:
-    """AUC of several methods and their covariance, patients taken as independent.
+    """AUCs of several methods and their covariance, assuming independent patients.
 
     Parameters
     ----------
@@ -120,6 +139,10 @@ def clustered_delong(label: Labels, scores: Floats, group: ArrayLike) -> AucCova
     group : array of shape (n,)
         Patient of each image; a patient may have images of both classes.
 
+    Returns
+    -------
+    AucCovariance
+
     Raises
     ------
     ValueError
@@ -127,12 +150,13 @@ def clustered_delong(label: Labels, scores: Floats, group: ArrayLike) -> AucCova
 
     Notes
     -----
-    With the components of :func:`placements` less their AUC, summed over the images of patient
-    i to a_i (positives) and b_i (negatives), M positive and N negative images, I patients, I10
-    of them with a positive and I01 with a negative image, the covariance of methods r and s is
-    S10/M + S01/N + (S11(r, s) + S11(s, r)) / (M N), where S10 = I10 / ((I10 - 1) M) sum a_i a_i,
-    S01 = I01 / ((I01 - 1) N) sum b_i b_i, S11 = I / (I - 1) sum a_i b_i. With one image a
-    patient I10 = M, I01 = N, S11 = 0: DeLong's covariance.
+    Let a_i and b_i be the components of :func:`placements` minus the AUC, summed over the
+    positive and the negative images of patient i. With M positive and N negative images and I
+    patients, I10 of them with a positive and I01 with a negative image, the covariance of methods
+    r and s is S10/M + S01/N + (S11(r, s) + S11(s, r)) / (M N), where
+    S10 = I10 / ((I10 - 1) M) sum a_i a_i, S01 = I01 / ((I01 - 1) N) sum b_i b_i and
+    S11 = I / (I - 1) sum a_i b_i. With one image per patient I10 = M, I01 = N and S11 = 0, which
+    is DeLong's covariance.
 
     References
     ----------
@@ -163,6 +187,53 @@ def clustered_delong(label: Labels, scores: Floats, group: ArrayLike) -> AucCova
     )
     cross = _correction(count) * sums[0] @ sums[1].T
     return AucCovariance(auc, s10 + s01 + cross + cross.T)
+
+
+class Difference(NamedTuple):
+    """A difference with its 95 % interval and two-sided p value; NaN where not estimable."""
+
+    difference: float
+    lo: float
+    hi: float
+    p: float
+
+
+def auc_difference(areas: AucCovariance, i: int, j: int) -> Difference:
+    """Test the difference of two AUCs, of method ``i`` minus method ``j``, as normal.
+
+    Parameters
+    ----------
+    areas : AucCovariance
+    i, j : int
+        Positions of the methods.
+
+    Returns
+    -------
+    Difference
+        If the variance of the difference is zero, equal AUCs (the same ranking of the images, or
+        two perfect rankings) give the interval (0, 0) and p = 1. Unequal AUCs without variance
+        (a perfect and a constant score) and an unknown covariance give NaN.
+
+    Examples
+    --------
+    >>> areas = AucCovariance(np.array([0.9, 0.8]), np.array([[0.002, 0.001], [0.001, 0.004]]))
+    >>> [round(value, 4) for value in auc_difference(areas, 0, 1)]
+    [0.1, -0.024, 0.224, 0.1138]
+    """
+    covariance = areas.covariance
+    alone = covariance[i, i] + covariance[j, j]
+    variance = alone - 2 * covariance[i, j]
+    difference = float(areas.auc[i] - areas.auc[j])
+    if np.isnan(variance):
+        return Difference(difference, np.nan, np.nan, np.nan)
+    if variance <= _ROUNDING * max(alone, _ROUNDING):
+        if abs(difference) < _ROUNDING:
+            return Difference(0.0, 0.0, 0.0, 1.0)
+        return Difference(difference, np.nan, np.nan, np.nan)
+    error = float(np.sqrt(variance))
+    half = QUANTILE * error
+    p = 2 * float(ndtr(-abs(difference) / error))
+    return Difference(difference, difference - half, difference + half, p)
 
 
 def _sum_by(member: NDArray[np.integer], values: Floats, count: int) -> Floats:

@@ -1,17 +1,21 @@
-"""Metrics of several classes: each against all others, and their means. Pure functions."""
+"""Metrics for more than two classes: each class against the rest, and their means."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics.bootstrap import Floats, Labels, PatientBootstrap, bootstrap_ranking
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
+from benchmarks.metrics.ranking import Ranking, ranking_metrics
+from benchmarks.metrics.rates import Confusion
 
-METRICS = ("precision", "recall", "specificity", "f1", "auc", "average_precision")
+RATES = ("precision", "recall", "specificity", "f1")
+METRICS = (*RATES, *Ranking._fields)
 
 
 def decide(proba: Floats) -> NDArray[np.int64]:
-    """Class of the largest probability; of equal ones the first.
+    """Predict the class with the largest probability; the first in case of a tie.
 
     Parameters
     ----------
@@ -30,21 +34,22 @@ def decide(proba: Floats) -> NDArray[np.int64]:
 
 
 def confusion_counts(
-    label: Labels, called: Labels, classes: int, weights: Floats | None = None
+    label: Labels, predicted: Labels, classes: int, weights: Floats | None = None
 ) -> Floats:
-    """Count images by true class and called class, in each draw.
+    """Count images by true and predicted class, in each draw.
 
     Parameters
     ----------
-    label, called : ndarrays of shape (n,), 0 to classes - 1
+    label, predicted : ndarray of shape (n,), int in [0, classes)
     classes : int
+        Number of classes.
     weights : ndarray of shape (draws, n), optional
-        How often each image is in each draw; one draw of each image once if left out.
+        How often each image is in each draw; by default one draw with each image once.
 
     Returns
     -------
     ndarray of shape (draws, classes, classes)
-        First the true class, then the called one.
+        The second axis is the true class, the third the predicted class.
 
     Examples
     --------
@@ -52,12 +57,12 @@ def confusion_counts(
     [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
     """
     weights = np.ones((1, len(label))) if weights is None else weights
-    square = np.eye(classes**2)[np.asarray(label) * classes + called]
+    square = np.eye(classes**2)[np.asarray(label) * classes + predicted]
     return (weights @ square).reshape(len(weights), classes, classes)
 
 
 def rates(counts: Floats) -> dict[str, Floats]:
-    """Precision, recall, specificity and F1 of each class against all others, and accuracy.
+    """Compute precision, recall, specificity and F1 of each class against the rest, and accuracy.
 
     Parameters
     ----------
@@ -66,9 +71,9 @@ def rates(counts: Floats) -> dict[str, Floats]:
 
     Returns
     -------
-    dict of ndarray of shape (draws, k), accuracy of shape (draws,)
-        Precision is 0 for a class that is never called, as in scikit-learn; recall and F1 are NaN
-        for a class without images.
+    dict of ndarray
+        Each of shape (draws, k), accuracy of shape (draws,). Precision is 0 for a class that is
+        never predicted, as in scikit-learn; recall and F1 are NaN for a class without images.
 
     References
     ----------
@@ -81,15 +86,13 @@ def rates(counts: Floats) -> dict[str, Floats]:
     >>> values["recall"].tolist(), values["accuracy"].tolist()
     ([[0.75, 0.5]], [0.7])
     """
-    total = counts.sum(axis=(1, 2))[:, None]
-    true, called = counts.sum(axis=2), counts.sum(axis=1)
-    hits = np.diagonal(counts, axis1=1, axis2=2)
+    n = counts.sum(axis=(1, 2))[:, None]
+    tp = np.diagonal(counts, axis1=1, axis2=2)
+    fp, fn = counts.sum(axis=1) - tp, counts.sum(axis=2) - tp
+    one_against_rest = Confusion(tp, fp, n - tp - fp - fn, fn)
     return {
-        "precision": _ratio(hits, called, 0.0),
-        "recall": _ratio(hits, true, np.nan),
-        "specificity": _ratio(total - true - called + hits, total - true, np.nan),
-        "f1": np.where(true > 0, _ratio(2 * hits, true + called, 0.0), np.nan),
-        "accuracy": (hits.sum(axis=1)[:, None] / total)[:, 0],
+        **{name: getattr(one_against_rest, name) for name in RATES},
+        "accuracy": tp.sum(axis=1) / n[:, 0],
     }
 
 
@@ -99,29 +102,27 @@ def evaluate(
     bootstrap: PatientBootstrap,
     fold: NDArray[np.integer] | None = None,
 ) -> list[dict[str, float]]:
-    """Every metric of each class and their means, with intervals.
+    """Compute every metric of each class and its macro average, with intervals.
 
     Parameters
     ----------
     label : ndarray of shape (n,), 0 to k - 1
     proba : ndarray of shape (n, k)
-        Probability of each class; the largest decides.
+        Probability of each class; the class with the largest is predicted.
     bootstrap : PatientBootstrap
         Draws of these images' patients.
     fold : ndarray of shape (n,), optional
-        Which model gave the probabilities: AUC and average precision, of each class against all
-        others, are then means over the folds, as scores of several models have no common ranking.
+        Which model scored the image: AUC and average precision, of each class against the rest,
+        are then means over the folds, as scores of several models have no common ranking.
 
     Returns
     -------
     list of dict
-        A row a class, then one of the macro averages, the plain means over the classes: ``n``,
-        every one of ``METRICS``, each with ``_lo`` and ``_hi``; in the last row ``accuracy``, too.
-        Macro recall is what is also called balanced accuracy.
+        One row per class, then one of the macro averages (unweighted means over the classes).
+        Each has ``n`` and all of ``METRICS`` with ``_lo`` and ``_hi``; the last row also has
+        ``accuracy``. Macro-averaged recall is also called balanced accuracy.
     """
-    once = np.ones((1, len(label)))
-    values = _values(label, proba, once, fold)
-    draws = _values(label, proba, bootstrap.weights, fold)
+    values = _values(label, proba, bootstrap.with_original(), fold)
     k = proba.shape[1]
     sizes = [*np.bincount(label, minlength=k).tolist(), len(label)]
     table = []
@@ -129,8 +130,7 @@ def evaluate(
         row: dict[str, float] = {"n": n}
         for name in (*METRICS, *(("accuracy",) if position == k else ())):
             at = 0 if name == "accuracy" else position
-            row[name] = float(values[name][0, at])
-            row[f"{name}_lo"], row[f"{name}_hi"] = bootstrap.interval(draws[name][:, at])
+            row |= with_interval(name, values[name][:, at])
         table.append(row)
     return table
 
@@ -138,20 +138,15 @@ def evaluate(
 def _values(
     label: Labels, proba: Floats, weights: Floats, fold: NDArray[np.integer] | None
 ) -> dict[str, Floats]:
-    """Metrics of each draw: a column a class and their mean last; accuracy has one column."""
+    """Metrics of each draw: one column per class, then their mean; accuracy has one column."""
     k = proba.shape[1]
     values = rates(confusion_counts(label, decide(proba), k, weights))
     accuracy = values.pop("accuracy")[:, None]
     ranking = [
-        bootstrap_ranking((label == c).astype(np.int64), proba[:, c], weights, fold)
-        for c in range(k)
+        ranking_metrics((label == c).astype(np.int64), proba[:, c], weights, fold) for c in range(k)
     ]
     values["auc"], values["average_precision"] = (
         np.column_stack(v) for v in zip(*ranking, strict=True)
     )
     with_mean = {name: np.column_stack([v, v.mean(axis=1)]) for name, v in values.items()}
     return {**with_mean, "accuracy": accuracy}
-
-
-def _ratio(top: Floats, bottom: Floats, otherwise: float) -> Floats:
-    return np.divide(top, bottom, out=np.full_like(top, otherwise), where=bottom > 0)

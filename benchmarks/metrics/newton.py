@@ -1,4 +1,4 @@
-"""Logistic regression on one column, for many draws of the same images: Newton's method."""
+"""Logistic regression on one column by Newton's method, for many bootstrap draws at once."""
 
 from __future__ import annotations
 
@@ -6,48 +6,50 @@ import math
 
 import numpy as np
 
-from benchmarks.metrics.bootstrap import Floats
+from benchmarks.metrics.arrays import Floats
 from features.compiled import compiled
 
 _STEPS = 200
-_CLOSE = 1e-6  # a fit ends when no log odds moves further; the next step would be its square
-_REACH = 8.0  # furthest that the first step may move a log odds
-_FLAT = 1e-12  # keeps a step finite where every chance is 0 or 1
+_TOLERANCE = 1e-6  # largest change of a log odds in the last step; convergence is quadratic
+_REACH = 8.0  # largest change of a log odds in the first step
+_FLAT = 1e-12  # keeps a step finite where every probability is 0 or 1
 
 
-def fit(x: Floats, positive: Floats, total: Floats, slope: float | None = None) -> Floats:
-    """Most likely intercept and slope of ``log odds = intercept + slope * x`` in each draw.
+def fit_logistic(x: Floats, positive: Floats, total: Floats, slope: float | None = None) -> Floats:
+    """Fit ``log odds = intercept + slope * x`` by maximum likelihood in each draw.
 
     Parameters
     ----------
     x : ndarray of shape (k,), float64
     positive : ndarray of shape (draws, k), float64
-        Positives at each x, fractions of one allowed.
+        Number of positives at each x; need not be whole.
     total : ndarray of shape (draws, k), float64
-        Images at each x, no fewer than its positives.
+        Number of images at each x, at least the number of positives.
     slope : float, optional
-        A slope that is given, so that the intercept alone is fitted.
+        Fixed slope, so that only the intercept is fitted.
 
     Returns
     -------
     ndarray of shape (draws, 2)
-        Intercept and slope. NaN where 200 steps find no end, as where there is none: if one
-        threshold parts positives from negatives, or if no x differs from another.
+        Intercept and slope. NaN where 200 steps do not converge, as where there is no finite
+        maximum: a threshold on x separates the classes, or all x are equal.
 
     Notes
     -----
-    statsmodels and scikit-learn fit one draw at a time, in milliseconds. Here a step that would
-    go far past the top of the likelihood along its line is halved until it does not.
+    statsmodels and scikit-learn fit one draw at a time, which takes milliseconds each. Here all
+    draws are fitted in compiled code. A step that overshoots the maximum of the likelihood along
+    its direction is halved until it does not.
 
     Examples
     --------
-    At x = -1 one of four is positive, at x = 1 three of four.
+    One of four images is positive at x = -1, and three of four at x = 1.
 
-    >>> fit(np.array([-1.0, 1.0]), np.array([[1.0, 3.0]]), np.array([[4.0, 4.0]])).round(4) + 0.0
+    >>> x, positive, total = np.array([-1.0, 1.0]), np.array([[1.0, 3.0]]), np.array([[4.0, 4.0]])
+    >>> fit_logistic(x, positive, total).round(4) + 0.0
     array([[0.    , 1.0986]])
     """
     free = slope is None
-    middle = float(x.mean()) if free else 0.0  # centred, the sums lose no digits
+    middle = float(x.mean()) if free else 0.0  # centring keeps the sums accurate
     found: Floats = _fit_all(x - middle, positive, total, slope or 0.0, free)
     found[:, 0] -= middle * found[:, 1] if free else 0.0
     return found
@@ -60,7 +62,7 @@ def _fit_all(x: Floats, positive: Floats, total: Floats, slope: float, free: boo
     a, b = _fit_one(x, positive.sum(axis=0) / draws, total.sum(axis=0) / draws, 0.0, slope, free)
     if np.isnan(a):
         a, b = 0.0, slope
-    for draw in range(len(total)):  # from the fit to all draws it is not far to that of each
+    for draw in range(len(total)):  # start from the mean
         found[draw] = _fit_one(x, positive[draw], total[draw], a, b, free)
     return found
 
@@ -73,7 +75,7 @@ def _fit_one(
     widest = np.abs(x).max()
     for _ in range(_STEPS):
         g0, g1, h00, h01, h11 = _sums(x, positive, total, a, b)
-        if g0 * up + g1 * turn < -rise / 2:  # past the top: half the way back
+        if g0 * up + g1 * turn < -rise / 2:  # overshot: go half the way back
             up, turn, rise, reach = up / 2, turn / 2, rise / 2, reach / 2
             a, b = a - up, b - turn
             continue
@@ -89,7 +91,7 @@ def _fit_one(
         up, turn = short * up, short * turn
         rise, reach = g0 * up + g1 * turn, 2 * reach
         a, b = a + up, b + turn
-        if move < _CLOSE * max(1.0, abs(a) + abs(b) * widest):
+        if move < _TOLERANCE * max(1.0, abs(a) + abs(b) * widest):
             return a, b
     return np.nan, np.nan
 

@@ -11,7 +11,7 @@ from benchmarks.datasets.dataset import MACRO
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.io import results
-from benchmarks.metrics.bootstrap import Floats
+from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.multiclass import confusion_counts, decide, evaluate
 from benchmarks.run.result_tables import SPLITS, ResultTables
 

@@ -15,15 +15,12 @@ from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, TABLES
-from benchmarks.metrics.bootstrap import (
-    Floats,
-    PatientBootstrap,
-    bootstrap_ranking,
-    evaluate,
-    threshold_at_recall,
-)
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.binary import evaluate
+from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.metrics.operating_points import threshold_at_recall
+from benchmarks.metrics.ranking import ranking_metrics
 
-TARGET_RECALL = 0.95
 SEED = 0  # of the bootstrap: all cells, of whatever seed, meet the same draws of patients
 SPLITS = ("validation", "test")
 
@@ -151,7 +148,7 @@ class ResultTables:
         chosen = None  # an external model may have no scores on validation
         if "validation" in outcome.scores:
             label = self.rows.label[self.rows.parts["validation"]]
-            chosen = threshold_at_recall(label, outcome.scores["validation"], TARGET_RECALL)
+            chosen = threshold_at_recall(label, outcome.scores["validation"])
         numbers: dict[tuple[str, str], dict[str, Any]] = {}
         for split, score in outcome.scores.items():
             numbers |= self._at_points(split, score, (0.5, chosen))
@@ -163,7 +160,7 @@ class ResultTables:
         for k, held_out in outcome.folds.items():
             score[self.fold == k] = held_out
         label = self.rows.label[self.rows.train]
-        chosen = cross_fitted_thresholds(label, score, self.fold, TARGET_RECALL)
+        chosen = cross_fitted_thresholds(label, score, self.fold)
         return self._at_points(CV, score, (0.5, chosen), self.fold)
 
     def _at_points(
@@ -173,7 +170,7 @@ class ResultTables:
         part, bootstrap = self._parts()[split], self._bootstraps[split]
         label = self.rows.label[part]
         subtype = self.manifest["subtype"].to_numpy(dtype=object)[part]
-        ranking = bootstrap_ranking(label, score, bootstrap.weights, fold)
+        ranking = ranking_metrics(label, score, bootstrap.weights, fold)
         return {
             (split, point): {
                 "threshold": threshold if isinstance(threshold, float) else None,

@@ -25,7 +25,8 @@ from benchmarks.io import provenance, results
 from benchmarks.io.progress import say
 from benchmarks.io.workers import check_interrupted
 from benchmarks.metrics.bootstrap import CONFIDENCE, DRAWS
-from benchmarks.run.result_tables import TARGET_RECALL, ResultTables
+from benchmarks.metrics.operating_points import TARGET_RECALL
+from benchmarks.run.result_tables import ResultTables
 from benchmarks.saved.models import save_cell
 from benchmarks.saved.pipeline_file import ModelFileError
 from models import MODELS, declaration

@@ -19,7 +19,8 @@ from benchmarks.config import RunConfig, load_config
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.io.results import write_table
-from benchmarks.metrics.bootstrap import PatientBootstrap, evaluate
+from benchmarks.metrics.binary import evaluate
+from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.speed.peer_features import FAMILIES, describe, embed, read, stretch
 from benchmarks.speed.peer_models import classifiers
 from features import DEFAULT_FEATURE_SETS, FEATURE_SETS

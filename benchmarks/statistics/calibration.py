@@ -9,10 +9,17 @@ import pandas as pd
 
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import Results
-from benchmarks.metrics.bootstrap import CONFIDENCE, Floats, Labels, PatientBootstrap
-from benchmarks.metrics.calibration import ReliabilityCurve, brier_decomposition, reliability_curve
-from benchmarks.metrics.recalibration import calibration_slope_intercept, recalibrate
-from benchmarks.statistics.common import methods, split_of
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.bootstrap import CONFIDENCE, percentile_interval
+from benchmarks.metrics.calibration import (
+    ReliabilityCurve,
+    brier_decomposition,
+    brier_score,
+    calibration_slope_intercept,
+    reliability_curve,
+)
+from benchmarks.metrics.recalibration import recalibrate
+from benchmarks.statistics.split_scores import methods, read_split
 
 COLUMNS = MORE_TABLES["calibration"]
 CURVE_COLUMNS = MORE_TABLES["reliability"]
@@ -34,13 +41,13 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         bootstrap; slope and intercept, which have to be fitted anew in each, use the first 500.
     """
     cells = methods(results)
-    validation, test = (split_of(results, name, cells) for name in ("validation", "test"))
+    validation, test = (read_split(results, name, cells) for name in ("validation", "test"))
     lines: list[dict[str, Any]] = []
     curves: list[pd.DataFrame] = []
     for cell in validation.scores:
         new = recalibrate(validation.label, validation.scores[cell], test.scores[cell])
         for name, score in new.items():
-            line, curve = _line(test.label, score, test.bootstrap())
+            line, curve = _line(test.label, score, test.bootstrap().weights)
             lines.append({"cell": cell, "recalibration": name, **line})
             curves.append(curve.assign(cell=cell, recalibration=name))
     curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)
@@ -50,14 +57,10 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     }
 
 
-def _line(
-    label: Labels, score: Floats, bootstrap: PatientBootstrap
-) -> tuple[dict[str, Any], pd.DataFrame]:
+def _line(label: Labels, score: Floats, weights: Floats) -> tuple[dict[str, Any], pd.DataFrame]:
     """One row of ``calibration`` and the bins that belong to it."""
-    weights = bootstrap.weights
     parts = brier_decomposition(label, score)
     value, drawn = (reliability_curve(label, score, weights=w) for w in (None, weights))
-    error = weights @ (score - label) ** 2 / weights.sum(axis=1)
     slope, intercept = calibration_slope_intercept(label, score)
     slopes, intercepts = calibration_slope_intercept(label, score, weights[:SLOPE_DRAWS])
     line: dict[str, Any] = {
@@ -65,25 +68,24 @@ def _line(
         "resolution": float(parts.resolution), "uncertainty": float(parts.uncertainty),
     }  # fmt: skip
     for name, one, draws in (
-        ("brier", parts.brier, error), ("ece", value.error(), drawn.error()),
+        ("brier", parts.brier, brier_score(label, score, weights)),
+        ("ece", value.error(), drawn.error()),
         ("slope", slope, slopes), ("intercept", intercept, intercepts),
     ):  # fmt: skip
-        low, high = _interval(bootstrap, draws)
+        low, high = _interval(draws)
         line |= {name: float(one), f"{name}_lo": low, f"{name}_hi": high}
-    return line, _curve(value, drawn, bootstrap)
+    return line, _curve(value, drawn)
 
 
-def _interval(bootstrap: PatientBootstrap, draws: Floats) -> tuple[float, float]:
+def _interval(draws: Floats) -> tuple[float, float]:
     """Percentile interval; none where more draws than a tail holds have no finite value."""
     if np.isnan(draws).mean() > (1 - CONFIDENCE) / 2:
         return np.nan, np.nan
-    return bootstrap.interval(draws)
+    return percentile_interval(draws)
 
 
-def _curve(
-    value: ReliabilityCurve, drawn: ReliabilityCurve, bootstrap: PatientBootstrap
-) -> pd.DataFrame:
-    bounds = np.array([bootstrap.interval(column) for column in drawn.observed.T])
+def _curve(value: ReliabilityCurve, drawn: ReliabilityCurve) -> pd.DataFrame:
+    bounds = np.array([percentile_interval(column) for column in drawn.observed.T])
     return pd.DataFrame({
         "bin": np.arange(1, len(value.n) + 1), "n": value.n.astype(int),
         "mean_score": value.mean_score, "observed": value.observed,

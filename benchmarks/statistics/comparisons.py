@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from benchmarks.io.columns import METRICS, MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.bootstrap import (
-    Floats,
-    Labels,
-    PatientBootstrap,
-    bootstrap_metrics,
-    bootstrap_ranking,
-)
-from benchmarks.metrics.delong import AucCovariance, clustered_delong, delong
-from benchmarks.metrics.significance import auc_difference, holm, mcnemar, paired_intervals
-from benchmarks.statistics.common import methods, split_of, thresholds
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.binary import bootstrap_metrics
+from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals
+from benchmarks.metrics.delong import AucCovariance, auc_difference, clustered_delong, delong
+from benchmarks.metrics.holm import holm
+from benchmarks.metrics.mcnemar import mcnemar
+from benchmarks.metrics.ranking import ranking_metrics
+from benchmarks.statistics.split_scores import methods, read_split, thresholds
 
 COLUMNS = MORE_TABLES["comparisons"]
 THRESHOLD_FREE = ("auc", "average_precision", "brier")
@@ -67,7 +65,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     dict
         ``comparisons``; see :func:`compare_pairs`. Empty with fewer than two methods.
     """
-    split = split_of(results, "test", methods(results))
+    split = read_split(results, "test", methods(results))
     cells = list(split.scores)
     if len(cells) < 2:
         return {"comparisons": pd.DataFrame(columns=COLUMNS)}
@@ -175,11 +173,11 @@ def _bootstrap_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) ->
 
 
 def _draws(scored: Scored) -> dict[tuple[str, str], Floats]:
-    """Every metric of every method, once with all images (column 0) and in each draw."""
-    weights = np.vstack([np.ones(len(scored.label)), scored.bootstrap.weights])
+    """Every metric of every method, on the original images (column 0) and in each draw."""
+    weights = scored.bootstrap.with_original()
     found: dict[tuple[str, str], list[Floats]] = {}
     for k, score in enumerate(scored.scores):
-        ranking = bootstrap_ranking(scored.label, score, weights)
+        ranking = ranking_metrics(scored.label, score, weights)
         for point in OPERATING_POINTS:
             threshold = float(scored.thresholds[point][k])
             values = bootstrap_metrics(scored.label, score, threshold, weights, ranking)

@@ -7,8 +7,9 @@ import pandas as pd
 
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import Results
-from benchmarks.metrics.operating import net_benefit
-from benchmarks.statistics.common import methods, split_of
+from benchmarks.metrics.bootstrap import percentile_interval
+from benchmarks.metrics.net_benefit import net_benefit
+from benchmarks.statistics.split_scores import methods, read_split
 
 COLUMNS = MORE_TABLES["decision"]
 THRESHOLDS = np.arange(1, 100) / 100
@@ -28,13 +29,12 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         ``decision``: a row for each threshold, of ``treat_all`` and of each method. The scores
         are read as probabilities just as they are, not recalibrated.
     """
-    test = split_of(results, "test", methods(results))
+    test = read_split(results, "test", methods(results))
     policies = {TREAT_ALL: np.ones(len(test.label)), **test.scores} if test.scores else {}
     parts = []
     for name, score in policies.items():
-        bootstrap = test.bootstrap()
-        drawn = net_benefit(test.label, score, THRESHOLDS, bootstrap.weights)
-        bounds = np.array([bootstrap.interval(values) for values in drawn.T])
+        drawn = net_benefit(test.label, score, THRESHOLDS, test.bootstrap().weights)
+        bounds = np.array([percentile_interval(values) for values in drawn.T])
         parts.append(pd.DataFrame({
             "cell": name, "threshold": THRESHOLDS,
             "net_benefit": net_benefit(test.label, score, THRESHOLDS),

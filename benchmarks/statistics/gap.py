@@ -10,12 +10,14 @@ import pandas as pd
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.bootstrap import Floats, bootstrap_ranking
-from benchmarks.run.result_tables import TARGET_RECALL
-from benchmarks.statistics.common import SplitScores, methods, split_of, thresholds
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import percentile_interval
+from benchmarks.metrics.calibration import brier_score
+from benchmarks.metrics.ranking import ranking_metrics
+from benchmarks.metrics.rates import MAIN_RATES, confusion
+from benchmarks.statistics.split_scores import SplitScores, methods, read_split, thresholds
 
 TEST = "test"
-AT_A_POINT = ("precision", "recall", "specificity")
 WITHOUT_POINT = ("auc", "average_precision", "brier")
 Key = tuple[str, str, str]  # cell, metric, operating point
 
@@ -81,43 +83,34 @@ def draws_of(
     dict of ndarray of shape (draws,)
         By cell, metric and operating point, which is empty for metrics without a threshold.
     """
-    weights, positive = split.bootstrap().weights, split.label == 1
-    columns = [positive, ~positive]
-    columns += [(score - positive) ** 2 for score in split.scores.values()]
-    for (cell, _), threshold in chosen.items():
-        called = split.scores[cell] >= threshold
-        columns += [positive & called, ~positive & called]
-    sums = np.ascontiguousarray((weights @ np.column_stack(columns).astype(float)).T)
-    positives, negatives = sums[:2]
-    errors, found = np.split(sums[2:], [len(split.scores)])
+    label, weights = split.label, split.bootstrap().weights
     draws: dict[Key, Floats] = {}
-    for (cell, score), error in zip(split.scores.items(), errors, strict=True):
-        ranking = bootstrap_ranking(split.label, score, weights, split.fold)
-        values = (*ranking, error / (positives + negatives))
+    for cell, score in split.scores.items():
+        ranking = ranking_metrics(label, score, weights, split.fold)
+        values = (*ranking, brier_score(label, score, weights))
         draws |= {(cell, name, ""): v for name, v in zip(WITHOUT_POINT, values, strict=True)}
-    for (cell, point), true, false in zip(chosen, found[::2], found[1::2], strict=True):
-        called = true + false
-        precision = np.divide(true, called, out=np.zeros_like(true), where=called > 0)
-        values = (precision, true / positives, 1 - false / negatives)
-        draws |= {(cell, name, point): v for name, v in zip(AT_A_POINT, values, strict=True)}
+    predicted = [split.scores[cell] >= threshold for (cell, _), threshold in chosen.items()]
+    counts = confusion(label, np.column_stack(predicted), weights)
+    for name in MAIN_RATES:
+        found = getattr(counts, name).T
+        draws |= {(cell, name, point): v for (cell, point), v in zip(chosen, found, strict=True)}
     return draws
 
 
 def _lines(results: Results, cells: list[str]) -> Iterator[dict[str, object]]:
-    cv, test = split_of(results, CV, cells), split_of(results, TEST, cells)
+    cv, test = read_split(results, CV, cells), read_split(results, TEST, cells)
     at_cv: dict[tuple[str, str], float | Floats] = {(cell, "0.5"): 0.5 for cell in cells}
     for cell, score in cv.scores.items():
-        at_cv[cell, "recall95"] = cross_fitted_thresholds(cv.label, score, cv.fold, TARGET_RECALL)
+        at_cv[cell, "recall95"] = cross_fitted_thresholds(cv.label, score, cv.fold)
     on_test = {point: thresholds(results, point) for point in OPERATING_POINTS}
     at_test = {(cell, point): on_test[point][cell] for cell, point in at_cv}
     drawn, official = draws_of(cv, at_cv), draws_of(test, at_test)
-    interval = test.bootstrap().interval
     keys = results.scores[["cell", "split", "operating_point"]].itertuples(index=False, name=None)
     scores = dict(zip(keys, results.scores.to_dict("records"), strict=True))
     for cell in cells:
         for metric, point in _METRICS:
             key = (cell, metric, point)
-            low, high = interval(gap_draws(drawn[key], official[key]))
+            low, high = percentile_interval(gap_draws(drawn[key], official[key]))
             values = {
                 name + end: scores[cell, split, point or "0.5"][metric + end]
                 for name, split in (("cv", CV), ("official", TEST)) for end in ("", "_lo", "_hi")
@@ -129,6 +122,6 @@ def _lines(results: Results, cells: list[str]) -> Iterator[dict[str, object]]:
 
 
 _METRICS = [
-    *((metric, point) for point in OPERATING_POINTS for metric in AT_A_POINT),
+    *((metric, point) for point in OPERATING_POINTS for metric in MAIN_RATES),
     *((metric, "") for metric in WITHOUT_POINT),
 ]

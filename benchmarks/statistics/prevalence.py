@@ -9,8 +9,9 @@ import pandas as pd
 
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.operating import precision_at_prevalence, rates
-from benchmarks.statistics.common import methods, split_of, thresholds
+from benchmarks.metrics.bootstrap import percentile_interval
+from benchmarks.metrics.rates import confusion, precision_at_prevalence
+from benchmarks.statistics.split_scores import methods, read_split, thresholds
 
 COLUMNS = MORE_TABLES["prevalence"]
 PREVALENCES = (0.05, 0.10, 0.25, 0.50)
@@ -28,23 +29,21 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     dict of DataFrame
         ``prevalence``: a row for each method, operating point and prevalence.
     """
-    test = split_of(results, "test", methods(results))
+    test = read_split(results, "test", methods(results))
     lines: list[dict[str, Any]] = []
     for cell, score in test.scores.items():
-        bootstrap = test.bootstrap()
         at = np.array([thresholds(results, point)[cell] for point in OPERATING_POINTS])
-        value, drawn = (rates(test.label, score, at, w) for w in (None, bootstrap.weights))
+        counts = confusion(test.label, score[:, None] >= at, test.bootstrap().with_original())
         for k, point in enumerate(OPERATING_POINTS):
             if np.isnan(at[k]):  # an external model without scores on validation
                 continue
             for prevalence in PREVALENCES:
-                one, all_draws = (
-                    precision_at_prevalence(r.recall[..., k], r.specificity[..., k], prevalence)
-                    for r in (value, drawn)
+                draws = precision_at_prevalence(
+                    counts.recall[:, k], counts.specificity[:, k], prevalence
                 )
-                low, high = bootstrap.interval(all_draws)
+                low, high = percentile_interval(draws[1:])
                 lines.append({
                     "cell": cell, "operating_point": point, "prevalence": prevalence,
-                    "precision": float(one), "lo": low, "hi": high,
+                    "precision": float(draws[0]), "lo": low, "hi": high,
                 })  # fmt: skip
     return {"prevalence": pd.DataFrame(lines, columns=COLUMNS)}

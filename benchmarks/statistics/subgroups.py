@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.bootstrap import Floats
-from benchmarks.statistics.common import SplitScores, methods, split_of, thresholds
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import percentile_interval
+from benchmarks.metrics.rates import fraction_predicted_positive
+from benchmarks.statistics.split_scores import SplitScores, methods, read_split, thresholds
 
 FEWEST = 5  # patients that a series needs
 KINDS = ("subtype", "series")
@@ -28,7 +30,7 @@ class Subgroup:
     member: NDArray[np.bool_]
 
 
-Share = tuple[Subgroup, Floats, Floats]  # with its value and draws by method and operating point
+Share = tuple[Subgroup, Floats]  # fractions of shape (1 + draws, methods × operating points)
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
@@ -46,7 +48,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         row, too. Intervals come from the bootstrap over patients.
     """
     cells = methods(results)
-    test = split_of(results, "test", cells)
+    test = read_split(results, "test", cells)
     chosen = {
         (cell, point): threshold
         for point in OPERATING_POINTS
@@ -59,8 +61,9 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     ]
     lines = []
     if keys and found:
+        weights = test.bootstrap().with_original()
         called = np.column_stack([test.scores[cell] >= chosen[cell, point] for cell, point in keys])
-        shares = [(one, *_shares(test, one, called)) for one in found]
+        shares = [(one, fraction_predicted_positive(called, one.member, weights)) for one in found]
         shares += [difference for kind in KINDS if (difference := _difference(shares, kind))]
         lines = [line for one in shares for line in _lines(test, *one, keys)]
     table = pd.DataFrame(lines, columns=MORE_TABLES["subgroups"])
@@ -99,38 +102,26 @@ def subgroups(test: SplitScores) -> list[Subgroup]:
     return found + (series if len(series) > 1 else [])
 
 
-def _shares(
-    test: SplitScores, subgroup: Subgroup, called: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Share of a subgroup that is called positive: by column of ``called``, and in each draw."""
-    member = subgroup.member
-    weights = test.bootstrap().weights[:, member]
-    total, hits = weights.sum(axis=1)[:, None], weights @ called[member].astype(float)
-    drawn = np.divide(hits, total, out=np.full(hits.shape, np.nan), where=total > 0)
-    return called[member].mean(axis=0), drawn
-
-
 def _difference(shares: Sequence[Share], kind: str) -> Share | None:
     """First less second where a kind has two subgroups."""
     own = [share for share in shares if share[0].kind == kind]
     if len(own) != 2:
         return None
-    (a, value_a, drawn_a), (b, value_b, drawn_b) = own
+    (a, of_a), (b, of_b) = own
     both = Subgroup(kind, f"{a.name} − {b.name}", f"{a.metric}_difference", a.member | b.member)
-    return both, value_a - value_b, drawn_a - drawn_b
+    return both, of_a - of_b
 
 
 def _lines(
-    test: SplitScores, subgroup: Subgroup, values: Floats, drawn: Floats,
-    keys: Sequence[tuple[str, str]],
+    test: SplitScores, subgroup: Subgroup, values: Floats, keys: Sequence[tuple[str, str]]
 ) -> list[dict[str, object]]:  # fmt: skip
     lines = []
     for k, (cell, point) in enumerate(keys):
-        low, high = test.bootstrap().interval(drawn[:, k])
+        low, high = percentile_interval(values[1:, k])
         lines.append({
             "cell": cell, "operating_point": point, "kind": subgroup.kind, "name": subgroup.name,
             "metric": subgroup.metric, "n": int(subgroup.member.sum()),
-            "patients": len(set(test.group[subgroup.member])), "value": float(values[k]),
+            "patients": len(set(test.group[subgroup.member])), "value": float(values[0, k]),
             "lo": low, "hi": high,
         })  # fmt: skip
     return lines

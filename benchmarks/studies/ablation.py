@@ -13,20 +13,18 @@ import pandas as pd
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV, fold_rows
+from benchmarks.fitting.cross_validation import CV, fold_rows, in_training_order, recall_threshold
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.columns import MORE_TABLES
-from benchmarks.metrics.bootstrap import Floats, Labels, PatientBootstrap
-from benchmarks.metrics.calibration import expected_calibration_error
-from benchmarks.metrics.recalibration import calibration_slope_intercept
-from benchmarks.studies.estimates import (
-    brier_draws,
-    in_order,
-    operating_point,
-    ranking_draws,
-    recall_threshold,
-    with_interval,
+from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
+from benchmarks.metrics.calibration import (
+    brier_score,
+    calibration_slope_intercept,
+    expected_calibration_error,
 )
+from benchmarks.metrics.ranking import ranking_metrics
+from benchmarks.metrics.rates import MAIN_RATES, confusion
 from features import FEATURE_SETS
 from models import declaration
 from models.balance import RESAMPLERS
@@ -88,7 +86,7 @@ def _score(context: StudyContext, fits: Fits, split: str) -> Iterator[dict[str, 
     rows = context.rows
     part = rows.train if split == CV else rows.parts[split]
     label = rows.label[part]
-    bootstrap = PatientBootstrap.draw(rows.group[part], label, SEED)
+    weights = PatientBootstrap.draw(rows.group[part], label, SEED).with_original()
     plain: dict[tuple[str, str], dict[str, Floats]] = {}
     for cell, outcomes in fits.items():
         needed = outcomes if split == CV else outcomes[:1]
@@ -104,25 +102,26 @@ def _score(context: StudyContext, fits: Fits, split: str) -> Iterator[dict[str, 
             continue
         scores = _scores(context, needed)
         score, folds = scores[split], context.fold if split == CV else None
-        draws = ranking_draws(label, score, bootstrap, folds)
-        draws["brier"] = brier_draws(label, score, bootstrap)
+        draws = ranking_metrics(label, score, weights, folds)._asdict()
+        draws["brier"] = brier_score(label, score, weights)
         if cell.balance == "none":
             plain[cell.features, cell.model] = draws
         for metric, own in draws.items():
-            line |= with_interval(metric, own, bootstrap)
+            line |= with_interval(metric, own)
         for metric in ("auc", "brier") if (cell.features, cell.model) in plain else ():
             gain = draws[metric] - plain[cell.features, cell.model][metric]
-            line |= with_interval(f"{metric}_gain", gain, bootstrap)
+            line |= with_interval(f"{metric}_gain", gain)
         threshold = recall_threshold(rows, context.fold, split, scores)
-        line |= operating_point(label, score, 0.5, "_at_half")
-        line |= operating_point(label, score, threshold)
+        for cut, end in ((0.5, "_at_half"), (threshold, "")):
+            at = confusion(label, score >= cut)
+            line |= {name + end: float(getattr(at, name)) for name in MAIN_RATES}
         yield line | calibration(label, score)
 
 
 def _scores(context: StudyContext, outcomes: list[CellResult]) -> dict[str, Floats]:
     official, *folds = outcomes
     held_out = dict(enumerate((outcome.scores[CV] for outcome in folds), start=1))
-    return {**official.scores, CV: in_order(context.fold, held_out)}
+    return {**official.scores, CV: in_training_order(context.fold, held_out)}
 
 
 def calibration(label: Labels, score: Floats) -> dict[str, float]:

@@ -21,7 +21,9 @@ from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.cross_validation import recall_threshold
 from benchmarks.fitting.fit import Matrix
+from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.importance.groups import boxes_of, columns_of
@@ -37,7 +39,6 @@ from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel
 from benchmarks.saved.models import ModelVersionWarning, load_cell
-from benchmarks.studies.estimates import leaders, recall_threshold
 from features.backbone import MissingExtra
 from models import declaration
 
@@ -66,7 +67,7 @@ def chosen_cells(context: StudyContext) -> list[CellResult]:
         name: o for name, o in context.finished.items()
         if declaration(o.cell.model).structure == "trees"
     }  # fmt: skip
-    best, other = leaders(context.finished, context.rows), leaders(trees, context.rows)
+    best, other = best_cells(context.finished, context.rows), best_cells(trees, context.rows)
     wanted = [
         outcome
         for features, first in best.items()

@@ -11,18 +11,19 @@ from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, fold_rows
+from benchmarks.fitting.cross_validation import (
+    CV,
+    cross_fitted_thresholds,
+    fold_rows,
+    in_training_order,
+)
+from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.columns import MORE_TABLES
-from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
-from benchmarks.run.result_tables import TARGET_RECALL
-from benchmarks.studies.estimates import (
-    in_order,
-    leaders,
-    ranking_draws,
-    specificity_draws,
-    with_interval,
-)
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
+from benchmarks.metrics.ranking import ranking_metrics
+from benchmarks.metrics.rates import confusion
 
 SEED = 0  # of the leaky deal and of the draws of patients
 
@@ -45,20 +46,20 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         image of the same patient among the images fitted on.
     """
     rows, fold = context.rows, context.fold
-    chosen = list(leaders(context.finished, rows).values())
+    chosen = list(best_cells(context.finished, rows).values())
     by_image = deal_images(rows.label[rows.train], len(np.unique(fold)))
     leaky = _held_out(context, [outcome.cell for outcome in chosen], by_image)
     missing = [o.cell for o in chosen if len(o.folds) < len(np.unique(fold))]
     grouped = _held_out(context, missing, fold)
     for outcome in chosen:
         if outcome.cell not in grouped:
-            grouped[outcome.cell] = in_order(fold, outcome.folds)
+            grouped[outcome.cell] = in_training_order(fold, outcome.folds)
     group = rows.group[rows.train]
     about = {
         "folds": len(np.unique(fold)), "images": len(group), "patients": len(set(group)),
         "mixed": mixed_share(group, by_image),
     }  # fmt: skip
-    bootstrap = PatientBootstrap.draw(group, rows.label[rows.train], SEED)
+    weights = PatientBootstrap.draw(group, rows.label[rows.train], SEED).with_original()
     lines: list[dict[str, Any]] = []
     for outcome in chosen:
         known = {"cell": outcome.cell.name, **about}
@@ -68,15 +69,15 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
             lines.append({**known, "metric": "", "status": "failed", "reason": reasons[0]})
             continue
         draws = [
-            _draws(context, score, deal, bootstrap)
+            _draws(context, score, deal, weights)
             for score, deal in zip(both, (fold, by_image), strict=True)
             if not isinstance(score, str)
         ]
         for metric, own in draws[0].items():
             line = {**known, "metric": metric, "status": "ok", "reason": ""}
-            line |= with_interval("grouped", own, bootstrap)
-            line |= with_interval("leaky", draws[1][metric], bootstrap)
-            lines.append(line | with_interval("worth", draws[1][metric] - own, bootstrap))
+            line |= with_interval("grouped", own)
+            line |= with_interval("leaky", draws[1][metric])
+            lines.append(line | with_interval("worth", draws[1][metric] - own))
     return {"leaky": pd.DataFrame(lines).reindex(columns=MORE_TABLES["leaky"])}
 
 
@@ -125,16 +126,16 @@ def _held_out(
         own: list[CellResult] = outcomes[j * len(rows_of) : (j + 1) * len(rows_of)]
         failed = [outcome.reason for outcome in own if outcome.status != "ok"]
         by_fold = {k: o.scores[CV] for k, o in zip(sorted(rows_of), own, strict=True) if not failed}
-        found[cell] = failed[0] if failed else in_order(fold, by_fold)
+        found[cell] = failed[0] if failed else in_training_order(fold, by_fold)
     return found
 
 
 def _draws(
-    context: StudyContext, score: Floats, fold: NDArray[np.integer], bootstrap: PatientBootstrap
+    context: StudyContext, score: Floats, fold: NDArray[np.integer], weights: Floats
 ) -> dict[str, Floats]:
     label = context.rows.label[context.rows.train]
-    threshold = cross_fitted_thresholds(label, score, fold, TARGET_RECALL)
+    threshold = cross_fitted_thresholds(label, score, fold)
     return {
-        **ranking_draws(label, score, bootstrap, fold),
-        "specificity": specificity_draws(label, score, threshold, bootstrap),
+        **ranking_metrics(label, score, weights, fold)._asdict(),
+        "specificity": confusion(label, score >= threshold, weights).specificity,
     }

@@ -7,11 +7,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.columns import MORE_TABLES
-from benchmarks.metrics.bootstrap import PatientBootstrap
-from benchmarks.studies.estimates import leaders, ranking_draws, with_interval
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
+from benchmarks.metrics.ranking import ranking_metrics
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 DRAWS, SMALL = 3, 0.2  # up to this fraction chance matters so much that it is drawn three times
@@ -35,7 +37,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         ``learning``: a row for each cell, fraction and draw, scored on test. Draws of one number
         are nested: the patients of a smaller fraction are among those of a larger one.
     """
-    best = leaders(context.finished, context.rows)
+    best = best_cells(context.finished, context.rows)
     names = [name for name in FEATURES if name in best] or list(best)[:1]
     rows = context.rows
     parts = [
@@ -50,9 +52,8 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         if fraction < 1
     ]
     fitted = iter(list(fit_each(tasks, context.matrices, context.config, "learning")))
-    bootstrap = PatientBootstrap.draw(
-        rows.group[rows.parts["test"]], rows.label[rows.parts["test"]], SEED
-    )
+    test = rows.parts["test"]
+    weights = PatientBootstrap.draw(rows.group[test], rows.label[test], SEED).with_original()
     lines = []
     for name in names:
         for fraction, draw, part in parts:
@@ -60,7 +61,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
             lines.append({
                 "cell": best[name].cell.name, "fraction": fraction, "draw": draw,
                 "patients": len(set(rows.group[part])), "images": len(part), "split": "test",
-                **_score(rows, outcome, bootstrap),
+                **_score(rows, outcome, weights),
             })  # fmt: skip
     return {"learning": pd.DataFrame(lines).reindex(columns=MORE_TABLES["learning"])}
 
@@ -91,13 +92,11 @@ def part_of_patients(rows: SplitIndices, fraction: float, draw: int) -> NDArray[
     return rows.train[np.isin(group, kept)]
 
 
-def _score(
-    rows: SplitIndices, outcome: CellResult, bootstrap: PatientBootstrap
-) -> dict[str, object]:
+def _score(rows: SplitIndices, outcome: CellResult, weights: Floats) -> dict[str, object]:
     if outcome.status != "ok":
         return {"status": outcome.status, "reason": outcome.reason}
     label = rows.label[rows.parts["test"]]
     line: dict[str, object] = {"status": "ok", "reason": ""}
-    for metric, draws in ranking_draws(label, outcome.scores["test"], bootstrap).items():
-        line |= with_interval(metric, draws, bootstrap)
+    for metric, draws in ranking_metrics(label, outcome.scores["test"], weights)._asdict().items():
+        line |= with_interval(metric, draws)
     return line

@@ -15,23 +15,19 @@ import pandas as pd
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV, fold_rows
+from benchmarks.fitting.cross_validation import CV, fold_rows, in_training_order, recall_threshold
 from benchmarks.fitting.study_context import StudyContext, fit_each
 from benchmarks.io.columns import MORE_TABLES
-from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
+from benchmarks.metrics.ranking import ranking_metrics
+from benchmarks.metrics.rates import MAIN_RATES, confusion
 from benchmarks.studies.controls import (
     CONTROLS,
     FROM_MANIFEST,
     Columns,
     UnavailableError,
     from_images,
-)
-from benchmarks.studies.estimates import (
-    in_order,
-    operating_point,
-    ranking_draws,
-    recall_threshold,
-    with_interval,
 )
 
 MODEL = "logistic"
@@ -73,7 +69,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
             continue
         official, *folds = outcomes
         held_out = dict(enumerate((outcome.scores[CV] for outcome in folds), start=1))
-        scores[name] = {**official.scores, CV: in_order(context.fold, held_out)}
+        scores[name] = {**official.scores, CV: in_training_order(context.fold, held_out)}
     made = {(row["control"], row["split"]): row for row in _score(context, scores)}
     rows = []
     for name in CONTROLS:
@@ -117,17 +113,19 @@ def _score(context: StudyContext, scores: dict[str, dict[str, Floats]]) -> Itera
     rows, fold = context.rows, context.fold
     for split, part in ((CV, rows.train), ("test", rows.parts["test"])):
         label = rows.label[part]
-        bootstrap = PatientBootstrap.draw(rows.group[part], label, SEED)
+        weights = PatientBootstrap.draw(rows.group[part], label, SEED).with_original()
         folds = fold if split == CV else None
         draws = {
-            name: ranking_draws(label, own[split], bootstrap, folds) for name, own in scores.items()
+            name: ranking_metrics(label, own[split], weights, folds)._asdict()
+            for name, own in scores.items()
         }
         for name, own in scores.items():
             threshold = recall_threshold(rows, fold, split, own)
             row: dict[str, Any] = {"control": name, "split": split, "n": len(part)}
             for metric, values in draws[name].items():
-                row |= with_interval(metric, values, bootstrap)
+                row |= with_interval(metric, values)
             if REFERENCE in draws and name != REFERENCE:
                 below = draws[REFERENCE]["auc"] - draws[name]["auc"]
-                row |= with_interval("below_whole", below, bootstrap)
-            yield row | operating_point(label, own[split], threshold)
+                row |= with_interval("below_whole", below)
+            at = confusion(label, own[split] >= threshold)
+            yield row | {name: float(getattr(at, name)) for name in MAIN_RATES}

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.metrics.calibration import expected_calibration_error
-from benchmarks.metrics.recalibration import (
+from benchmarks.metrics.calibration import (
     EPSILON,
     calibration_slope_intercept,
+    expected_calibration_error,
     logit,
-    recalibrate,
 )
+from benchmarks.metrics.recalibration import recalibrate
 
 # A quarter of the images scored 0.25 is positive, three quarters of those scored 0.75.
 LABEL = np.array([1, 0, 0, 0, 1, 1, 1, 0])

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.checks.coverage import COLUMNS, SCENARIOS, Scenario, check, simulate, truths
-from benchmarks.metrics.delong import AucCovariance, clustered_delong, delong
-from benchmarks.metrics.significance import auc_difference, holm, mcnemar, paired_intervals
+from benchmarks.metrics.bootstrap import paired_intervals
+from benchmarks.metrics.delong import AucCovariance, auc_difference, clustered_delong, delong
+from benchmarks.metrics.holm import holm
+from benchmarks.metrics.mcnemar import mcnemar
 
 # Outcome of 113 patients after a subarachnoid haemorrhage (1 = poor), their WFNS grade and
 # S100 beta in hundredths: Turck et al., Intensive Care Med 2010;36:107-115

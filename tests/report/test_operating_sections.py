@@ -14,7 +14,8 @@ from sklearn import metrics as sk
 
 from benchmarks.io.columns import PREDICTION_COLUMNS, SCORE_COLUMNS
 from benchmarks.io.results import Results, write_table
-from benchmarks.metrics.bootstrap import point_metrics, threshold_at_recall
+from benchmarks.metrics.binary import point_metrics
+from benchmarks.metrics.operating_points import threshold_at_recall
 from benchmarks.report.blocks import Bullets, Figure, Paragraph, Section, Table
 from benchmarks.report.sections import calibration, decision, matched, prevalence
 from benchmarks.report.writers import write_report

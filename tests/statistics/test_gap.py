@@ -16,12 +16,12 @@ from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.io.columns import MORE_TABLES, TABLES
 from benchmarks.io.results import Results, read_results, write_table
-from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.report.sections import gap as section
 from benchmarks.report.sections.gap_text import from_cross_validation, order
 from benchmarks.run.result_tables import ResultTables
 from benchmarks.statistics import gap
-from benchmarks.statistics.common import SplitScores, split_of
+from benchmarks.statistics.split_scores import SplitScores, read_split
 from tests.report.test_report import make_run
 
 
@@ -114,13 +114,13 @@ def test_both_ends_are_those_of_the_scores(run: Results) -> None:
 def test_draws_are_those_of_the_intervals_in_the_scores(run: Results) -> None:
     """Same patients, folds and thresholds: the interval of a gap rests on both ends' draws."""
     cell = "hog/forest/seed0"
-    split = split_of(run, CV, [cell])
+    split = read_split(run, CV, [cell])
     chosen = cross_fitted_thresholds(split.label, split.scores[cell], split.fold, 0.95)
     drawn = gap.draws_of(split, {(cell, "0.5"): 0.5, (cell, "recall95"): chosen})
     table = gap.tabulate(run)["gap"]
     for line in table[table["cell"] == cell].to_dict("records"):
         values = drawn[cell, line["metric"], line["operating_point"]]
-        found = split.bootstrap().interval(values)
+        found = percentile_interval(values)
         assert found == pytest.approx((line["cv_lo"], line["cv_hi"]), abs=1e-12)
 
 

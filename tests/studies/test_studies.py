@@ -13,6 +13,7 @@ from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import fold_rows
 from benchmarks.fitting.fit import fit_on_features
+from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.columns import MORE_TABLES
@@ -21,7 +22,6 @@ from benchmarks.io.results import Results
 from benchmarks.report.sections import balancing, leakage, learning, shortcuts
 from benchmarks.studies import STUDIES
 from benchmarks.studies.controls import UnavailableError, number, size, thumbnail
-from benchmarks.studies.estimates import leaders
 from benchmarks.studies.learning import part_of_patients
 from tests.helpers import textured
 
@@ -147,7 +147,7 @@ def test_leaders_are_chosen_on_validation(context: StudyContext) -> None:
         cells[0].name: CellResult(cells[0], scores={"validation": bad, "test": np.ones(20)}),
         cells[1].name: CellResult(cells[1], scores={"validation": good, "test": np.zeros(20)}),
     }
-    assert leaders(finished, context.rows)["hog"].cell.model == "forest"
+    assert best_cells(finished, context.rows)["hog"].cell.model == "forest"
 
 
 @pytest.mark.parametrize("section", [shortcuts, leakage, balancing, learning])

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.io.formatting import count_of, interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence
-from benchmarks.metrics.bootstrap import Floats
+from benchmarks.metrics.arrays import Floats
 from benchmarks.report.blocks import Cell, Figure, Section, Table, paragraph, row
 from benchmarks.report.method_tables import first_seed, measured, part
 from benchmarks.report.plots import CNN_LOOK, INK, draw, frame, looks

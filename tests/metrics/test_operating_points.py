@@ -5,21 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.metrics.bootstrap import point_metrics
-from benchmarks.metrics.operating import (
-    net_benefit,
-    precision_at_prevalence,
-    rates,
-    thresholds_at_recalls,
-)
+from benchmarks.metrics.binary import point_metrics
+from benchmarks.metrics.net_benefit import net_benefit
+from benchmarks.metrics.operating_points import threshold_at_recall
+from benchmarks.metrics.rates import confusion, precision_at_prevalence
 
 LABEL = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
 SCORE = np.array([0.9, 0.8, 0.5, 0.2, 0.7, 0.5, 0.3, 0.1, 0.1, 0.0])
 
 
 def test_thresholds_are_the_largest_that_keep_each_recall() -> None:
-    found = thresholds_at_recalls(LABEL, SCORE, (0.5, 0.51, 0.75, 0.9, 1.0))
-    assert found.tolist() == [0.8, 0.5, 0.5, 0.2, 0.2]
+    found = [threshold_at_recall(LABEL, SCORE, r) for r in (0.5, 0.51, 0.75, 0.9, 1.0)]
+    assert found == [0.8, 0.5, 0.5, 0.2, 0.2]
 
 
 def test_rates_equal_scikit_learn_in_every_draw() -> None:
@@ -27,7 +24,7 @@ def test_rates_equal_scikit_learn_in_every_draw() -> None:
     label, score = rng.integers(0, 2, 60), np.round(rng.random(60), 1)
     thresholds = np.array([0.0, 0.3, 0.5, 1.1])  # nothing reaches the last
     weights = np.vstack([np.ones(60, int), rng.integers(0, 4, (2, 60))])
-    found = rates(label, score, thresholds, weights.astype(float))
+    found = confusion(label, score[:, None] >= thresholds, weights.astype(float))
     for k, weight in enumerate(weights):
         for j, threshold in enumerate(thresholds):
             expected = point_metrics(label.repeat(weight), score.repeat(weight), threshold)
@@ -75,7 +72,7 @@ def test_precision_at_prevalence_as_published() -> None:
 def test_precision_at_the_prevalence_at_hand_is_the_precision() -> None:
     rng = np.random.default_rng(2)
     weights = rng.integers(0, 4, (20, 10)).astype(float) + 0.5
-    found = rates(LABEL, SCORE, np.array([0.15, 0.5, 2.0]), weights)
+    found = confusion(LABEL, SCORE[:, None] >= np.array([0.15, 0.5, 2.0]), weights)
     share = (weights @ LABEL / weights.sum(axis=1))[:, None]
     again = precision_at_prevalence(found.recall, found.specificity, share)
     np.testing.assert_allclose(again, found.precision, atol=1e-12)

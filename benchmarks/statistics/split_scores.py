@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.io.results import Results
-from benchmarks.metrics.bootstrap import Floats, PatientBootstrap
+from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.bootstrap import PatientBootstrap
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def methods(results: Results) -> list[str]:
     return [str(name) for name in first["cell"]]
 
 
-def split_of(results: Results, split: str, cells: Sequence[str]) -> SplitScores:
+def read_split(results: Results, split: str, cells: Sequence[str]) -> SplitScores:
     """Put the scores of some cells on one split side by side.
 
     Parameters
