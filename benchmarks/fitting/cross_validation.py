@@ -114,8 +114,8 @@ def in_training_order(fold: NDArray[np.integer], by_fold: Mapping[int, Floats]) 
     >>> in_training_order(np.array([2, 1, 2]), {1: np.array([0.5]), 2: np.array([0.1, 0.9])})
     array([0.1, 0.5, 0.9])
     """
-    shape = next(iter(by_fold.values())).shape[1:]
-    score = np.full((len(fold), *shape), np.nan)
+    columns = next((scores.shape[1:] for scores in by_fold.values()), ())
+    score = np.full((len(fold), *columns), np.nan)
     for k, held_out in by_fold.items():
         score[fold == k] = held_out
     return score
