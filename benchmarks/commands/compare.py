@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.io.columns import OPERATING_POINTS
-from benchmarks.io.formatting import interval, number
+from benchmarks.io.formatting import interval, number, p_value
 from benchmarks.io.results import Results, RunError, read_results, write_text
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap
-from benchmarks.report.sections.differences_text import p_value
 from benchmarks.statistics.comparisons import Scored, compare_pairs
 from benchmarks.statistics.split_scores import read_split, thresholds
 

@@ -58,6 +58,46 @@ def interval(low: float, high: float, digits: int = 3) -> str:
     return f"{number(low, digits)}{between}{number(high, digits)}"
 
 
+def p_value(value: float) -> str:
+    """Write a p value with three decimals, small ones as a bound.
+
+    Parameters
+    ----------
+    value : float
+        NaN where the test could not be computed.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(0.0002), p_value(1.0), p_value(float("nan"))
+    ('0.031', '< 0.001', '1.000', '–')
+    """
+    return "< 0.001" if value < 0.0005 else number(value)
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction as a percentage with three significant digits.
+
+    Parameters
+    ----------
+    fraction : float
+        NaN where it is unknown.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> percent(0.625), percent(0.05), percent(float("nan"))
+    ('62.5 %', '5 %', 'an unknown proportion')
+    """
+    return "an unknown proportion" if np.isnan(fraction) else f"{100 * fraction:.3g} %"
+
+
 def thousands(value: float) -> str:
     """Format a count with thousands separators.
 

@@ -33,9 +33,9 @@ def _items(*lines: tuple[str, ...]) -> tuple[Item, ...]:
     )
 
 
-_DATA, _SETTINGS = "The data", "Settings"
+_DATA, _SETTINGS = "Dataset", "Settings"
 _MAIN, _METHODS = "What was run, and how well it did", "Methods, ready for a paper"
-_GAP, _LIMITS = "From validation to test", "What the numbers can't say"
+_GAP, _LIMITS = "Validation set versus test split", "What the numbers can't say"
 _SOURCES = "Sources and licence"
 
 TRIPOD_AI = _items(
@@ -132,7 +132,7 @@ CLAIM = _items(
     ("36", "Characteristics of patients in each split", ""),
     ("37", "Performance with uncertainty", "performance", _MAIN),
     ("38", "Diagnostic performance and its precision", "performance operating", _MAIN),
-    ("39", "Analysis of failures", "failures", "Images that most models get wrong"),
+    ("39", "Analysis of failures", "failures", "Misclassified images"),
     ("40", "Limits", "limits", _LIMITS),
     ("41", "What it means for practice", ""),
     ("42", "Protocol and further details", ""),

@@ -31,6 +31,7 @@ class Code:
     kind: ClassVar[str] = "code"
 
 
+ALL_FORMATS = ("html", "markdown", "latex")
 Part = str | Link | Strong | Code
 
 
@@ -214,6 +215,21 @@ def paragraph(*parts: Part) -> Paragraph:
     return Paragraph(parts)
 
 
+def text_section(title: str, *parts: Part) -> Section:
+    """Make a section of one paragraph, as where there is nothing to show.
+
+    Parameters
+    ----------
+    title : str
+    *parts : str, Link, Strong or Code
+
+    Returns
+    -------
+    Section
+    """
+    return Section(title, (Paragraph(parts),))
+
+
 def note(*parts: Part) -> Paragraph:
     """Make a highlighted paragraph.
 
@@ -246,3 +262,38 @@ def row(*texts: object) -> tuple[Cell, ...]:
     ['NORMAL', '1349']
     """
     return tuple(Cell(str(text)) for text in texts)
+
+
+def not_included(title: str, study: str) -> Section:
+    """Make the section of a study that was not part of the run.
+
+    Parameters
+    ----------
+    title : str
+    study : str
+        Value of ``--study`` that includes it.
+
+    Returns
+    -------
+    Section
+    """
+    return text_section(
+        title, "This run did not include this study. To include it, add ",
+        Code(f"--study {study}"), " or ", Code("--full"), ".",
+    )  # fmt: skip
+
+
+def none_finished(title: str, reason: str) -> Section:
+    """Make the section of a study of which no fit finished.
+
+    Parameters
+    ----------
+    title : str
+    reason : str
+        Of the first fit.
+
+    Returns
+    -------
+    Section
+    """
+    return text_section(title, f"No fit of this study finished: {reason.rstrip('.')}.")

@@ -142,6 +142,26 @@ def point_groups(labels: int, width: int, more: Sequence[Group] = ()) -> tuple[G
     return (Group("", labels), *points, *more)
 
 
+def starts(values: Sequence[object]) -> tuple[int, ...]:
+    """Find the positions, after the first, at which a value differs from the one before.
+
+    Parameters
+    ----------
+    values : sequence
+        For example the feature set of each row of a table.
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> starts(["hog", "hog", "lbp"])
+    (2,)
+    """
+    return tuple(k for k in range(1, len(values)) if values[k] != values[k - 1])
+
+
 def breaks(table: Sequence[Row]) -> tuple[int, ...]:
     """Find the rows at which another feature set begins.
 
@@ -153,7 +173,25 @@ def breaks(table: Sequence[Row]) -> tuple[int, ...]:
     -------
     tuple of int
     """
-    return tuple(k for k in range(1, len(table)) if table[k].features != table[k - 1].features)
+    return starts([row.features for row in table])
+
+
+def signs(table: pd.DataFrame, name: str = "") -> tuple[int, int]:
+    """Count the intervals that lie above 0 and below 0.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the bounds in the columns ``{name}_lo`` and ``{name}_hi``, or ``lo`` and ``hi``.
+    name : str
+
+    Returns
+    -------
+    (int, int)
+        An interval without bounds counts as neither.
+    """
+    low, high = (f"{name}_{end}" if name else end for end in ("lo", "hi"))
+    return int((table[low] > 0).sum()), int((table[high] < 0).sum())
 
 
 def part(results: Results, name: str, row: Row) -> pd.DataFrame:
@@ -236,7 +274,7 @@ def value_cells(
     Parameters
     ----------
     lines : sequence of DataFrame or None
-        One per method; only the first row counts. None where a method has none.
+        One per method; only the first row counts. None or empty where a method has none.
     value : str
         Column of the value.
     bounds : (str, str), optional
@@ -248,7 +286,7 @@ def value_cells(
     -------
     list of Cell
     """
-    table = [line.iloc[0].to_dict() if line is not None else {} for line in lines]
+    table = [{} if line is None or line.empty else line.iloc[0].to_dict() for line in lines]
     values = [float(one.get(value, np.nan)) for one in table]
     marks = best(values, lower=mark == "smallest") if mark else [False] * len(values)
     low, high = bounds or ("", "")

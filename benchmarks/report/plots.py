@@ -223,6 +223,26 @@ def panels(figure: Figure, count: int, columns: int, **options: Any) -> list[Axe
     return list(grid[:count])
 
 
+def mark_estimate(
+    axes: Axes, estimate: tuple[float, float, float], y: float, look: Look, **options: Any
+) -> None:
+    """Draw a value and its interval on one row of a panel.
+
+    Parameters
+    ----------
+    axes : Axes
+    estimate : (float, float, float)
+        The value and the bounds of its interval.
+    y : float
+    look : Look
+    **options
+        For the marker, as :meth:`matplotlib.axes.Axes.plot` takes them.
+    """
+    value, low, high = estimate
+    axes.plot([low, high], [y, y], color=look.colour)
+    axes.plot([value], [y], look.marker, color=look.colour, **options)
+
+
 def name_rows(places: Sequence[Axes], labels: Sequence[str], cuts: Sequence[int]) -> None:
     """Label the rows of panels that share their vertical axis; the first row is on top.
 

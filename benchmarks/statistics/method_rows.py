@@ -108,6 +108,21 @@ class Row:
         table = self.scores
         return table[(table["split"] == split) & (table["operating_point"] == point)]
 
+    def first(self, split: str, point: str) -> pd.DataFrame:
+        """Select the scores of the first seed on one split at one operating point.
+
+        Parameters
+        ----------
+        split : str
+        point : str
+
+        Returns
+        -------
+        DataFrame
+            One row; none where the method has no such score.
+        """
+        return self.at(split, point).sort_values("seed", kind="stable").head(1)
+
     def estimate(self, split: str, point: str, metric: str) -> Estimate:
         """Average a metric and the bounds of its interval over seeds.
 
@@ -155,6 +170,20 @@ def rows(results: Results) -> list[Row]:
         found.append(Row(str(features), str(model), seeds, ok, str(status), str(reason)))
     order = list(dict.fromkeys(row.features for row in found))
     return sorted(found, key=lambda row: (row.is_external, row.is_cnn, order.index(row.features)))
+
+
+def finished(results: Results) -> list[Row]:
+    """Select the rows of the comparison with at least one finished seed.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of Row
+    """
+    return [row for row in rows(results) if row.ok]
 
 
 def feature_sets(table: Sequence[Row]) -> list[str]:
@@ -221,6 +250,25 @@ def leaders(table: Sequence[Row]) -> list[Row]:
     return chosen
 
 
+def leaders_caption(table: Sequence[Row]) -> str:
+    """Describe for a caption how :func:`leaders` were selected.
+
+    Parameters
+    ----------
+    table : sequence of Row
+        The leaders.
+
+    Returns
+    -------
+    str
+    """
+    network = ", and the CNN" if any(row.is_cnn for row in table) else ""
+    return (
+        "for each feature set, the classifier with the highest average precision on the "
+        f"validation set{network}"
+    )
+
+
 def validation_precision(row: Row) -> float:
     """Return the average precision on the validation set, by which methods are selected.
 
@@ -235,17 +283,3 @@ def validation_precision(row: Row) -> float:
     """
     value = row.estimate("validation", OPERATING_POINTS[0], "average_precision").value
     return -math.inf if math.isnan(value) else value
-
-
-def and_the_cnn(table: Sequence[Row]) -> str:
-    """Return " and the CNN" for a caption if the CNN is among the rows, otherwise an empty string.
-
-    Parameters
-    ----------
-    table : sequence of Row
-
-    Returns
-    -------
-    str
-    """
-    return " and the CNN" if any(row.is_cnn for row in table) else ""

@@ -189,7 +189,7 @@ def test_section_shows_worst_first_with_pictures(sound: Dataset, tmp_path: Path)
     rendered = section.render(results(tmp_path, found))
     text, table, pictures = rendered.blocks
     assert "1 finding stops a run" in text.parts[0]
-    assert "1 of them with images in test and outside it" in text.parts[0]
+    assert "1 of them have images both in the test split and outside it" in text.parts[0]
     assert isinstance(table, Table)
     assert [cell.text for cell in table.rows[0][:2]] == ["Exact duplicate", "stop"]
     assert isinstance(pictures, Pictures)
@@ -198,15 +198,18 @@ def test_section_shows_worst_first_with_pictures(sound: Dataset, tmp_path: Path)
 
 def test_section_without_audit_and_with_many_findings(tmp_path: Path) -> None:
     none = Audit(pd.DataFrame(columns=MORE_TABLES["audit"]), pd.DataFrame())
-    assert "no audit" in section.render(results(tmp_path, none)).blocks[0].parts[0]
+    assert "no data audit" in section.render(results(tmp_path, none)).blocks[0].parts[0]
     many = pd.DataFrame([("exact_duplicate", "note", 2, 1, "a, b")] * 50,
                         columns=MORE_TABLES["audit"])  # fmt: skip
     rendered = section.render(results(tmp_path, Audit(many, pd.DataFrame(
         columns=MORE_TABLES["audit_images"]))))  # fmt: skip
     table = rendered.blocks[1]
     assert len(table.rows) == 40
-    assert table.note == "Not shown: 10 × exact duplicate (note); audit.csv has all."
-    assert "none of them has images in test and outside it" in rendered.blocks[0].parts[0]
+    assert table.note == "Not shown: 10 × exact duplicate (note); audit.csv lists all findings."
+    assert (
+        "none of them has images both in the test split and outside it"
+        in rendered.blocks[0].parts[0]
+    )
 
 
 def test_every_check_has_a_name_in_the_report() -> None:

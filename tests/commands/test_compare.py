@@ -225,7 +225,7 @@ def words(section: Section) -> str:
     return "\n".join("".join(map(str, parts)) for parts in blocks)
 
 
-def test_report_says_which_differences_stand() -> None:
+def test_report_names_the_significant_differences() -> None:
     """The classical method is stored first, but the sentence is about the CNN."""
     section = differences.render(results_of([
         *line("hog/svm/seed0", "hog/forest/seed0", 0.02, 0.3, 0.6),
@@ -233,15 +233,15 @@ def test_report_says_which_differences_stand() -> None:
         *line("hog/forest/seed0", "pixels/cnn/seed0", -0.06, 0.0001, 0.0003),
     ]))  # fmt: skip
     text = words(section)
-    assert "Of 3 pairs of methods, 1 differs in AUC" in text
+    assert "Of 3 pairs of methods, 1 differs significantly in AUC" in text
     assert (
-        "CNN, end to end, against hog + forest, the best classical method on validation: AUC 0.960 "
-        "against 0.900, a difference of 0.060 (0.010–0.110); p < 0.001, after Holm < 0.001: it "
-        "stands." in text
+        "CNN, end to end, versus hog + forest, the best classical method on the validation set: "
+        "AUC 0.960 versus 0.900, difference 0.060 (0.010–0.110); p < 0.001, < 0.001 after Holm’s "
+        "correction: significant." in text
     )
-    assert "against the 1 other: counting what stands, its AUC is larger than that of none" in text
-    assert "Classifiers on the same feature set: 0 of 1 differences stand." in text
-    assert "by it 3 differences would stand" in text
+    assert "versus the 1 other: its AUC is significantly higher than that of none" in text
+    assert "Classifiers on the same feature set: 0 of 1 differences are significant." in text
+    assert "It would find 3 significant differences" in text
     assert "50 % narrower" in text
     figure = next(block for block in section.blocks if isinstance(block, Figure))
     assert "1 of 3 pairs are marked" in figure.alt
@@ -254,15 +254,15 @@ def test_report_says_which_differences_stand() -> None:
     assert [cell.best for cell in table.rows[0]] == [False] * 4 + [True] + [False] * 4
 
 
-def test_report_of_a_test_that_could_not_be_made() -> None:
+def test_report_of_a_pair_that_could_not_be_tested() -> None:
     nan = float("nan")
     section = differences.render(
         results_of(line("hog/forest/seed0", "pixels/cnn/seed0", 0.5, nan, nan, nan))
     )
     text = words(section)
-    assert "Of 1 pair of methods, none differs in AUC" in text
+    assert "Of 1 pair of methods, none differs significantly in AUC" in text
     assert "1 of them could not be tested" in text
-    assert "a difference of −0.500; it could not be tested." in text
+    assert "difference −0.500; the difference could not be tested." in text
 
 
 def test_report_without_comparisons() -> None:

@@ -170,7 +170,7 @@ def test_items_point_to_facts_and_sections_that_exist(tmp_path: Path) -> None:
     known = facts.facts(run(tmp_path, citation=CELL))
     nothing = dataclasses.replace(run(tmp_path), scores=pd.DataFrame(columns=SCORE_COLUMNS))
     titles = {render(nothing).title for name, render in SECTIONS.items() if name != "data"}
-    titles.add("The data")
+    titles.add("Dataset")
     for item in (*items.TRIPOD_AI, *items.CLAIM):
         assert set(item.facts) <= set(known), item
         assert item.where in titles | {""}, item

@@ -163,16 +163,16 @@ def test_one_seed_a_method(tmp_path: Path) -> None:
 
 def test_sentences_follow_from_the_numbers(graded: Results) -> None:
     text = texts(matched.render(graded))
-    assert "up to 0.150 from its target and is below it in 3 of 3 cases" in text
-    assert "Asked for 0.90: recall on test 0.750, below the target in the one method; the "
+    assert "from its target by up to 0.150 and is below it in 3 of 3 cases" in text
+    assert "Target recall 0.90: test recall 0.750, below the target for the one method; from "
     assert "specificity falls from 1.000 to 0.625" in text
     # At 0.75 three pneumonias found and one false alarm of weight 3: no benefit.
     ranges = decision.ranges_of(graded, decision.leaders(decision.measured(graded, "decision"))[0])
     assert not any(low <= 0.75 <= high for low, high in ranges)
     assert any(low <= 0.5 <= high for low, high in ranges)
     text = texts(prevalence.render(graded))
-    assert "has a precision of 0.583 on the test images, of which 50 % show pneumonia" in text
-    assert f"would have {0.05 * 7 / (0.05 * 7 + 0.95 * 5):.3f}" in text
+    assert "precision of 0.583 on the test set, where the prevalence of pneumonia is 50 %" in text
+    assert f"precision would be {0.05 * 7 / (0.05 * 7 + 0.95 * 5):.3f}" in text
 
 
 def test_recalibration_is_praised_only_where_it_helps(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_recalibration_is_praised_only_where_it_helps(tmp_path: Path) -> None:
     label = {split: rng.integers(0, 2, 300) for split in ("validation", "test")}
     timid = {split: 0.45 + 0.1 * y + 0.04 * rng.random(300) for split, y in label.items()}
     text = texts(calibration.render(make_results(tmp_path, [("a", "svm", 0, timid)], label)))
-    assert "Both fall for the one method by" in text
+    assert "recalibration, both decrease for the one method" in text
     inverted = {"validation": timid["validation"], "test": 1 - timid["test"]}
     text = texts(calibration.render(make_results(tmp_path, [("a", "svm", 0, inverted)], label)))
     assert "lowers the Brier score of no method" in text

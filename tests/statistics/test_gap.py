@@ -18,7 +18,7 @@ from benchmarks.io.columns import MORE_TABLES, TABLES
 from benchmarks.io.results import Results, read_results, write_table
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.report.sections import gap as section
-from benchmarks.report.sections.gap_text import from_cross_validation, order
+from benchmarks.report.sections.gap import from_cross_validation, rank_correlation
 from benchmarks.run.result_tables import ResultTables
 from benchmarks.statistics import gap
 from benchmarks.statistics.split_scores import SplitScores, read_split
@@ -155,17 +155,17 @@ def test_sentence_says_what_the_table_holds() -> None:
 
 
 def test_no_order_is_claimed_of_ties_or_two() -> None:
-    assert order(np.array([0.9, 0.8]), np.array([0.7, 0.8])) == ""
-    assert order(np.array([0.9, 0.9, 0.9]), np.array([0.7, 0.8, 0.9])) == ""
+    assert rank_correlation(np.array([0.9, 0.8]), np.array([0.7, 0.8])) == ""
+    assert rank_correlation(np.array([0.9, 0.9, 0.9]), np.array([0.7, 0.8, 0.9])) == ""
 
 
 def test_section_shows_the_gap_where_there_is_one(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", n=200)
     without = section.render(read_results(folder))
-    assert without.title == "From validation to test"
+    assert without.title == "Validation set versus test split"
     write_table(folder, "gap", lines({"hog/svm/seed0": (0.99, 0.9)}))
     shown = section.render(read_results(folder))
-    assert "cross-validation" in shown.title
+    assert "Cross-validation" in shown.title
     (table,) = [b for b in shown.blocks if b.kind == "table" and "html" in b.formats]
     row = next(row for row in table.rows if [c.text for c in row[:2]] == ["hog", "svm"])
     assert (row[5].text, row[5].detail) == ("0.090", "−0.010 to 0.190")

@@ -168,7 +168,7 @@ def test_shortcut_sentence_follows_from_the_numbers() -> None:
         "below_whole_hi": 0.3,
     }  # fmt: skip
     seen = shortcuts.render(results({"shortcuts": pd.DataFrame([line])})).blocks[1]
-    assert "0.200 below the whole image (whole less control: 0.100–0.300)" in seen.parts[0]
+    assert "0.200 below the whole image (whole image minus control: 0.100–0.300)" in seen.parts[0]
     line["auc_lo"] = 0.45
     blind = shortcuts.render(results({"shortcuts": pd.DataFrame([line])})).blocks[1]
     assert "no interval lies above 0.5" in blind.parts[0]

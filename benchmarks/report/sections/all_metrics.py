@@ -1,26 +1,35 @@
-"""The metrics that the main table leaves out."""
+"""Metrics that the main table leaves out."""
 
 from __future__ import annotations
 
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.report.blocks import Group, Section, Table, paragraph
+from benchmarks.report.blocks import Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
-from benchmarks.statistics.method_rows import POINT_TITLES, rows
+from benchmarks.statistics.method_rows import POINT_TITLES, finished
 
 _AT_POINT = {"f1": "F1", "accuracy": "Accuracy", "balanced_accuracy": "Balanced acc.", "mcc": "MCC"}
 
 
 def render(results: Results) -> Section:
-    """Tabulate F1, accuracies, MCC at both operating points, and the Brier score."""
-    title = "Further metrics"
-    table = [row for row in rows(results) if row.ok]
+    """Tabulate F1, accuracies, MCC at both operating points, and the Brier score.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
+    title = "Additional metrics"
+    table = finished(results)
     if not table:
-        return Section(title, (paragraph("No cell finished, so there is nothing to tabulate."),))
+        return text_section(title, "No cell finished, so there is nothing to tabulate.")
     text = (
-        "F1 and accuracy change with the share of pneumonias; balanced accuracy and MCC less so. "
-        "The Brier score is the mean squared error of the probability: small is good, and "
-        "resampling spoils it."
+        "F1 and accuracy depend on the prevalence of pneumonia; balanced accuracy and MCC depend "
+        "on it less. The Brier score is the mean squared error of the predicted probability: lower "
+        "is better, and resampling makes it worse."
     )
     columns = [
         estimate_cells(table, "test", point, metric)
@@ -30,7 +39,7 @@ def render(results: Results) -> Section:
     columns.append(estimate_cells(table, "test", "0.5", "brier"))
     both = Table(
         name="metrics",
-        caption="Further metrics on the test images, with 95 % intervals.",
+        caption="Additional metrics on the test set, with 95 % intervals.",
         header=("Features", "Classifier", *_AT_POINT.values(), *_AT_POINT.values(), "Brier"),
         groups=point_groups(2, len(_AT_POINT), [Group("", 1)]),
         rows=table_rows(table, columns),
@@ -39,7 +48,7 @@ def render(results: Results) -> Section:
     )
     short = Table(
         name="metrics-recall95",
-        caption=f"Further metrics on the test images, {POINT_TITLES['recall95']}.",
+        caption=f"Additional metrics on the test set, {POINT_TITLES['recall95']}.",
         header=("Features", "Classifier", *_AT_POINT.values(), "Brier"),
         rows=table_rows(table, columns[4:]),
         labels=2,

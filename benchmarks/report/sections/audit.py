@@ -1,4 +1,4 @@
-"""Audit of the data: duplicates, leaks, conflicts and gaps, found before anything was fitted."""
+"""Data audit: duplicates, leaks, label conflicts and other problems found before fitting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import pandas as pd
 from benchmarks.audit.findings import STOP, Audit, summary
 from benchmarks.io.formatting import thousands
 from benchmarks.io.results import IMAGES, Results
-from benchmarks.report.blocks import Block, Picture, Pictures, Section, Table, note, paragraph, row
+from benchmarks.report.blocks import (
+    Block,
+    Picture,
+    Pictures,
+    Section,
+    Table,
+    note,
+    paragraph,
+    row,
+    text_section,
+)
 from benchmarks.run.exploration import thumbnail_name
 
 SHOWN = 40
@@ -19,7 +29,7 @@ _NAMES = {
     "exact_duplicate": "Exact duplicate",
     "near_duplicate": "Near duplicate",
     "empty_image": "Empty image",
-    "class_mark": "Mark of a class",
+    "class_mark": "Class marker",
     "unreadable": "Unreadable",
     "small_split": "Small split",
     "counts": "Counts",
@@ -27,21 +37,30 @@ _NAMES = {
 
 
 def render(results: Results) -> Section:
-    """Show what the audit found, the worst first, with pictures of the duplicates."""
-    title = "Audit of the data"
+    """List the findings of the audit, most severe first, with images of the duplicates.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
+    title = "Data audit"
     findings, images = (results.table(name) for name in ("audit", "audit_images"))
     if findings.empty:
-        return Section(title, (paragraph("The run folder holds no audit of the data."),))
+        return text_section(title, "The run folder has no data audit.")
     text = paragraph(_text(findings))
     stops = bool((findings["severity"] == STOP).any())
     blocks: list[Block] = [note(*text.parts) if stops else text, _table(findings)]
-    return Section(title, (*blocks, *_pictures(results, findings, images)))
+    return Section(title, (*blocks, *_thumbnails(results, findings, images)))
 
 
 def _text(findings: pd.DataFrame) -> str:
     text = summary(Audit(findings, pd.DataFrame()))
     if (findings["severity"] == STOP).any():
-        text += " The run was allowed to go on with leakage: its scores can't be trusted."
+        text += " The run continued because leakage was allowed; its scores can't be trusted."
     copies = findings[findings["check"].isin(["exact_duplicate", "near_duplicate"])]
     if copies.empty:
         return f"{text} No image has an exact or near duplicate."
@@ -49,14 +68,14 @@ def _text(findings: pd.DataFrame) -> str:
     exact, near = (groups.get(f"{kind}_duplicate", 0) for kind in ("exact", "near"))
     crossing = (copies["severity"] == STOP).sum()
     where = (
-        "none of them has images in test and outside it"
+        "none of them has images both in the test split and outside it"
         if crossing == 0
-        else f"{thousands(crossing)} of them with images in test and outside it"
+        else f"{thousands(crossing)} of them have images both in the test split and outside it"
     )
     return (
         f"{text} Groups of exact duplicates: {thousands(exact)}; of near duplicates: "
-        f"{thousands(near)}; {where}. The patients of a group count as one, within test and "
-        "within the other splits."
+        f"{thousands(near)}; {where}. The patients of a group count as one patient, within the "
+        "test split and within the other splits."
     )
 
 
@@ -74,16 +93,16 @@ def _table(findings: pd.DataFrame) -> Table:
     )
     return Table(
         name="audit",
-        caption="Findings, the worst first; a group of duplicates is one finding.",
+        caption="Findings, most severe first. A group of duplicates is one finding.",
         header=("Finding", "Severity", "Detail", "Images", "Patients"),
         rows=lines,
         labels=3,
         words=True,
-        note=f"Not shown: {more}; audit.csv has all." if more else "",
+        note=f"Not shown: {more}; audit.csv lists all findings." if more else "",
     )
 
 
-def _pictures(results: Results, findings: pd.DataFrame, images: pd.DataFrame) -> list[Block]:
+def _thumbnails(results: Results, findings: pd.DataFrame, images: pd.DataFrame) -> list[Block]:
     blocks: list[Block] = []
     for number, part in images.groupby("finding", sort=True):
         items = []

@@ -1,4 +1,4 @@
-"""Balancing of the classes: what it does to ranking, operating point and calibration."""
+"""Class balancing ablation: its effect on ranking, operating point and calibration."""
 
 from __future__ import annotations
 
@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.formatting import interval, number
+from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
-from benchmarks.report.blocks import Block, Cell, Code, Figure, Group, Section, Table, paragraph
+from benchmarks.report.blocks import (
+    Block,
+    Cell,
+    Figure,
+    Group,
+    Section,
+    Table,
+    none_finished,
+    not_included,
+    paragraph,
+)
+from benchmarks.report.method_tables import signs, starts
 from benchmarks.report.plots import draw, frame, legend, looks, name_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-TITLE = "Does balancing help"
-NONE = "none"
-_SPLITS = {"cv": "in cross-validation", "test": "on test"}
+_TITLE = "Class balancing ablation"
+_NONE = "none"
+_SPLITS = {"cv": "in cross-validation", "test": "on the test set"}
 _SHOWN = {
     "auc": "AUC", "recall_at_half": "Recall at 0.5", "specificity_at_half": "Specificity at 0.5",
     "slope": "Calibration slope",
@@ -26,85 +37,94 @@ _SHOWN = {
 
 
 def render(results: Results) -> Section:
-    """Answer in one paragraph, and show every method beside no balancing."""
+    """Compare every method of class balancing with no balancing.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     table = results.table("ablation")
     if table.empty:
-        return Section(TITLE, (paragraph(
-            "This run compared no methods of balancing; that comes with ",
-            Code("--study ablation"), " or ", Code("--full"), ".",
-        ),))  # fmt: skip
+        return not_included(_TITLE, "ablation")
     done = table[table["status"] == "ok"]
     if done.empty:
-        reason = str(table.iloc[0]["reason"]).rstrip(".")
-        return Section(TITLE, (paragraph(f"No method of balancing could be fitted: {reason}."),))
+        return none_finished(_TITLE, str(table.iloc[0]["reason"]))
     blocks: list[Block] = [paragraph(_answer(done)), _figure(results, done), _table(table)]
     counts = results.table("resampling")
-    return Section(TITLE, (*blocks, *([_counts(counts)] if len(counts) else [])))
+    return Section(_TITLE, (*blocks, *([_counts(counts)] if len(counts) else [])))
 
 
 def _answer(done: pd.DataFrame) -> str:
-    """Gains over no balancing, counted and in the median, whatever they are."""
+    """Summarise the differences from no balancing, whatever their sign."""
     parts = []
     for split, where in _SPLITS.items():
-        own = done[(done["split"] == split) & (done["balance"] != NONE)]
-        own = own[own["auc_gain"].notna()]
+        own = _gains(done, split)
         if own.empty:
             continue
-        up, down = int((own["auc_gain_lo"] > 0).sum()), int((own["auc_gain_hi"] < 0).sum())
-        gain = own["auc_gain"].astype(float)
+        gain, (up, down) = own["auc_gain"].astype(float), signs(own, "auc_gain")
         parts.append(
-            f"Ranking {where}: against no balancing the AUC changes by {number(gain.median(), 4)} "
-            f"in the median of {len(own)} comparisons (from {number(gain.min(), 4)} to "
-            f"{number(gain.max(), 4)}); the interval lies above 0 in {up} and below 0 in {down}."
+            f"Ranking {where}: compared with no balancing, the AUC changes by "
+            f"{number(gain.median(), 4)} in the median of {len(own)} comparisons "
+            f"({number(gain.min(), 4)} to {number(gain.max(), 4)}); the 95 % interval lies above 0 "
+            f"in {up} and below 0 in {down}."
         )
     test = _against_none(done[done["split"] == "test"])
     if len(test):
         parts.append(
-            "Operating point on test: at threshold 0.5 the recall changes by "
-            f"{_median(test, 'recall_at_half')} and the specificity by "
-            f"{_median(test, 'specificity_at_half')} in the median, at the threshold chosen for a "
-            f"recall of 0.95 the specificity by {_median(test, 'specificity')}."
+            "Operating point on the test set: at threshold 0.5, the median change is "
+            f"{_median(test, 'recall_at_half')} in recall and "
+            f"{_median(test, 'specificity_at_half')} in specificity; at the threshold for a recall "
+            f"of 0.95, it is {_median(test, 'specificity')} in specificity."
         )
     for split, where in _SPLITS.items():
         own = _against_none(done[done["split"] == split])
         if len(own):
+            worse, better = signs(own, "brier_gain")
             parts.append(
-                f"Calibration {where}: the Brier score changes by {_median(own, 'brier')} (lower "
-                f"is better; better beyond its interval in {int((own['brier_gain_hi'] < 0).sum())} "
-                f"and worse in {int((own['brier_gain_lo'] > 0).sum())} of {len(own)}), the "
-                f"calibration error by {_median(own, 'ece')}."
+                f"Calibration {where}: the median change is {_median(own, 'brier')} in Brier score "
+                f"(lower is better; the 95 % interval shows an improvement in {better} and a "
+                f"deterioration in {worse} of {len(own)}) and {_median(own, 'ece')} in calibration "
+                "error."
             )
-    parts.append(_verdict(done))
-    return " ".join(parts)
+    return " ".join([*parts, _verdict(done)])
+
+
+def _gains(done: pd.DataFrame, split: str) -> pd.DataFrame:
+    known = done["auc_gain"].notna() & (done["balance"] != _NONE)
+    return done[known & (done["split"] == split)]
 
 
 def _verdict(done: pd.DataFrame) -> str:
-    signs = []
+    """Say whether more than half of the comparisons agree in sign, in every evaluation."""
+    directions = []
     for split in _SPLITS:
-        own = done[(done["split"] == split) & done["auc_gain"].notna() & (done["balance"] != NONE)]
+        own = _gains(done, split)
         if len(own):
-            up = float((own["auc_gain_lo"] > 0).mean())
-            down = float((own["auc_gain_hi"] < 0).mean())
-            signs.append(1 if up > 0.5 else -1 if down > 0.5 else 0)
-    if not signs:
-        return "Nothing can be said of balancing: no method stands beside no balancing."
-    if all(sign == 1 for sign in signs):
-        return "So most methods of balancing make the ranking better here."
-    if all(sign == -1 for sign in signs):
-        return "So most methods of balancing make the ranking worse here."
+            up, down = (2 * count > len(own) for count in signs(own, "auc_gain"))
+            directions.append(int(up) - int(down))
+    if not directions:
+        return "No method of balancing could be compared with no balancing."
+    if all(one == 1 for one in directions):
+        return "Most methods of balancing improve the ranking on these data."
+    if all(one == -1 for one in directions):
+        return "Most methods of balancing worsen the ranking on these data."
     return (
-        "So balancing has no consistent effect on the ranking here; what it moves at threshold "
-        "0.5, a choice of threshold can move, too. Scores that balancing lowers fit a split with "
-        "fewer positives than the training images better for that reason alone."
+        "Balancing has no consistent effect on the ranking on these data. Its effect at threshold "
+        "0.5 can also be obtained by moving the threshold. Where balancing lowers the scores, they "
+        "fit a split with fewer positives than the training set better for that reason alone."
     )
 
 
 def _against_none(part: pd.DataFrame) -> pd.DataFrame:
-    """Rows with a method of balancing, with the differences to no balancing as ``by_`` columns."""
+    """Rows with balancing, and their differences from no balancing in ``by_`` columns."""
     key = ["features", "model"]
     metrics = ["recall_at_half", "specificity_at_half", "specificity", "brier", "ece"]
-    plain = part[part["balance"] == NONE][key + metrics]
-    both = part[part["balance"] != NONE].merge(plain, on=key, suffixes=("", "_plain"))
+    plain = part[part["balance"] == _NONE][key + metrics]
+    both = part[part["balance"] != _NONE].merge(plain, on=key, suffixes=("", "_plain"))
     return both.assign(**{f"by_{m}": both[m] - both[f"{m}_plain"] for m in metrics})
 
 
@@ -134,9 +154,10 @@ def _table(table: pd.DataFrame) -> Table:
     return Table(
         name="balancing",
         caption=(
-            "Methods of balancing: ranking (AUC in cross-validation and on test, its gain over no "
-            "balancing on test, average precision), operating point (at threshold 0.5, and "
-            "specificity at the threshold for a recall of 0.95) and calibration, on test."
+            "Methods of class balancing: ranking (AUC in cross-validation and on the test set, "
+            "gain in test AUC over no balancing, average precision), operating point (at threshold "
+            "0.5, and specificity at the threshold for a recall of 0.95) and calibration. All but "
+            "the first column of AUC are on the test set."
         ),
         header=("Features", "Classifier", "Balancing", "AUC, cv", "AUC", "Gain", "AP",
                 "Recall", "Spec.", "Spec. at 0.95", "Brier", "Slope"),
@@ -144,12 +165,12 @@ def _table(table: pd.DataFrame) -> Table:
                 Group("Calibration", 2)),
         rows=tuple(lines),
         labels=3,
-        breaks=tuple(k for k in range(1, len(names)) if names[k] != names[k - 1]),
+        breaks=starts(names),
     )  # fmt: skip
 
 
 def _counts(counts: pd.DataFrame) -> Table:
-    """Rows before and after: the first classifier of the first feature set, each method."""
+    """Training rows before and after, for the first classifier of the first feature set."""
     first = counts.iloc[0]
     own = counts[(counts["features"] == first["features"]) & (counts["model"] == first["model"])]
     labels = sorted(own["label"].unique())
@@ -158,13 +179,13 @@ def _counts(counts: pd.DataFrame) -> Table:
         for fold, rows in part.groupby("fold"):
             by = rows.set_index("label")
             values = [by[end].get(label, 0) for label in labels for end in ("before", "after")]
-            lines.append((Cell(str(balance)), Cell("all" if fold == 0 else str(fold)),
-                          *(Cell(f"{int(value):,}") for value in values)))  # fmt: skip
+            lines.append((Cell(str(balance)), Cell("official split" if fold == 0 else str(fold)),
+                          *(Cell(thousands(value)) for value in values)))  # fmt: skip
     return Table(
         name="resampling",
         caption=(
-            "Training rows of each label before and after resampling, by fold held out (all: the "
-            f"official split), for {first['features']} + {first['model']}; resampling.csv has all."
+            "Training rows of each label before and after resampling, by held-out fold, for "
+            f"{first['features']} + {first['model']}. resampling.csv lists all methods."
         ),
         header=("Balancing", "Held out", *(("Before", "After") * len(labels))),
         groups=(Group("", 2), *(Group(f"Label {label}", 2, str(label)) for label in labels)),
@@ -194,16 +215,10 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
             name_rows(places, methods, range(1, len(methods)))
         legend(figure, keys, marks=True)
 
-    alt = _answer(done)
+    alt, size = _answer(done), (9.2, 0.8 + (0.6 + 0.3 * len(methods)) * len(sets))
     return Figure(
         name="balancing",
-        caption="Every method of balancing on test images. The scales differ between panels.",
+        caption="Methods of class balancing on the test set. The scales differ between panels.",
         alt=alt,
-        svg=draw(
-            "balancing",
-            (9.2, 0.8 + (0.6 + 0.3 * len(methods)) * len(sets)),
-            paint,
-            alt,
-            is_synthetic(results),
-        ),
+        svg=draw("balancing", size, paint, alt, is_synthetic(results)),
     )

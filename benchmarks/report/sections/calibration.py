@@ -1,4 +1,4 @@
-"""Whether scores are probabilities, before and after recalibration on validation."""
+"""Calibration of the scores, before and after recalibration on the validation set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.io.formatting import count_of, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.metrics.recalibration import RECALIBRATIONS
-from benchmarks.report.blocks import Cell, Figure, Group, Section, Table, paragraph
+from benchmarks.report.blocks import Cell, Figure, Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import (
     Lines,
     breaks,
@@ -24,13 +24,13 @@ from benchmarks.report.method_tables import (
     value_cells,
 )
 from benchmarks.report.plots import BLUE, GREEN, GREY, VERMILION, Look, draw, frame, legend, panels
-from benchmarks.statistics.method_rows import Row, and_the_cnn, leaders, rows
+from benchmarks.statistics.method_rows import Row, leaders, leaders_caption, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MplFigure
 
-_TITLES = {"none": "As is", "sigmoid": "Sigmoid", "isotonic": "Isotonic"}
+_TITLES = {"none": "Original", "sigmoid": "Sigmoid", "isotonic": "Isotonic"}
 _LOOKS = {
     "none": Look(BLUE, "-", "o"),
     "sigmoid": Look(VERMILION, (0, (4, 1.4)), "s"),
@@ -43,12 +43,20 @@ _LINES = (("ece", "Calibration error", "smallest"), ("slope", "Slope", ""),
 
 
 def render(results: Results) -> Section:
-    """Draw reliability diagrams of the leaders and tabulate calibration of all methods."""
-    title = "Do the probabilities mean what they say"
+    """Draw reliability diagrams of the leaders and tabulate calibration of all methods.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
+    title = "Calibration"
     chosen = measured(results, "calibration")
     if not chosen:
-        text = "No cell finished, or this run folder has no calibration.csv: nothing to show."
-        return Section(title, (paragraph(text),))
+        return text_section(title, "No cell finished, or the run folder has no calibration.csv.")
     lines = lines_of(results, "calibration", ["recalibration"])
     texts = [_state(lines, chosen) + first_seed(chosen), _effect(lines, chosen)]
     table = rows(results)
@@ -64,7 +72,6 @@ def render(results: Results) -> Section:
 
 
 def _values(lines: Lines, chosen: Sequence[Row], kind: str, name: str) -> list[float]:
-    """One number of each method under one recalibration."""
     return [float(lines[row.label, kind][name].iloc[0]) for row in chosen]
 
 
@@ -75,12 +82,13 @@ def _state(lines: Lines, chosen: Sequence[Row]) -> str:
     high, extreme = int((intercepts < 0).sum()), int((slopes < 1).sum())
     unknown = int(np.isnan(slopes).sum())
     blank = f" ({unknown} have no finite slope)" if unknown else ""
-    middle = "on average over methods " if len(chosen) > 1 else ""
+    mean = "mean " if len(chosen) > 1 else ""
+    over = " over methods" if len(chosen) > 1 else ""
     return (
-        f"On the test images a score lies {middle}{number(float(errors.mean()))} from the share "
-        "of pneumonias among images scored like it (expected calibration error). The scores are "
-        f"too high overall, with an intercept below 0, in {count_of(high, len(chosen))}, and too "
-        f"extreme, with a slope below 1, in {count_of(extreme, len(chosen))}{blank}."
+        f"The {mean}expected calibration error{over} is {number(float(errors.mean()))} on the test "
+        "set. The scores are too high overall (intercept below 0) for "
+        f"{count_of(high, len(chosen))}, and too extreme (slope below 1) for "
+        f"{count_of(extreme, len(chosen))}{blank}."
     )
 
 
@@ -95,14 +103,17 @@ def _effect(lines: Lines, chosen: Sequence[Row]) -> str:
         )
     best = max(both, key=lambda kind: both[kind])
     verdict = (
-        f"Both fall for {count_of(both[best], total)} by {best} recalibration."
+        f"With {best} recalibration, both decrease for {count_of(both[best], total)}."
         if 2 * both[best] > total
-        else "Neither lowers both for more than half of the methods: what validation teaches of "
-        "the scores does not carry over to test."
+        else "Neither lowers both for more than half of the methods: recalibration on the "
+        "validation set does not transfer to the test set."
         if total > 1
         else "Neither lowers both."
     )
-    return f"Fitted on validation and applied to test, {', and '.join(words)}. {verdict}"
+    return (
+        f"Fitted on the validation set and applied to the test set, {', and '.join(words)}. "
+        f"{verdict}"
+    )
 
 
 def _fell(lines: Lines, chosen: Sequence[Row], kind: str, name: str) -> list[bool]:
@@ -124,7 +135,7 @@ def _table(
     return Table(
         name=name,
         caption=", ".join(title for _, title, _ in shown).capitalize()
-        + " on the test images, as is and recalibrated on validation, with 95 % intervals.",
+        + " on the test set, of the original and the recalibrated scores, with 95 % intervals.",
         header=("Features", "Classifier", *heads * len(shown)),
         groups=(Group("", 2), *(Group(title, 3, title.lower()) for _, title, _ in shown)),
         rows=table_rows(table, columns),
@@ -137,22 +148,22 @@ def _table(
 def _brier_note(lines: Lines) -> str:
     uncertainty = float(next(iter(lines.values()))["uncertainty"].iloc[0])
     return (
-        "Brier score = reliability − resolution + uncertainty. Reliability is the mean squared "
-        "distance of scores from the share of pneumonias in ten bins of equal count, resolution "
-        "what the scores tell apart (doi:10.1175/2007WAF2006116.1), and uncertainty, "
-        f"{number(uncertainty)} for every method, the variance of the label. Bold: best of its "
-        "column."
+        "Brier score = reliability − resolution + uncertainty (doi:10.1175/2007WAF2006116.1). "
+        "Reliability is the mean squared difference between scores and observed frequencies in ten "
+        "bins of equal count. Resolution measures how far the observed frequencies differ between "
+        f"bins. Uncertainty, {number(uncertainty)} for every method, is the variance of the label. "
+        "Bold: best of its column."
     )
 
 
 _SLOPE_NOTE = (
-    "Calibration error: mean distance of scores from the share of pneumonias in ten bins of equal "
-    "count; chance alone keeps it above 0, and its interval lies rather high. Slope: 1 is right, "
-    "below 1 scores are too extreme; blank where one threshold parts the classes or all scores are "
-    "equal. Intercept, at slope 1: 0 is right, below 0 scores are too high. Scores are kept "
-    "0.000001 from 0 and 1 for these two, which matters where many are 0 or 1, as after isotonic "
-    "recalibration. Recalibration is held fixed in the bootstrap; slope and intercept come from "
-    "its first 500 draws."
+    "Calibration error: mean absolute difference between scores and observed frequencies in ten "
+    "bins of equal count; chance alone keeps it above 0, and its interval is biased upwards. "
+    "Slope: 1 is ideal, below 1 the scores are too extreme; blank where one threshold separates "
+    "the classes or all scores are equal. Intercept, at slope 1: 0 is ideal, below 0 the scores "
+    "are too high. For slope and intercept, scores are clipped to 0.000001–0.999999, which matters "
+    "where many are 0 or 1, as after isotonic recalibration. The bootstrap keeps the recalibration "
+    "fixed; the intervals of slope and intercept use its first 500 resamples."
 )
 
 
@@ -168,26 +179,28 @@ def _figure(results: Results, lines: Lines, chosen: Sequence[Row]) -> Figure:
                 _curve(place, table[table["recalibration"] == kind], kind, look)
             place.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
             below = "Mean score" if k >= len(chosen) - columns else ""
-            frame(place, row.label, below, "" if k % columns else "Share of pneumonias")
+            frame(place, row.label, below, "" if k % columns else "Observed frequency")
         keys = {_TITLES[kind].lower(): look for kind, look in _LOOKS.items()}
         legend(figure, keys)
 
-    alt = "Share of pneumonias by mean score on test, before and after recalibration: " + "; ".join(
-        f"{row.label}, calibration error "
-        + ", ".join(
-            f"{number(_values(lines, [row], kind, 'ece')[0])} {_TITLES[kind].lower()}"
-            for kind in RECALIBRATIONS
+    alt = (
+        "Observed frequency by mean score on the test set, before and after recalibration: "
+        + "; ".join(
+            f"{row.label}, calibration error "
+            + ", ".join(
+                f"{number(_values(lines, [row], kind, 'ece')[0])} {_TITLES[kind].lower()}"
+                for kind in RECALIBRATIONS
+            )
+            for row in chosen
         )
-        for row in chosen
     )
     size = (2.3 * columns, 0.7 + 2.35 * -(-len(chosen) // columns))
     return Figure(
         name="calibration",
         caption=(
-            "Reliability on the test images in up to ten bins of equal count, one classifier a "
-            f"feature set (best average precision on validation){and_the_cnn(chosen)}. Dotted: "
-            "scores that are probabilities. Vertical lines: 95 % intervals, of the scores as they "
-            "are."
+            "Reliability diagrams on the test set, in up to ten bins of equal count: "
+            f"{leaders_caption(chosen)}. Dotted: perfect calibration. Vertical lines: 95 % "
+            "intervals of the original scores."
         ),
         alt=alt,
         svg=draw("calibration", size, paint, alt, is_synthetic(results)),

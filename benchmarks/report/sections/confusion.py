@@ -1,4 +1,4 @@
-"""Confusion matrices on the test images."""
+"""Confusion matrices on the test set."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from benchmarks.io.columns import COUNTS, OPERATING_POINTS
 from benchmarks.io.formatting import DASH, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
-from benchmarks.report.blocks import Block, Cell, Figure, Section, Table, paragraph
+from benchmarks.report.blocks import Block, Cell, Figure, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import breaks, point_groups, table_rows
 from benchmarks.report.plots import INK, draw, frame
-from benchmarks.statistics.method_rows import Row, and_the_cnn, leaders, rows
+from benchmarks.statistics.method_rows import Row, finished, leaders, leaders_caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,25 +24,34 @@ _NAMES = {"tp": "true pos.", "fp": "false pos.", "tn": "true neg.", "fn": "false
 
 
 def render(results: Results) -> Section:
-    """Draw the matrices of the chosen rows and tabulate those of all."""
+    """Draw the confusion matrices of the leaders and tabulate those of all methods.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     title = "Confusion matrices"
-    table = [row for row in rows(results) if row.ok]
+    table = finished(results)
     if not table:
-        return Section(title, (paragraph("No cell finished, so there is nothing to count."),))
+        return text_section(title, "No cell finished, so there is nothing to count.")
     chosen = leaders(table)
     text = (
-        "Counts of test images. Drawn: each feature set with the classifier that did best on "
-        f"validation{and_the_cnn(chosen)}; the table has every method."
+        f"Counts of test images. The figure shows, {leaders_caption(chosen)}. The table lists "
+        "every method."
     )
     if max(row.finished for row in table) > 1:
-        text += " Counts are those of the first seed."
+        text += " Counts are from the first seed."
     blocks: list[Block] = [paragraph(text), _figure(results, chosen), _counts(table)]
     return Section(title, tuple(blocks))
 
 
-def _first(row: Row, point: str) -> dict[str, int] | None:
-    """Give the counts of the first seed; None where no threshold is known."""
-    scores = row.at("test", point).sort_values("seed", kind="stable")
+def _first_counts(row: Row, point: str) -> dict[str, int] | None:
+    """Return the counts of the first seed; None where the point has no threshold."""
+    scores = row.first("test", point)
     if scores.empty or scores[COUNTS].iloc[0].isna().any():
         return None
     return {name: int(scores[name].iloc[0]) for name in COUNTS}
@@ -59,7 +68,7 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
             places = part.subplots(len(OPERATING_POINTS), columns, squeeze=False)
             for line, point in enumerate(OPERATING_POINTS):
                 for place, row in zip(places[line], shown, strict=False):
-                    counts = _first(row, point)
+                    counts = _first_counts(row, point)
                     if counts is None:
                         place.set_axis_off()
                     else:
@@ -69,17 +78,17 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
                 for place in places[line][len(shown) :]:
                     place.set_visible(False)
 
-    alt = "Confusion matrices on test: " + "; ".join(
+    alt = "Confusion matrices on the test set: " + "; ".join(
         f"{row.label} at the threshold for recall 0.95: "
         + ", ".join(f"{_NAMES[key]} {value}" for key, value in counts.items())
         for row in chosen
-        if (counts := _first(row, "recall95")) is not None
+        if (counts := _first_counts(row, "recall95")) is not None
     )
     return Figure(
         name="confusion",
         caption=(
-            "Rows of each matrix are the truth (P pneumonia, N normal), columns the decision; "
-            "shade is the fraction of the row."
+            "Confusion matrices on the test set. Rows: true class (P pneumonia, N normal). "
+            "Columns: predicted class. Shade: fraction of the row."
         ),
         alt=alt,
         svg=draw("confusion", (2.3 * columns, 4.0 * bands), paint, alt, is_synthetic(results)),
@@ -92,7 +101,7 @@ def _heading(row: Row) -> str:
     return "CNN\nend to end" if row.is_cnn else f"{row.features}\n+ {row.model}"
 
 
-_TITLES = {"0.5": "threshold 0.5\n\ntruth", "recall95": "recall ≥ 0.95 on val.\n\ntruth"}
+_TITLES = {"0.5": "threshold 0.5\n\ntrue class", "recall95": "recall ≥ 0.95 on val.\n\ntrue class"}
 
 
 def _matrix(axes: Axes, count: dict[str, int]) -> None:
@@ -112,7 +121,7 @@ def _matrix(axes: Axes, count: dict[str, int]) -> None:
 
 
 def _counts(table: Sequence[Row]) -> Table:
-    found = {point: [_first(row, point) for row in table] for point in OPERATING_POINTS}
+    found = {point: [_first_counts(row, point) for row in table] for point in OPERATING_POINTS}
     columns = [
         [Cell(DASH if counts is None else thousands(counts[name])) for counts in found[point]]
         for point in OPERATING_POINTS
@@ -121,7 +130,7 @@ def _counts(table: Sequence[Row]) -> Table:
     names = tuple(_NAMES[name].capitalize() for name in COUNTS)
     return Table(
         name="counts",
-        caption="Test images by truth and decision.",
+        caption="Test images by true and predicted class.",
         header=("Features", "Classifier", *names, *names),
         groups=point_groups(2, len(COUNTS)),
         rows=table_rows(table, columns),

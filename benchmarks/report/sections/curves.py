@@ -1,4 +1,4 @@
-"""Precision–recall and ROC curves on the test images."""
+"""Precision–recall and ROC curves on the test set."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from benchmarks.io.formatting import number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence
-from benchmarks.report.blocks import Figure, Section, paragraph
+from benchmarks.report.blocks import Figure, Section, paragraph, text_section
 from benchmarks.report.plots import CNN_LOOK, GREY, Look, draw, frame, legend, looks, panels
 from benchmarks.statistics.method_rows import (
     Row,
-    and_the_cnn,
     classical,
     feature_sets,
+    finished,
     kinds,
     leaders,
+    leaders_caption,
     rows,
 )
 
@@ -32,26 +33,35 @@ Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def render(results: Results) -> Section:
-    """Draw the curves of one cell a feature set, then of every cell by feature set."""
+    """Draw the curves of the leaders, then those of every classifier by feature set.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     title = "Precision–recall and ROC curves"
-    table = [row for row in rows(results) if row.ok]
+    table = finished(results)
     if not table or results.predictions.empty:
-        return Section(title, (paragraph("No cell finished, so there is no curve."),))
+        return text_section(title, "No cell finished, so there is no curve.")
     chosen = leaders(table)
     text = (
-        "Each feature set is drawn with the classifier that had the best average precision on "
-        "validation; nothing is chosen by its test curve. Markers show the two operating "
-        "points: filled for the threshold set on validation for a recall of 0.95, open for 0.5."
+        f"The first figure shows, {leaders_caption(chosen)}. Nothing is selected by its test "
+        "curve. Markers show the two operating points: filled for the threshold selected on the "
+        "validation set for a recall of 0.95, open for threshold 0.5."
     )
     if max(row.finished for row in table) > 1:
-        text += " Curves are those of the first seed."
+        text += " Curves are from the first seed."
     return Section(
         title, (paragraph(text), _best(results, chosen), *_by_feature_set(results, table))
     )
 
 
 def curve(results: Results, row: Row, kind: str) -> Points:
-    """Curve of a row's first cell on the test images.
+    """Compute a curve of a method's first seed on the test set.
 
     Parameters
     ----------
@@ -63,7 +73,8 @@ def curve(results: Results, row: Row, kind: str) -> Points:
     Returns
     -------
     (ndarray, ndarray)
-        Horizontal and vertical coordinates.
+        Horizontal and vertical coordinates, each of shape (n_points,); empty if the test set has
+        one class only.
     """
     from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -97,14 +108,14 @@ def _best(results: Results, chosen: Sequence[Row]) -> Figure:
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=4)
 
-    alt = "Precision-recall and ROC curves on test of the best cell of each feature set: " + (
+    alt = f"Precision–recall and ROC curves on the test set, {leaders_caption(chosen)}: " + (
         "; ".join(f"{row.label}, {_areas(row)}" for row in chosen)
     )
     return Figure(
         name="curves",
         caption=(
-            "Test images, one classifier a feature set (best average precision on validation)"
-            f"{and_the_cnn(chosen)}. Dotted: what chance gives."
+            f"Precision–recall and ROC curves on the test set: {leaders_caption(chosen)}. Dotted: "
+            "chance level."
         ),
         alt=alt,
         svg=draw("curves", (9.2, 4.5 + 0.1 * len(chosen)), paint, alt, is_synthetic(results)),
@@ -139,12 +150,12 @@ def _by_feature_set(results: Results, table: Sequence[Row]) -> list[Figure]:
             keys.popitem()
         legend(figure, keys)
 
-    alt = "Precision-recall curves on test of every classifier, one panel a feature set."
+    alt = "Precision–recall curves on the test set of every classifier, one panel per feature set."
     size = (2.3 * columns, 0.6 + 2.35 * -(-len(sets) // columns))
     return [
         Figure(
             name="curves-by-feature-set",
-            caption=f"Test images, every classifier by feature set{beside}.",
+            caption=f"Precision–recall curves on the test set, by feature set{beside}.",
             alt=alt,
             svg=draw("curves-by-feature-set", size, paint, alt, is_synthetic(results)),
         )

@@ -1,4 +1,4 @@
-"""Exploratory data analysis: counts, patients, sizes, intensities, what the images look like."""
+"""Dataset: counts, patients, image sizes, grey values and example images."""
 
 from __future__ import annotations
 
@@ -38,7 +38,16 @@ _HATCHES = ("", "////", "....", "xxxx")
 
 
 def render(results: Results) -> Section:
-    """Show the data before any model saw it."""
+    """Describe the data, without any model.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     blocks: list[Block] = [paragraph(_text(results)), _counts(results.manifest)]
     notes = [str(one) for one in results.run.get("data", {}).get("notes", [])]
     if notes:
@@ -46,8 +55,8 @@ def render(results: Results) -> Section:
     blocks.append(_shape_figure(results))
     if not results.intensity.empty:
         blocks.append(_intensity_figure(results))
-    blocks += _pictures(results)
-    return Section("The data", tuple(blocks))
+    blocks += _example_images(results)
+    return Section("Dataset", tuple(blocks))
 
 
 def _text(results: Results) -> str:
@@ -57,23 +66,23 @@ def _text(results: Results) -> str:
     sizes = table[["width", "height"]].drop_duplicates()
     if len(sizes) == 1:
         width, height = sizes.iloc[0]
-        size = f"All images are {width} × {height} pixels as found."
+        size = f"All images are {width} × {height} pixels in the original files."
     else:
         size = (
             f"Images are {table['width'].min()}–{table['width'].max()} pixels wide and "
-            f"{table['height'].min()}–{table['height'].max()} high as found."
+            f"{table['height'].min()}–{table['height'].max()} pixels high in the original files."
         )
     frames = int((table["frames"] > 1).sum()) if "frames" in table else 0
-    more = f" Of {thousands(frames)} files with several frames the first was read." * bool(frames)
+    more = f" Of {thousands(frames)} files with several frames, the first was read." * bool(frames)
     return (
-        f"{thousands(len(table))} images of {thousands(len(per_patient))} patients; "
-        f"{thousands(several)} images are of patients with more than one, up to "
-        f"{per_patient.max() if len(per_patient) else 0}. {size}{more}"
+        f"{thousands(len(table))} images of {thousands(len(per_patient))} patients. "
+        f"{thousands(several)} images are from patients with more than one image; the largest "
+        f"number per patient is {per_patient.max() if len(per_patient) else 0}. {size}{more}"
     )
 
 
 def _classes(manifest: pd.DataFrame) -> list[str]:
-    """Names of the classes: both of two, even where images of one are missing."""
+    """Names of the classes; of two classes both, even where one has no images."""
     names = class_names(manifest)
     return list(CLASSES) if set(names) <= set(CLASSES) else names
 
@@ -119,16 +128,16 @@ def _shape_figure(results: Results) -> Figure:
             return
         left, middle, right = figure.subplots(1, 3)
         _patients(left, table)
-        _steps(middle, aspect, "width", "Width in pixels, as found")
-        _steps(right, aspect, "aspect", "Width / height, as found")
+        _steps(middle, aspect, "width", "Width in pixels")
+        _steps(right, aspect, "aspect", "Width / height")
 
-    alt = "Images a patient by class" + ("." if one_size else ", image widths and proportions.")
+    alt = "Images per patient by class" + ("." if one_size else ", image widths and aspect ratios.")
     return Figure(
         name="data-shape",
         caption=(
-            "Images a patient, by class (logarithmic)"
-            + ("." if one_size else "; widths and proportions of the files. If these differed "
-               "between classes, a method could tell them apart without looking at the lungs.")
+            "Images per patient by class (logarithmic scale)"
+            + ("." if one_size else "; widths and aspect ratios of the original files. If these "
+               "differ between classes, a method could separate the classes without the lungs.")
         ),
         alt=alt,
         svg=draw("data-shape", (5.2 if one_size else 9.2, 2.9), paint, alt, is_synthetic(results)),
@@ -151,7 +160,7 @@ def _patients(axes: Axes, table: pd.DataFrame) -> None:
     most = max(3, min(_MANY, int(table.groupby("group").size().max())))
     names = [f"{k}+" if k == _MANY else str(k) for k in range(1, most + 1)]
     axes.set_xticks(range(1, most + 1), names)
-    frame(axes, "Patients by number of images", "Images of the patient", "Patients", grid="y")
+    frame(axes, "Patients by number of images", "Images per patient", "Patients", grid="y")
     axes.legend()
 
 
@@ -193,18 +202,19 @@ def _intensity_figure(results: Results) -> Figure:
         places[0].set_ylabel("Fraction of pixels")
         places[-1].legend()
 
-    alt = "Histograms of grey values by class, one panel a split."
+    alt = "Histograms of grey values by class, one panel per split."
     return Figure(
         name="data-intensity",
         caption=(
-            "Grey values of all pixels as read, by class and split; peaks at 0 and 255 are cut off."
+            "Histograms of the grey values of all pixels as read, by class and split. The peaks at "
+            "0 and 255 are cut off."
         ),
         alt=alt,
         svg=draw("data-intensity", (9.2, 2.7), paint, alt, is_synthetic(results)),
     )
 
 
-def _pictures(results: Results) -> list[Block]:
+def _example_images(results: Results) -> list[Block]:
     folder = results.folder / IMAGES
     blocks: list[Block] = []
     means = [(f"mean_{name}.png", f"Mean of {name}") for name in _classes(results.manifest)]
@@ -213,8 +223,8 @@ def _pictures(results: Results) -> list[Block]:
              if (folder / name).is_file()]  # fmt: skip
     if shown:
         text = (
-            "Mean training image of each class, and their difference: red where pneumonias are "
-            "brighter, blue where darker, full colour at 50 grey levels."
+            "Mean training image of each class, and their difference: red where pneumonia images "
+            "are brighter, blue where they are darker; full colour at 50 grey levels."
             if set(results.manifest["class"]) <= set(CLASSES)
             else "Mean training image of each class."
         )
@@ -225,6 +235,6 @@ def _pictures(results: Results) -> list[Block]:
         if match:
             samples.append(Picture(path.read_bytes(), _SAMPLES.get(match[1], match[1])))
     if samples:
-        text = "Training images of each class, drawn at random with a fixed seed, one a patient."
+        text = "Random training images of each class, one per patient, with a fixed seed."
         blocks.append(Pictures(text, tuple(samples)))
     return blocks

@@ -1,4 +1,4 @@
-"""Net benefit of acting on the leaders' scores."""
+"""Decision curves: net benefit of the leading methods."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from benchmarks.io.formatting import count_of, interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence
 from benchmarks.metrics.arrays import Floats
-from benchmarks.report.blocks import Cell, Figure, Section, Table, paragraph, row
+from benchmarks.report.blocks import Cell, Figure, Section, Table, paragraph, row, text_section
 from benchmarks.report.method_tables import first_seed, measured, part
 from benchmarks.report.plots import CNN_LOOK, INK, draw, frame, looks
-from benchmarks.statistics.method_rows import Row, kinds, leaders, rows
+from benchmarks.statistics.method_rows import Row, kinds, leaders, leaders_caption, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -22,31 +22,40 @@ if TYPE_CHECKING:
 TREAT_ALL = "treat_all"
 _SHOWN = (0.1, 0.25, 0.5, 0.75)
 _MEANING = (
-    "At a threshold t one would just treat a patient whose probability of pneumonia is t, so one "
-    "false alarm counts t/(1 − t) of a pneumonia found; net benefit is what is found less what "
-    "alarms cost, per image. Scores are read as probabilities just as they are."
+    "Net benefit is the proportion of true positives minus t/(1 − t) times that of false "
+    "positives among all images, where t is the probability of pneumonia at which one would just "
+    "treat a patient. Scores are used as probabilities without recalibration."
 )
 
 
 def render(results: Results) -> Section:
-    """Draw the decision curves of the leaders and say where they beat treating all or none."""
-    title = "Would acting on it help"
+    """Draw the decision curves of the leaders and report where they beat both default policies.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
+    title = "Decision curves"
     chosen = leaders(measured(results, "decision"))
     if not chosen:
-        text = "No cell finished, or this run folder has no decision.csv, so there is no curve."
-        return Section(title, (paragraph(text),))
+        return text_section(title, "No cell finished, or the run folder has no decision.csv.")
     text = f"{_sentence(results, chosen)} {_MEANING}{first_seed(chosen)}"
     return Section(title, (paragraph(text), _figure(results, chosen), _table(results, chosen)))
 
 
 def useful(model: Floats, treat_all: Floats, thresholds: Floats) -> list[tuple[float, float]]:
-    """Ranges of thresholds where a net benefit beats treating all and treating none.
+    """Find the ranges of thresholds where a net benefit exceeds treating all and treating none.
 
     Parameters
     ----------
-    model, treat_all : ndarray of shape (t,)
+    model, treat_all : ndarray of shape (n_thresholds,)
         Net benefit.
-    thresholds : ndarray of shape (t,), ascending
+    thresholds : ndarray of shape (n_thresholds,)
+        Threshold probabilities in (0, 1), ascending.
 
     Returns
     -------
@@ -68,7 +77,18 @@ def useful(model: Floats, treat_all: Floats, thresholds: Floats) -> list[tuple[f
 
 
 def ranges_of(results: Results, method: Row) -> list[tuple[float, float]]:
-    """Ranges of thresholds at which a method beats treating all and none on test."""
+    """Find the ranges of thresholds where a method exceeds treating all and none on the test set.
+
+    Parameters
+    ----------
+    results : Results
+    method : Row
+
+    Returns
+    -------
+    list of (float, float)
+        First and last threshold of each range.
+    """
     table = results.tables["decision"]
     own = part(results, "decision", method)
     everyone = table[table["cell"] == TREAT_ALL]
@@ -87,11 +107,11 @@ def _sentence(results: Results, chosen: Sequence[Row]) -> str:
     found = [ranges_of(results, method) for method in chosen]
     some = sum(bool(ranges) for ranges in found)
     text = (
-        f"Acting on the score beats treating all and treating none somewhere for "
-        f"{count_of(some, len(chosen), 'leading methods')} on the test images"
+        "On the test set, the net benefit exceeds that of treating all and of treating none at "
+        f"some threshold for {count_of(some, len(chosen), 'leading methods')}"
     )
     parts = [
-        f"{method.label} at thresholds {_words(ranges)}"
+        f"{method.label} at {_words(ranges)}"
         for method, ranges in zip(chosen, found, strict=True)
         if ranges
     ]
@@ -120,15 +140,15 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=4)
 
-    alt = "Net benefit on test by threshold probability: treat all, treat none, " + ", ".join(
-        method.label for method in chosen
+    alt = (
+        "Net benefit on the test set by threshold probability: treat all, treat none, "
+        + ", ".join(method.label for method in chosen)
     )
     return Figure(
         name="decision",
         caption=(
-            "Decision curves on the test images, one classifier a feature set (best average "
-            "precision on validation). The most there can be is the share of pneumonias; what "
-            "lies far below 0 is cut off."
+            f"Decision curves on the test set: {leaders_caption(chosen)}. The maximum net benefit "
+            "is the prevalence of pneumonia. Values far below 0 are cut off."
         ),
         alt=alt,
         svg=draw("decision", (9.2, 4.9), paint, alt, is_synthetic(results)),
@@ -147,12 +167,12 @@ def _table(results: Results, chosen: Sequence[Row]) -> Table:
         lines.append((*row(label, where), *cells))
     return Table(
         name="decision",
-        caption="Net benefit on the test images at four thresholds, with 95 % intervals.",
-        header=("Policy", "Beats both at thresholds", *[f"at {t}" for t in _SHOWN]),
+        caption="Net benefit on the test set at four thresholds, with 95 % intervals.",
+        header=("Policy", "Exceeds both at thresholds", *[f"at {t}" for t in _SHOWN]),
         rows=tuple(lines),
         labels=2,
         note=(
-            "A range says where the value is larger, not that it is so beyond chance: see the "
+            "A range shows where the estimate is larger. It is not a test of significance: see the "
             "intervals."
         ),
     )

@@ -1,65 +1,94 @@
-"""Which differences between methods stand: all pairs on the test images."""
+"""Pairwise comparisons of all methods on the test set: DeLong's and McNemar's tests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.formatting import interval, number
+from benchmarks.io.formatting import interval, number, p_value
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
-from benchmarks.report.blocks import Bullets, Cell, Figure, Group, Section, Table, note, paragraph
+from benchmarks.report.blocks import (
+    ALL_FORMATS,
+    Bullets,
+    Cell,
+    Figure,
+    Group,
+    Part,
+    Section,
+    Table,
+    note,
+    paragraph,
+    text_section,
+)
 from benchmarks.report.method_tables import breaks
 from benchmarks.report.plots import draw
-from benchmarks.report.sections.differences_text import (
-    LEVEL,
-    Pairs,
-    between,
-    bullets,
-    count,
-    p_value,
-    stands,
+from benchmarks.statistics.method_rows import (
+    Row,
+    classical,
+    finished,
+    leaders,
+    leaders_caption,
+    validation_precision,
 )
-from benchmarks.statistics.method_rows import Row, leaders, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-_TITLE = "Which differences stand"
+_TITLE = "Pairwise comparisons"
+_LEVEL = 0.05
+_MOST_NAMES = 8
 _NOTHING = (
-    "The run has no table of comparisons: fewer than two methods finished, it was interrupted, or "
-    "an older version of the program made it."
+    "The run has no table of comparisons. Fewer than two methods finished, the run was "
+    "interrupted, or an older version of the program wrote it."
 )
 
 
+class _Pairs(NamedTuple):
+    """Every pair of methods, in both directions, by the first finished cell of each method."""
+
+    methods: list[Row]
+    clustered: pd.DataFrame
+    plain: pd.DataFrame
+    mcnemar: pd.DataFrame
+
+
 def render(results: Results) -> Section:
-    """Count and name the differences that stand, draw all, tabulate the leaders'."""
+    """Count and name the significant differences, draw all pairs, tabulate the leaders.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     table = results.tables["comparisons"]
     if table.empty:
-        return Section(_TITLE, (paragraph(_NOTHING),))
+        return text_section(_TITLE, _NOTHING)
     compared = set(table["cell_a"]) | set(table["cell_b"])
-    methods = [row for row in rows(results) if row.ok and row.cells()[0] in compared]
-    pairs = Pairs(
+    methods = [row for row in finished(results) if row.cells()[0] in compared]
+    pairs = _Pairs(
         methods, *(_both_ways(table, test) for test in ("clustered_delong", "delong", "mcnemar"))
     )
-    chosen = leaders(methods)
     return Section(
         _TITLE,
         (
-            paragraph(count(pairs)),
-            Bullets(tuple(bullets(pairs))),
+            paragraph(_count(pairs)),
+            Bullets(tuple(_bullets(pairs))),
             note(
-                "A difference that does not stand is not shown to be absent: the test images may "
-                "be too few to see it. The tests are about these fitted methods"
-                f"{_seeds(methods)} on other patients of the same source; fitting anew moves "
-                "scores too, and another source may order the methods otherwise."
+                "A difference that is not significant is not shown to be absent: the test set may "
+                "be too small to detect it. The tests compare these fitted methods"
+                f"{_seeds(methods)} on other patients from the same source. Refitting also "
+                "changes the scores, and another source may rank the methods differently."
             ),
             _figure(pairs, is_synthetic(results)),
-            *(_table(pairs, chosen, formats) for formats in (("html", "markdown"), ("latex",))),
+            _table(pairs, leaders(methods)),
         ),
     )
 
@@ -73,17 +102,123 @@ def _both_ways(table: pd.DataFrame, test: str) -> pd.DataFrame:
     return pd.concat([one, other]).set_index(["cell_a", "cell_b"])
 
 
+def _significant(table: pd.DataFrame) -> pd.Series:
+    """Rows below the level after Holm's correction; False where the test was not computed."""
+    return table["p_holm"] < _LEVEL
+
+
+def _between(table: pd.DataFrame, pairs: Sequence[tuple[Row, Row]]) -> pd.DataFrame:
+    return table.reindex([(a.cells()[0], b.cells()[0]) for a, b in pairs])
+
+
 def _seeds(methods: Sequence[Row]) -> str:
-    return ", each method's first seed," if any(row.finished > 1 for row in methods) else ""
+    return " (the first seed of each)" if any(row.finished > 1 for row in methods) else ""
 
 
-def _figure(pairs: Pairs, synthetic: bool) -> Figure:
+def _count(pairs: _Pairs) -> str:
+    table = _between(pairs.clustered, list(combinations(pairs.methods, 2)))
+    total, found, unknown = len(table), int(_significant(table).sum()), int(table["p"].isna().sum())
+    text = (
+        f"Of {total} pair{'s' * (total > 1)} of methods, {found or 'none'} "
+        f"differ{'s' * (found < 2)} significantly in AUC on the test set (p < {_LEVEL} after "
+        "Holm’s correction over all pairs). The test is DeLong’s test for clustered data "
+        "(doi:10.2307/2533958), which treats patients, not images, as independent."
+    )
+    if unknown:
+        text += (
+            f" {unknown} of them could not be tested: a class has too few patients, or the AUCs "
+            "differ but have no variance."
+        )
+    return text
+
+
+def _bullets(pairs: _Pairs) -> list[tuple[Part, ...]]:
+    own = classical(pairs.methods)
+    network = next((row for row in pairs.methods if row.is_cnn), None)
+    found: list[tuple[Part, ...]] = []
+    if own:
+        lead = max(own, key=validation_precision)
+        if network is not None:
+            found.append((_network(pairs, network, lead),))
+        if len(own) > 1:
+            found.append((_lead(pairs, lead, [row for row in own if row is not lead]),))
+    for words, same, other in (
+        ("Classifiers on the same feature set", "features", "model"),
+        ("Feature sets with the same classifier", "model", "features"),
+    ):
+        inside = [
+            (a, b) for a, b in combinations(own, 2)
+            if getattr(a, same) == getattr(b, same) and getattr(a, other) != getattr(b, other)
+        ]  # fmt: skip
+        if inside:
+            count = int(_significant(_between(pairs.clustered, inside)).sum())
+            found.append((f"{words}: {count} of {len(inside)} differences are significant.",))
+    return [*found, (_plain(pairs),), (_mcnemar(pairs),)]
+
+
+def _network(pairs: _Pairs, network: Row, lead: Row) -> str:
+    one = _between(pairs.clustered, [(network, lead)]).iloc[0]
+    if np.isnan(one["p"]):
+        verdict = "the difference could not be tested"
+    else:
+        verdict = (
+            f"p = {p_value(one['p'])}, {p_value(one['p_holm'])} after Holm’s correction: "
+            f"{'' if one['p_holm'] < _LEVEL else 'not '}significant"
+        ).replace("= <", "<")
+    bounds = interval(one["lo"], one["hi"])
+    return (
+        f"{network.label}, versus {lead.label}, the best classical method on the validation set: "
+        f"AUC {number(one['value_a'])} versus {number(one['value_b'])}, difference "
+        f"{number(one['difference'])}{f' ({bounds})' if bounds else ''}; {verdict}."
+    )
+
+
+def _lead(pairs: _Pairs, lead: Row, others: Sequence[Row]) -> str:
+    table = _between(pairs.clustered, [(lead, row) for row in others])
+    parts = []
+    for words, side in (("higher", table["difference"] > 0), ("lower", table["difference"] < 0)):
+        marked = (_significant(table) & side).to_numpy()
+        names = [row.label for row, mark in zip(others, marked, strict=True) if mark]
+        listed = f" ({', '.join(names)})" if 0 < len(names) <= _MOST_NAMES else ""
+        parts.append(f"{words} than that of {len(names) or 'none'}{listed}")
+    return (
+        f"{lead.label}, the classical method with the highest average precision on the validation "
+        f"set, versus the {len(others)} other{'s' * (len(others) > 1)}: its AUC is significantly "
+        f"{' and significantly '.join(parts)}."
+    )
+
+
+def _plain(pairs: _Pairs) -> str:
+    clustered, plain = (table["hi"] - table["lo"] for table in (pairs.clustered, pairs.plain))
+    ratio = (plain / clustered[clustered > 0]).median()
+    count = int(_significant(pairs.plain).sum()) // 2
+    text = (
+        "DeLong’s test without clustering treats images as independent, although images of one "
+        f"patient are not. It would find {count} significant difference{'s' * (count != 1)}"
+    )
+    if np.isnan(ratio):
+        return f"{text}."
+    change = round(100 * abs(1 - ratio), 1)
+    width = f"{change:g} % {'narrower' if ratio < 1 else 'wider'} than" if change else "as wide as"
+    return f"{text}. Its intervals are, in the median, {width} the clustered ones."
+
+
+def _mcnemar(pairs: _Pairs) -> str:
+    count, total = int(_significant(pairs.mcnemar).sum()) // 2, len(pairs.mcnemar) // 2
+    return (
+        "McNemar’s exact test of accuracy, at the threshold for a recall of 0.95 on the "
+        f"validation set: {count} of {total} differences are significant. This test also treats "
+        "images as independent. Read it as a description of how often only one method is correct."
+    )
+
+
+def _figure(pairs: _Pairs, synthetic: bool) -> Figure:
     names = [row.cells()[0] for row in pairs.methods]
     size = len(names)
     every = pd.MultiIndex.from_product([names, names])
     difference, marked = (
         series.reindex(every).to_numpy(dtype=float).reshape(size, size)
-        for series in (pairs.areas["difference"], stands(pairs.areas))
+        for series in (pairs.clustered["difference"], _significant(pairs.clustered))
     )
     limit = max(0.01, float(np.nanmax(np.abs(difference))))
 
@@ -104,49 +239,50 @@ def _figure(pairs: Pairs, synthetic: bool) -> Figure:
         for cut in breaks(pairs.methods):
             axes.axhline(cut, color="#8a929b", linewidth=0.7)
             axes.axvline(cut, color="#8a929b", linewidth=0.7)
-        figure.colorbar(mesh, ax=axes, shrink=0.6, label="AUC, row less column")
+        figure.colorbar(mesh, ax=axes, shrink=0.6, label="AUC, row − column")
 
     alt = (
-        "AUC difference of every pair of methods on the test images, as a matrix of shades; "
+        "Matrix of the AUC difference of every pair of methods on the test set; "
         f"{int(np.nansum(marked)) // 2} of {size * (size - 1) // 2} pairs are marked."
     )
     side = 0.215 * size
     return Figure(
         name="differences",
         caption=(
-            "AUC on the test images, the method of the row less that of the column. Dots: "
-            f"differences that stand (clustered DeLong, p < {LEVEL} after Holm over all pairs)."
+            "Difference in AUC on the test set: method of the row minus method of the column. "
+            f"Dots: significant differences (clustered DeLong, p < {_LEVEL} after Holm’s "
+            "correction over all pairs)."
         ),
         alt=alt,
         svg=draw("differences", (min(9.2, 3.4 + side), 1.7 + side), paint, alt, synthetic),
     )
 
 
-def _table(pairs: Pairs, chosen: Sequence[Row], formats: tuple[str, ...]) -> Table:
+def _table(pairs: _Pairs, chosen: Sequence[Row]) -> Table:
     lines = []
     for a, b in combinations(chosen, 2):
-        area = between(pairs.areas, [(a, b)]).iloc[0]
-        right = between(pairs.right, [(a, b)]).iloc[0]
+        area = _between(pairs.clustered, [(a, b)]).iloc[0]
+        right = _between(pairs.mcnemar, [(a, b)]).iloc[0]
         lines.append((
             Cell(a.label), Cell(b.label),
             Cell(number(area["difference"]), detail=interval(area["lo"], area["hi"])),
             Cell(p_value(area["p"])),
-            Cell(p_value(area["p_holm"]), best=bool(area["p_holm"] < LEVEL)),
+            Cell(p_value(area["p_holm"]), best=bool(area["p_holm"] < _LEVEL)),
             Cell(number(right["only_a"], 0)), Cell(number(right["only_b"], 0)),
             Cell(p_value(right["p"])),
-            Cell(p_value(right["p_holm"]), best=bool(right["p_holm"] < LEVEL)),
+            Cell(p_value(right["p_holm"]), best=bool(right["p_holm"] < _LEVEL)),
         ))  # fmt: skip
     return Table(
         name="differences",
         caption=(
-            "Differences on the test images between the methods that did best on validation, one a "
-            "feature set: AUC with 95 % interval (clustered DeLong), and images that one method "
-            "alone gets right at the threshold for a recall of 0.95 on validation (McNemar)."
+            f"Pairwise comparisons on the test set ({leaders_caption(chosen)}): difference in AUC "
+            "with 95 % interval (clustered DeLong), and images that only one method classifies "
+            "correctly at the threshold for a recall of 0.95 on the validation set (McNemar)."
         ),
         header=("A", "B", "A − B", "p", "Holm’s p", "Only A", "Only B", "p", "Holm’s p"),
-        groups=(Group("", 2), Group("AUC", 3, "AUC"), Group("Images right", 4, "McNemar")),
+        groups=(Group("", 2), Group("AUC", 3, "AUC"), Group("Correct images", 4, "McNemar")),
         rows=tuple(lines),
         labels=2,
-        note=f"Bold: below {LEVEL} after Holm’s correction over all pairs of the run.",
-        formats=formats,
+        note=f"Bold: p < {_LEVEL} after Holm’s correction over all pairs of the run.",
+        formats=ALL_FORMATS,
     )

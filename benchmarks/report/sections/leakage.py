@@ -1,4 +1,4 @@
-"""What it is worth to part images instead of patients: a leak made on purpose."""
+"""Image-level leakage: cross-validation folds by image, compared with folds by patient."""
 
 from __future__ import annotations
 
@@ -7,17 +7,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.formatting import interval, number
+from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
-from benchmarks.report.blocks import Cell, Code, Figure, Group, Section, Table, paragraph
-from benchmarks.report.plots import BLUE, VERMILION, Look, draw, frame, legend, name_rows
+from benchmarks.report.blocks import (
+    Cell,
+    Figure,
+    Group,
+    Section,
+    Table,
+    none_finished,
+    not_included,
+    paragraph,
+)
+from benchmarks.report.method_tables import signs
+from benchmarks.report.plots import (
+    BLUE,
+    VERMILION,
+    Look,
+    draw,
+    frame,
+    legend,
+    mark_estimate,
+    name_rows,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-TITLE = "What leakage is worth"
-METRICS = {
+_TITLE = "Image-level leakage"
+_METRICS = {
     "auc": "AUC", "average_precision": "Average precision",
     "specificity": "Specificity at recall 0.95",
 }  # fmt: skip
@@ -25,45 +44,46 @@ _LOOKS = {"grouped": Look(BLUE, "-", "o"), "leaky": Look(VERMILION, "-", "X")}
 
 
 def render(results: Results) -> Section:
-    """Set a leaky cross-validation by image beside the one by patient."""
+    """Compare cross-validation with folds by image and by patient.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     table = results.table("leaky")
     if table.empty:
-        return Section(TITLE, (paragraph(
-            "This run made no leaky split for comparison; it comes with ", Code("--study leaky"),
-            " or ", Code("--full"), ".",
-        ),))  # fmt: skip
+        return not_included(_TITLE, "leaky")
     done = table[table["status"] == "ok"]
     if done.empty:
-        reason = str(table.iloc[0]["reason"]).rstrip(".")
-        return Section(TITLE, (paragraph(f"No cell could be cross-validated by image: {reason}."),))
-    return Section(TITLE, (paragraph(_text(done)), _figure(results, done), _table(done)))
+        return none_finished(_TITLE, str(table.iloc[0]["reason"]))
+    return Section(_TITLE, (paragraph(_text(done)), _figure(results, done), _table(done)))
 
 
 def _text(done: pd.DataFrame) -> str:
     first = done.iloc[0]
     parts = [
-        f"The leaky folds part images, not patients, on purpose: {100 * first['mixed']:.0f} % of "
-        f"the {int(first['images']):,} training images then have an image of the same patient "
-        f"({int(first['patients']):,} in all) in another fold. No number of the main table is of "
-        "this kind."
+        "This study assigns images, not patients, to cross-validation folds, which leaks patients "
+        f"between folds: {100 * first['mixed']:.0f} % of the {thousands(first['images'])} training "
+        f"images (of {thousands(first['patients'])} patients) have an image of the same patient in "
+        "another fold. No score in the main table uses these folds."
     ]
-    for metric, title in METRICS.items():
+    for metric, title in _METRICS.items():
         own = done[done["metric"] == metric]
         if own.empty:
             continue
-        worth = own["worth"].astype(float)
-        up, down = int((own["worth_lo"] > 0).sum()), int((own["worth_hi"] < 0).sum())
+        inflation, (up, down) = 100 * own["worth"].astype(float), signs(own, "worth")
         name = title if metric == "auc" else title[0].lower() + title[1:]
         parts.append(
-            f"For {name} that is worth {_points(float(np.median(worth)))} points in the median of "
-            f"{len(own)} {'cell' if len(own) == 1 else 'cells'} (from {_points(worth.min())} to "
-            f"{_points(worth.max())}); the interval lies above 0 in {up} and below 0 in {down}."
+            f"The performance inflation in {name} is {number(float(np.median(inflation)), 2)} "
+            f"percentage points in the median of {len(own)} cell{'s' * (len(own) > 1)} "
+            f"({number(inflation.min(), 2)} to {number(inflation.max(), 2)}); the 95 % interval "
+            f"lies above 0 in {up} and below 0 in {down}."
         )
     return " ".join(parts)
-
-
-def _points(difference: float) -> str:
-    return number(100 * difference, 2)
 
 
 def _table(done: pd.DataFrame) -> Table:
@@ -71,7 +91,7 @@ def _table(done: pd.DataFrame) -> Table:
     for cell, own in done.groupby("cell", sort=False):
         by = {str(line["metric"]): line for line in own.to_dict("records")}
         cells = [Cell(str(cell))]
-        for metric in METRICS:
+        for metric in _METRICS:
             for column in ("grouped", "leaky", "worth"):
                 value, low, high = (by[metric][column + end] for end in ("", "_lo", "_hi"))
                 cells.append(Cell(number(value), interval(low, high)))
@@ -79,16 +99,18 @@ def _table(done: pd.DataFrame) -> Table:
     return Table(
         name="leakage",
         caption=(
-            "Cross-validation by patient and, LEAKY ON PURPOSE, by image; worth: leaky less "
-            "grouped, with 95 % intervals over the same draws of patients."
+            "Cross-validation with folds by patient and with folds by image (deliberate leakage). "
+            "Inflation: by image minus by patient. 95 % intervals use the same bootstrap resamples "
+            "of patients."
         ),
-        header=("Cell", *(("By patient", "Leaky", "Worth") * len(METRICS))),
-        groups=(Group("", 1), *(Group(title, 3, title) for title in METRICS.values())),
+        header=("Cell", *(("By patient", "By image", "Inflation") * len(_METRICS))),
+        groups=(Group("", 1), *(Group(title, 3, title) for title in _METRICS.values())),
         rows=tuple(lines),
         note=(
-            "Of each feature set, the classifier with the best average precision on validation. "
-            "The intervals cover the choice of patients, not that of the folds, which are dealt "
-            "once each: a small difference of either sign may come from the deal."
+            "For each feature set, the classifier with the highest average precision on the "
+            "validation set. The intervals cover the sampling of patients, not the random "
+            "assignment to folds, which was made once for each scheme: a small difference of "
+            "either sign may come from that assignment."
         ),
     )
 
@@ -97,25 +119,25 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
     cells = list(dict.fromkeys(done["cell"]))
 
     def paint(figure: MplFigure) -> None:
-        places = figure.subplots(1, len(METRICS), sharey=True)
-        for place, (metric, title) in zip(places, METRICS.items(), strict=True):
+        places = figure.subplots(1, len(_METRICS), sharey=True)
+        for place, (metric, title) in zip(places, _METRICS.items(), strict=True):
             own = done[done["metric"] == metric].set_index("cell")
             for k, cell in enumerate(cells):
                 for name, look in _LOOKS.items():
                     y = k + (-0.13 if name == "grouped" else 0.13)
-                    ends = [own.loc[cell, f"{name}_lo"], own.loc[cell, f"{name}_hi"]]
-                    place.plot(ends, [y, y], color=look.colour)
-                    place.plot([own.loc[cell, name]], [y], look.marker, color=look.colour)
+                    value, low, high = own.loc[cell, [name, f"{name}_lo", f"{name}_hi"]]
+                    mark_estimate(place, (value, low, high), y, look)
             place.locator_params(axis="x", nbins=4)
             frame(place, title, grid="x")
         name_rows(places, cells, ())
-        keys = {"by patient": _LOOKS["grouped"], "by image (leaky)": _LOOKS["leaky"]}
+        keys = {"by patient": _LOOKS["grouped"], "by image": _LOOKS["leaky"]}
         legend(figure, keys, marks=True)
 
     alt = _text(done)
     return Figure(
         name="leakage",
-        caption="The same cells cross-validated by patient and, leaky on purpose, by image.",
+        caption="The same cells cross-validated with folds by patient and with folds by image "
+        "(deliberate leakage).",
         alt=alt,
         svg=draw("leakage", (9.2, 1.3 + 0.3 * len(cells)), paint, alt, is_synthetic(results)),
     )

@@ -1,4 +1,4 @@
-"""Learning curves: what more training patients bring."""
+"""Learning curves: test scores by number of training patients."""
 
 from __future__ import annotations
 
@@ -9,47 +9,62 @@ import pandas as pd
 from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
-from benchmarks.report.blocks import Cell, Code, Figure, Group, Section, Table, paragraph
+from benchmarks.report.blocks import (
+    Cell,
+    Figure,
+    Group,
+    Section,
+    Table,
+    none_finished,
+    not_included,
+    paragraph,
+)
+from benchmarks.report.method_tables import starts
 from benchmarks.report.plots import draw, frame, legend, looks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-TITLE = "How many patients it takes"
-METRICS = {"auc": "AUC", "average_precision": "Average precision"}
+_TITLE = "Learning curves"
+_METRICS = {"auc": "AUC", "average_precision": "Average precision"}
 
 
 def render(results: Results) -> Section:
-    """Show how test scores grow with the number of training patients."""
+    """Show test scores by the number of training patients.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     table = results.table("learning")
     if table.empty:
-        return Section(TITLE, (paragraph(
-            "This run has no learning curve; it comes with ", Code("--study learning"), " or ",
-            Code("--full"), ".",
-        ),))  # fmt: skip
+        return not_included(_TITLE, "learning")
     done = table[table["status"] == "ok"]
     if done.empty:
-        reason = str(table.iloc[0]["reason"]).rstrip(".")
-        return Section(TITLE, (paragraph(f"No part of the patients could be fitted: {reason}."),))
+        return none_finished(_TITLE, str(table.iloc[0]["reason"]))
     text = " ".join(_sentence(str(cell), own) for cell, own in done.groupby("cell", sort=False))
     failed = len(table) - len(done)
-    more = f" {failed} of {len(table)} fits failed and are left out." if failed else ""
+    more = f" {failed} of {len(table)} fits failed and are omitted." if failed else ""
     return Section(
-        TITLE, (paragraph(text + _last_steps(done) + more), _figure(results, done), _table(done))
+        _TITLE, (paragraph(text + _last_steps(done) + more), _figure(results, done), _table(done))
     )
 
 
 def _sentence(cell: str, own: pd.DataFrame) -> str:
-    """Tell one curve: from fewest to all patients, and its last step."""
+    """Describe one curve: its ends and its last step."""
     mean = own.groupby("fraction")[["patients", "auc"]].mean()
     first, last = mean.iloc[0], mean.iloc[-1]
     if len(mean) < 2:
-        return f"{cell} has a test AUC of {number(last['auc'])} at {last['patients']:.0f} patients."
+        return f"{cell}: test AUC {number(last['auc'])} with {last['patients']:.0f} patients."
     before, step = mean.iloc[-2], mean.iloc[-1]["auc"] - mean.iloc[-2]["auc"]
     return (
         f"{cell}: test AUC {number(first['auc'])} with {first['patients']:.0f} training patients, "
         f"{number(last['auc'])} with {last['patients']:.0f}; the last step, from "
-        f"{before['patients']:.0f} on, changes it by {number(step)}."
+        f"{before['patients']:.0f} patients, changes it by {number(step)}."
     )
 
 
@@ -64,9 +79,9 @@ def _last_steps(done: pd.DataFrame) -> str:
     if not steps:
         return ""
     return (
-        f" In {sum(steps)} of {len(steps)} curves the score before the last step lies within the "
-        "interval of the last point: where it does, more patients of this kind promise little "
-        "that this test set could show."
+        f" In {sum(steps)} of {len(steps)} curves, the score before the last step lies within the "
+        "95 % interval of the last point. For these, more patients from this source promise little "
+        "improvement that this test set could show."
     )
 
 
@@ -75,7 +90,7 @@ def _table(done: pd.DataFrame) -> Table:
     for (cell, fraction), own in done.groupby(["cell", "fraction"], sort=False):
         cells = [Cell(str(cell)), Cell(f"{100 * float(fraction):.0f} %")]  # type: ignore[arg-type]
         cells += [Cell(f"{own[key].mean():.0f}") for key in ("patients", "images")]
-        for metric in METRICS:
+        for metric in _METRICS:
             one = own.iloc[0]
             values = own[metric].astype(float)
             bounds = interval(one[f"{metric}_lo"], one[f"{metric}_hi"])
@@ -86,17 +101,17 @@ def _table(done: pd.DataFrame) -> Table:
     return Table(
         name="learning",
         caption=(
-            "Test scores after fitting on a part of the training patients: mean over the draws of "
-            "patients, 95 % interval over test patients (of the first draw), range over the draws."
+            "Test scores after fitting on a subset of the training patients: mean over the random "
+            "subsets, 95 % interval over test patients (first subset), and range over the subsets."
         ),
-        header=("Cell", "Part", "Patients", "Images", *(("Mean", "Draws") * len(METRICS))),
-        groups=(Group("", 4), *(Group(title, 2, title) for title in METRICS.values())),
+        header=("Cell", "Fraction", "Patients", "Images", *(("Mean", "Range") * len(_METRICS))),
+        groups=(Group("", 4), *(Group(title, 2, title) for title in _METRICS.values())),
         rows=tuple(lines),
         labels=2,
-        breaks=tuple(k for k in range(1, len(names)) if names[k] != names[k - 1]),
+        breaks=starts(names),
         note=(
-            "The interval tells how far the test images decide the score, the range over draws "
-            "how far the choice of training patients does."
+            "The interval shows the uncertainty from the sampling of test patients, the range that "
+            "from the choice of training patients."
         ),
     )
 
@@ -105,8 +120,8 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
     keys = looks(list(dict.fromkeys(done["cell"])))
 
     def paint(figure: MplFigure) -> None:
-        places = figure.subplots(1, len(METRICS))
-        for place, (metric, title) in zip(places, METRICS.items(), strict=True):
+        places = figure.subplots(1, len(_METRICS))
+        for place, (metric, title) in zip(places, _METRICS.items(), strict=True):
             for cell, look in keys.items():
                 own = done[done["cell"] == cell]
                 place.plot(own["patients"], own[metric], look.marker, color=look.colour,
@@ -124,15 +139,15 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
             place.set_xscale("log")
             place.set_xticks(counts, [str(count) for count in counts])
             place.set_xticks([], minor=True)
-            frame(place, title, x="training patients (log scale)")
+            frame(place, title, x="Training patients (log scale)")
         legend(figure, keys)
 
     alt = " ".join(_sentence(str(c), own) for c, own in done.groupby("cell", sort=False))
     return Figure(
         name="learning",
         caption=(
-            "Test scores by the number of training patients. Points: draws; lines: their means; "
-            "bands: 95 % intervals over test patients, of the first draw."
+            "Learning curves on the test set. Points: random subsets of the training patients; "
+            "lines: their means; bands: 95 % intervals over test patients, of the first subset."
         ),
         alt=alt,
         svg=draw("learning", (9.2, 3.6), paint, alt, is_synthetic(results)),

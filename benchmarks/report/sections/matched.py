@@ -1,4 +1,4 @@
-"""Methods compared at the same recall on validation, and what it became on test."""
+"""Comparison of methods at matched recall on the validation set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.io.formatting import change_text, count_of, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
-from benchmarks.report.blocks import Bullets, Figure, Group, Section, Table, paragraph
+from benchmarks.report.blocks import Bullets, Figure, Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import (
     Lines,
     breaks,
@@ -30,18 +30,26 @@ if TYPE_CHECKING:
 _LOOKS = (Look(BLUE, "-", "o"), Look(VERMILION, "-", "s"), Look(GREEN, "-", "^"))
 _SHOWN = (("recall", "Recall"), ("specificity", "Specificity"), ("precision", "Precision"))
 _NOTE = (
-    "95 % intervals by bootstrap over patients. On validation the threshold is held fixed, so "
-    "that those intervals leave out its choice."
+    "95 % intervals by bootstrap over patients. The threshold is held fixed, so the intervals on "
+    "the validation set do not include the uncertainty of its selection."
 )
 
 
 def render(results: Results) -> Section:
-    """Tabulate and draw what each target recall promised and gave."""
-    title = "At the same sensitivity"
+    """Tabulate and draw the scores at thresholds for several target recalls.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
+    title = "Comparison at matched recall"
     chosen = measured(results, "matched")
     if not chosen:
-        text = "No cell finished, or this run folder has no matched.csv, so nothing is compared."
-        return Section(title, (paragraph(text),))
+        return text_section(title, "No cell finished, or the run folder has no matched.csv.")
     targets = sorted(results.tables["matched"]["target_recall"].unique())
     lines, table = lines_of(results, "matched", ["split", "target_recall"]), rows(results)
     return Section(
@@ -63,22 +71,18 @@ def _values(
 
 
 def _opening(lines: Lines, chosen: Sequence[Row], targets: Sequence[float]) -> str:
-    worst = max(
-        abs(value - target)
+    errors = [
+        value - target
         for target in targets
         for value in _values(lines, chosen, "test", target, "recall")
-    )
-    short = sum(
-        value < target
-        for target in targets
-        for value in _values(lines, chosen, "test", target, "recall")
-    )
+    ]
     return (
-        "Methods are comparable when all must find the same share of pneumonias, so each got the "
-        f"largest threshold that found {_list(targets)} of those on validation. On test the "
-        f"recall then lies up to {number(worst)} from its target and is below it in {short} of "
-        f"{len(chosen) * len(targets)} cases: read specificity and precision beside the recall "
-        "that was reached."
+        "Specificity and precision are comparable between methods at the same recall. For each "
+        "method, the threshold is the largest one that reaches a recall of at least "
+        f"{_list(targets)} on the validation set. On the test set, the recall differs from its "
+        f"target by up to {number(max(map(abs, errors)))} and is below it in "
+        f"{sum(error < 0 for error in errors)} of {len(errors)} cases. Read specificity and "
+        "precision together with the recall reached."
     )
 
 
@@ -93,8 +97,9 @@ def _sentence(lines: Lines, chosen: Sequence[Row], target: float) -> str:
     below = sum(value < target for value in found)
     median = "median specificity" if len(found) > 1 else "specificity"
     return (
-        f"Asked for {target:.2f}: recall on test {shown}{middle}, below the target in "
-        f"{count_of(below, len(found))}; the {median} {change_text(before, after)}."
+        f"Target recall {target:.2f}: test recall {shown}{middle}, below the target for "
+        f"{count_of(below, len(found))}; from validation to test, the {median} "
+        f"{change_text(before, after)}."
     )
 
 
@@ -115,12 +120,12 @@ def _table(lines: Lines, table: Sequence[Row], target: float) -> Table:
     titles = [title for _, title in _SHOWN]
     return Table(
         name=f"matched-{100 * target:.0f}",
-        caption=f"Thresholds for a recall of at least {target:.2f} on validation.",
+        caption=f"Thresholds for a recall of at least {target:.2f} on the validation set.",
         header=("Features", "Classifier", *titles[:2], *titles),
         groups=(
             Group("", 2),
-            Group("Validation promised", 2, "val."),
-            Group("Test gave", 3, "test"),
+            Group("Validation set", 2, "val."),
+            Group("Test set", 3, "test"),
         ),
         rows=table_rows(table, columns),
         labels=2,
@@ -138,7 +143,8 @@ def _latex(lines: Lines, table: Sequence[Row], targets: Sequence[float]) -> Tabl
     return Table(
         name="matched",
         caption=(
-            f"Test split at thresholds chosen for a recall of {_list(targets)} on validation."
+            f"Test set at thresholds for a recall of at least {_list(targets)} on the validation "
+            "set."
         ),
         header=("Features", "Classifier", *[title for _, title in _SHOWN] * len(targets)),
         groups=(Group("", 2), *(Group(f"Recall ≥ {target:.2f}", 3) for target in targets)),
@@ -165,17 +171,22 @@ def _figure(
             frame(place, title, grid="x")
         name_rows(places, [row.label for row in chosen], breaks(chosen))
         keys = zip(targets, _LOOKS, strict=False)
-        legend(figure, {f"recall ≥ {t:.2f} on validation": look for t, look in keys}, marks=True)
+        legend(
+            figure,
+            {f"recall ≥ {t:.2f} on the validation set": look for t, look in keys},
+            marks=True,
+        )
 
     alt = (
-        "Recall, specificity and precision of every method on validation and test, at thresholds "
-        f"for a recall of {_list(targets)} on validation."
+        "Recall, specificity and precision of every method on the validation and test sets, at "
+        f"thresholds for a recall of {_list(targets)} on the validation set."
     )
     return Figure(
         name="matched",
         caption=(
-            "Filled: test, with 95 % intervals. Open: what the same threshold gave on validation. "
-            "Dotted: the recall asked for. The scales differ between panels."
+            "Scores at thresholds for a target recall on the validation set. Filled: test set, "
+            "with 95 % intervals. Open: validation set at the same threshold. Dotted: target "
+            "recall. The scales differ between panels."
         ),
         alt=alt,
         svg=draw("matched", (9.2, 1.3 + 0.31 * len(chosen)), paint, alt, synthetic),
@@ -186,7 +197,7 @@ def _marks(
     place: Axes, lines: Lines, chosen: Sequence[Row], target: float, name: str, shift: float,
     look: Look,
 ) -> None:  # fmt: skip
-    """One target in one panel: a mark and an interval on test, an open mark on validation."""
+    """Draw one target recall: test scores with intervals, validation scores as open marks."""
     places = np.arange(len(chosen)) + shift
     low, high = (_values(lines, chosen, "test", target, column) for column in _bounds(name))
     place.hlines(places, low, high, color=look.colour, linewidth=1.1)

@@ -1,4 +1,4 @@
-"""Images that most methods get wrong."""
+"""Test images that most cells misclassify."""
 
 from __future__ import annotations
 
@@ -6,38 +6,58 @@ import pandas as pd
 
 from benchmarks.io.formatting import number
 from benchmarks.io.results import IMAGES, Results
-from benchmarks.report.blocks import Block, Picture, Pictures, Section, Table, paragraph, row
+from benchmarks.report.blocks import (
+    Block,
+    Picture,
+    Pictures,
+    Section,
+    Table,
+    paragraph,
+    row,
+    text_section,
+)
 from benchmarks.run.exploration import hardest, thumbnail_name
 
-SHOWN = 12
+_SHOWN = 12
 _TITLES = {
-    0: "Normal images that most cells call pneumonia",
-    1: "Pneumonias that most cells miss",
+    0: "Normal images that most cells predict as pneumonia",
+    1: "Pneumonia images that most cells predict as normal",
 }
 
 
 def render(results: Results) -> Section:
-    """Show the test images that more than half of the cells got wrong."""
-    title = "Images that most models get wrong"
+    """Show the test images that more than half of the cells misclassify.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
+    title = "Misclassified images"
     if results.predictions.empty:
-        return Section(title, (paragraph("No cell finished, so no image was judged."),))
+        return text_section(title, "No cell finished, so no image was classified.")
     every = hardest(results.predictions, results.scores, len(results.manifest))
-    shown = hardest(results.predictions, results.scores, SHOWN)
+    shown = hardest(results.predictions, results.scores, _SHOWN)
     if shown.empty:
-        text = "No test image was got wrong by more than half of the cells."
-        return Section(title, (paragraph(text),))
+        return text_section(
+            title, "No test image was misclassified by more than half of the cells."
+        )
     wrong = every["label"].value_counts()
     text = (
-        "At the threshold chosen on validation for a recall of 0.95, more than half of the cells "
-        f"call {_count(wrong.get(0, 0), 'normal test image')} pneumonia and miss "
-        f"{_count(wrong.get(1, 0), 'pneumonia')}. Shown are the worst, at most {SHOWN} of each; "
-        "an image that fools methods this different is hard, unusual or perhaps labelled wrongly."
+        "At the threshold for a recall of 0.95 on the validation set, more than half of the cells "
+        f"misclassify {_count(wrong.get(0, 0), 'normal image')} and "
+        f"{_count(wrong.get(1, 0), 'pneumonia image')} of the test set. At most {_SHOWN} of each "
+        "class are shown, those misclassified most often first. An image that methods this "
+        "different misclassify is hard, unusual or perhaps mislabelled."
     )
     blocks: list[Block] = [paragraph(text)]
     for label, heading in _TITLES.items():
         part = shown[shown["label"] == label]
         if len(part):
-            blocks.append(_pictures(results, part, heading))
+            blocks.append(_thumbnails(results, part, heading))
     blocks.append(_table(shown))
     return Section(title, tuple(blocks))
 
@@ -46,7 +66,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _pictures(results: Results, table: pd.DataFrame, heading: str) -> Pictures:
+def _thumbnails(results: Results, table: pd.DataFrame, heading: str) -> Pictures:
     items = []
     for one in table.to_dict("records"):
         path = results.folder / IMAGES / thumbnail_name(str(one["image"]))
@@ -65,8 +85,8 @@ def _table(table: pd.DataFrame) -> Table:
     )  # fmt: skip
     return Table(
         name="mistakes",
-        caption="The same images in words; the score is the mean probability of pneumonia.",
-        header=("Image", "Label", "Subtype", "Patient", "Wrong", "Mean score"),
+        caption="The images above. Mean score: predicted probability, mean over the cells.",
+        header=("Image", "Label", "Subtype", "Patient", "Misclassified", "Mean score"),
         rows=lines,
         labels=4,
         words=True,

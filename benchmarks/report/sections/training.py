@@ -1,4 +1,4 @@
-"""How the CNN learned: losses and validation average precision by epoch."""
+"""CNN training curves: losses and validation average precision by epoch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, network_start
-from benchmarks.report.blocks import Figure, Section, note, paragraph
+from benchmarks.report.blocks import Figure, Section, note, paragraph, text_section
 from benchmarks.report.plots import BLUE, GREY, INK, VERMILION, draw, frame
 from benchmarks.statistics.method_rows import rows
 
@@ -20,23 +20,34 @@ _SHOWN = 6
 
 
 def render(results: Results) -> Section:
-    """Draw the training curve of each CNN cell, the best epoch marked."""
-    title = "Training curve of the CNN"
+    """Draw the training curves of each CNN cell and mark the best epoch.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
+    title = "CNN training curves"
     table = results.training
     if table.empty:
-        return Section(title, (paragraph(_why_not(results)),))
+        return text_section(title, _why_not(results))
     cells = list(dict.fromkeys(table["cell"]))
     shown = cells[:_SHOWN]
     sentences = [_sentence(results, cell) for cell in shown]
     if len(cells) > _SHOWN:
-        sentences.append(f"{len(cells) - _SHOWN} further cells are in training.csv.")
+        sentences.append(f"training.csv has {len(cells) - _SHOWN} more.")
     reasons = dict.fromkeys(network_start(results, cell)[1] for cell in cells)
-    notes = [note(f"It began with random weights because: {why}") for why in reasons if why]
+    notes = [
+        note(f"The weights were initialised randomly because: {why}") for why in reasons if why
+    ]
     return Section(title, (paragraph(" ".join(sentences)), *notes, _figure(results, shown)))
 
 
 def best_epoch(table: pd.DataFrame) -> int:
-    """Epoch whose weights were kept: the one marked best, else the best on validation.
+    """Find the epoch whose weights were kept: the one marked best, else the best on validation.
 
     Parameters
     ----------
@@ -46,6 +57,7 @@ def best_epoch(table: pd.DataFrame) -> int:
     Returns
     -------
     int
+        From 1.
     """
     if "best" in table:
         marked = table[table["best"].astype(str).str.lower().isin({"true", "1"})]
@@ -58,8 +70,8 @@ def best_epoch(table: pd.DataFrame) -> int:
 def _why_not(results: Results) -> str:
     missing = [row for row in rows(results) if row.is_cnn]
     if not missing:
-        return "No CNN was part of this run."
-    return f"The CNN has no training curve: {missing[0].reason or 'none was recorded'}"
+        return "This run did not include a CNN."
+    return f"The CNN has no training curve: {missing[0].reason or 'none was recorded.'}"
 
 
 def _sentence(results: Results, cell: str) -> str:
@@ -88,7 +100,7 @@ def _figure(results: Results, cells: list[str]) -> Figure:
     alt = "Training and validation loss, and validation average precision, by epoch."
     return Figure(
         name="training",
-        caption="Losses and average precision by epoch; the vertical line is the epoch kept.",
+        caption="Loss and average precision by epoch. Vertical line: epoch of the weights kept.",
         alt=alt,
         svg=draw("training", (9.2, 2.9 * len(cells)), paint, alt, is_synthetic(results)),
     )
@@ -103,7 +115,7 @@ def _losses(axes: Axes, table: pd.DataFrame) -> None:
 
 def _precision(axes: Axes, table: pd.DataFrame) -> None:
     axes.plot(table["epoch"], table["validation_average_precision"], "s--", color=VERMILION)
-    _finish(axes, table, "Average precision on validation")
+    _finish(axes, table, "Validation average precision")
     best = best_epoch(table)
     value = float(table[table["epoch"] == best]["validation_average_precision"].iloc[0])
     late = best > table["epoch"].median()
