@@ -1,1 +1,1 @@
-"""Images to feature matrices, and the feature store."""
+"""From images to feature matrices, and the feature store."""

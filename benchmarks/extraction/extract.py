@@ -1,4 +1,4 @@
-"""Prepared images → one feature matrix a family, with names and times."""
+"""From prepared images to one feature matrix per family."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps, say
 from features import FEATURES, ImageDescriptor
 
-RANDOM_WEIGHTS_SEED = 0  # one random network for all seeds of a run
+RANDOM_WEIGHTS_SEED = 0  # the same random network for all seeds of a run
 CHUNK = 256  # images in memory at once
 
 
 @dataclass
 class FeatureMatrices:
-    """Feature matrices by family, and why a family has none.
+    """Feature matrices by family, and the reasons why a family has none.
 
     Attributes
     ----------
     matrices : dict of StoredMatrix of shape (n, d)
-        Rows are read from disk when asked for.
+        Rows are read from disk on access.
     reasons : dict of (status, reason)
         For each family without a matrix: ``not_run`` (weights or an extra are missing) or
         ``failed``.
     settings : dict of dict
         Parameters of each family's descriptor.
     table : DataFrame
-        ``features.csv``: family, dimension, milliseconds_per_image (wall time of all threads,
-        of the images that were computed), from_store (images whose rows were read from the
+        ``features.csv``: family, dimension, milliseconds_per_image (wall time of all threads, over
+        the images that were computed), from_store (number of images whose rows were read from the
         feature store), weights, status, reason.
     """
 
@@ -50,7 +50,19 @@ class FeatureMatrices:
 
 
 def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
-    """Unfitted descriptor of a family, as configured."""
+    """Create the unfitted descriptor of a family.
+
+    Parameters
+    ----------
+    family : str
+        Key of ``FEATURES``.
+    config : RunConfig
+        ``jobs``, ``backbone`` and ``weights`` apply.
+
+    Returns
+    -------
+    ImageDescriptor
+    """
     if family == "embedding":
         return FEATURES[family](
             backbone=config.backbone, weights=config.weights, n_jobs=config.jobs
@@ -69,22 +81,26 @@ def extract(
     scratch: Path,
     store: FeatureStore | None = None,
 ) -> FeatureMatrices:
-    """Describe all images by some families of features, chunk by chunk.
+    """Compute the features of all images, chunk by chunk.
 
-    A family that can't be computed is recorded with its reason and the others go on.
+    A family that can't be computed is recorded with its reason; the others are computed.
 
     Parameters
     ----------
     images : ImageStack of shape (n, size, size)
-        Prepared images; each is read once.
+        Prepared images, see :mod:`benchmarks.extraction.prepare`; each is read once.
     config : RunConfig
         ``backbone``, ``weights``, ``jobs`` and ``quiet`` apply.
     families : collection of str
         Keys of ``FEATURES``.
     scratch : Path
-        Folder for the matrices' files, which must last as long as the matrices are used.
+        Folder for the files of the matrices; must exist as long as the matrices are used.
     store : FeatureStore, optional
-        Rows found there are not computed; those computed are put there.
+        Rows found there are not computed; computed rows are written there.
+
+    Returns
+    -------
+    FeatureMatrices
     """
     work = [
         FamilyRows(

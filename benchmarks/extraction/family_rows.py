@@ -1,4 +1,4 @@
-"""One family's rows of a run: read from the store or computed, and gathered in a file."""
+"""The feature rows of one family in a run: read from the store or computed, written to a file."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from features.compiled import warm_up
 
 
 class FamilyRows:
-    """Rows of one family, in the order of the images.
+    """Feature rows of one family, in the order of the images.
 
     Parameters
     ----------
     name : str
         Key of ``FEATURES``.
     make : callable
-        Gives the unfitted descriptor; what it raises becomes the family's reason.
+        Returns the unfitted descriptor; an exception becomes the reason of the family.
     n_images : int
     scratch : Path
-        Folder for the matrix's file.
+        Folder for the file of the matrix.
     store : FeatureStore or None
+        Where rows are read and written; None: all rows are computed.
     quiet : bool
-        Say nothing of compilation.
+        Whether to suppress the message about compilation.
 
     Attributes
     ----------
     matrix : StoredMatrix of shape (n_images, d) or None
         After :meth:`finish`.
     status, reason : str
-        ``ok``, ``not_run`` or ``failed``, and why.
+        ``ok``, ``not_run`` (weights or an extra are missing) or ``failed``, and why.
     """
 
     def __init__(
@@ -62,17 +63,25 @@ class FamilyRows:
         self._key: FamilyKey | None = None
 
     def add(self, images: NDArray[np.uint8], hashes: Sequence[bytes]) -> None:
-        """Describe the next images, unless the family has failed before."""
+        """Add the rows of the next images, unless the family has failed before.
+
+        Parameters
+        ----------
+        images : ndarray of shape (k, H, W), uint8
+            Prepared images.
+        hashes : sequence of k bytes
+            From :func:`~benchmarks.extraction.store_keys.hash_images`; empty without a store.
+        """
         if self.status != "ok":
             return
         try:
             if self._descriptor is None:
                 self._descriptor = self._make().fit(images[:1])
-                self._find_key(self._descriptor)
+                self._set_key(self._descriptor)
             rows = self._rows(self._descriptor, images, hashes)
         except (WeightsUnavailable, MissingExtra) as error:
             self.status, self.reason = "not_run", str(error)
-        except Exception as error:  # the others go on; this one is a row with its reason
+        except Exception as error:  # recorded with its reason; the other families are computed
             self.status, self.reason = "failed", f"{type(error).__name__}: {error}"
         else:
             self._file.append(rows)
@@ -84,7 +93,7 @@ class FamilyRows:
             self.matrix = self._file.open()
 
     def row(self) -> dict[str, Any]:
-        """Row of ``features.csv``."""
+        """Return the family's row of ``features.csv``."""
         row: dict[str, Any] = {"family": self.name, "status": self.status, "reason": self.reason}
         if self.matrix is not None:
             row["dimension"] = self.matrix.shape[1]
@@ -95,19 +104,22 @@ class FamilyRows:
         return row
 
     def summary(self) -> str:
-        """One line for the user."""
+        """Return one line for the user."""
         row = self.row()
         if self.matrix is None:
             return f"{self.name}: {self.status}: {self.reason}"
         parts = [f"{self.name}: {row['dimension']} features"]
         if self.computed:
-            parts.append(f"{row['milliseconds_per_image']:.1f} ms an image")
+            parts.append(f"{row['milliseconds_per_image']:.1f} ms per image")
         if self.found:
             parts.append(f"{self.found} images from the store")
         return ", ".join(parts)
 
     def settings(self) -> dict[str, Any]:
-        """Parameters that change a number, ready for JSON; the weights are told by their hash."""
+        """Return the parameters that change a number, ready for JSON.
+
+        The weights are left out: :meth:`row` identifies them by their hash.
+        """
         aside = ("n_jobs", "batch_size", "weights")
         params = self._descriptor.get_params() if self._descriptor else {}
         values = {k: v for k, v in params.items() if k not in aside}
@@ -123,7 +135,7 @@ class FamilyRows:
         try:
             rows, found = self._store.read(self._key, hashes)
         except StoreError as error:
-            self._give_up(error)
+            self._drop_store(error)
             return self._compute(descriptor, images)
         self.found += int(found.sum())
         if found.all():
@@ -133,7 +145,7 @@ class FamilyRows:
         try:
             self._store.write(self._key, [hashes[row] for row in missing], computed)
         except StoreError as error:
-            self._give_up(error)
+            self._drop_store(error)
         if found.any():
             rows[missing] = computed
             return rows
@@ -143,22 +155,22 @@ class FamilyRows:
         self, descriptor: ImageDescriptor, images: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
         if self.computed == 0:
-            warm_up([descriptor], images.shape[1:], self._say_compiling)
+            warm_up([descriptor], images.shape[1:], self._report_compilation)
         start = time.perf_counter()
         rows = descriptor.transform(images)
         self.seconds += time.perf_counter() - start
         self.computed += len(images)
         return rows
 
-    def _say_compiling(self) -> None:
-        say(f"  {self.name}: compiling, once on this machine …", self._quiet)
+    def _report_compilation(self) -> None:
+        say(f"  {self.name}: compiling, once per machine …", self._quiet)
 
-    def _find_key(self, descriptor: ImageDescriptor) -> None:
+    def _set_key(self, descriptor: ImageDescriptor) -> None:
         try:
             self._key = family_key(descriptor) if self._store else None
         except StoreError as error:
-            self._give_up(error)
+            self._drop_store(error)
 
-    def _give_up(self, error: StoreError) -> None:
+    def _drop_store(self, error: StoreError) -> None:
         self._store = None
-        warnings.warn(f"{error} {self.name} is computed without the store.", stacklevel=2)
+        warnings.warn(f"{error} {self.name} is computed without the feature store.", stacklevel=2)

@@ -1,14 +1,12 @@
-"""The feature store: rows of features kept from one run to the next, never trusted unchecked.
+"""The feature store: feature rows kept from one run to the next and checked when they are read.
 
-One SQLite file holds a row of float32 for each image and family. Its name is content
-(:mod:`benchmarks.extraction.store_keys`), so an edit to an image, a parameter or a formula finds
-nothing old.
-Each row has a checksum that covers its name, too: a damaged or misplaced row counts as missing and
-is computed again. Nothing read from the file is run.
+One SQLite file holds a float32 row for each image and family. The key of a row is a hash of its
+content (:mod:`benchmarks.extraction.store_keys`), so after an edit to an image, a parameter or a
+formula no old row is found. Each row has a checksum that covers its key, too: a damaged or
+misplaced row counts as missing and is computed again. Nothing read from the file is executed.
 
-A call of :meth:`FeatureStore.write` is one transaction. A process killed at any point loses
-the call it was in, no more. After a power failure the last calls may be missing, and the file is
-valid.
+Each call of :meth:`FeatureStore.write` is one transaction. A process killed at any point loses
+only its current call. After a power failure the last calls may be missing; the file is valid.
 """
 
 from __future__ import annotations
@@ -45,37 +43,42 @@ Result = TypeVar("Result")
 
 
 def default_folder() -> Path:
-    """Folder of the store in the user's cache folder."""
+    """Return the folder of the feature store in the user's cache folder.
+
+    Returns
+    -------
+    Path
+    """
     import pooch
 
     return Path(pooch.os_cache("cxr-classical-baseline"))
 
 
 class FeatureStore:
-    """Rows of features on disk; a context manager.
+    """Feature rows on disk; a context manager that closes the file.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     max_bytes : int
-        Bound on the file, at least 1 MiB. A write that goes beyond it removes the rows unused
-        for longest until 90 % of it are left; their place is used again or given back, so that
-        the file is within the bound when the write returns.
+        Maximum size of the file, at least 1 MiB. A write that exceeds it removes the least
+        recently used rows until 90 % of it are used; their space is used again or freed, so that
+        the file is within the maximum when the write returns.
 
     Raises
     ------
     ValueError
         If ``max_bytes`` is too small.
     StoreError
-        If the folder can't be made, read or written.
+        If the folder can't be created, read or written.
 
     Notes
     -----
-    Several processes may use one folder at once. A file that is damaged as a whole, or of another
-    version, is moved aside with a warning and a new one started; this may happen in any method.
-    Any method may raise ``StoreError``; what was stored stays
-    valid, and the caller can go on without the store.
+    Several processes may use one folder at once. A file that is damaged as a whole or of another
+    version is moved aside with a warning and replaced by a new one; this may happen in any method.
+    Any method may raise ``StoreError``; the stored rows stay valid, and the caller can continue
+    without the store.
 
     Examples
     --------
@@ -94,7 +97,7 @@ class FeatureStore:
 
     def __init__(self, folder: Path, max_bytes: int = 20 * GIB) -> None:
         if max_bytes < 2**20:
-            raise ValueError(f"Got a bound of {max_bytes} bytes, but expected at least {2**20}.")
+            raise ValueError(f"Got max_bytes={max_bytes}, but expected at least {2**20}.")
         self.folder, self.path, self.max_bytes = folder, folder / FILE, max_bytes
         for note in self._open():
             warnings.warn(note, stacklevel=2)
@@ -111,13 +114,13 @@ class FeatureStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the store can't be used any more."""
+        """Close the file; the store can't be used after that."""
         self._db.close()
 
     def read(
         self, family: FamilyKey, images: Sequence[bytes], width: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Read a family's rows of some images.
+        """Read the rows of some images.
 
         Parameters
         ----------
@@ -125,23 +128,24 @@ class FeatureStore:
         images : sequence of n bytes
             From :func:`~benchmarks.extraction.store_keys.hash_images`; may repeat.
         width : int, optional
-            Columns of the family; without it, those of the first sound row.
+            Number of columns of the family; by default that of the first intact row.
 
         Returns
         -------
         rows : ndarray of shape (n, width), float32
-            0 where nothing was found; of width 0 if nothing was and none was given.
+            0 where no row was found; of width 0 if none was found and no width was given.
         found : ndarray of shape (n,), bool
-
-        Warns
-        -----
-        UserWarning
-            Once a call, if rows are damaged (checksum, length, or a value not finite). They are
-            not found.
 
         Raises
         ------
         StoreError
+            If the file can't be read.
+
+        Warns
+        -----
+        UserWarning
+            Once per call, if rows are damaged (checksum, length, or a value that is not finite).
+            They count as not found.
         """
         rows, found, bad = self._repaired(lambda db: read_rows(db, family, images, width))
         if bad:
@@ -154,7 +158,7 @@ class FeatureStore:
         return rows, found
 
     def write(self, family: FamilyKey, images: Sequence[bytes], rows: NDArray[np.float32]) -> None:
-        """Keep a family's rows of some images, in place of those that are there.
+        """Write the rows of some images, in place of existing ones.
 
         Parameters
         ----------
@@ -167,15 +171,15 @@ class FeatureStore:
         Raises
         ------
         ValueError
-            If ``rows`` are of another shape or dtype, or not finite.
+            If ``rows`` have another shape or dtype, or are not finite.
         StoreError
-            If the disk is full, for instance. What earlier calls kept is still there; the caller
-            warns once and goes on without writing.
+            For example if the disk is full. The rows of earlier calls are still there; the caller
+            warns once and continues without writing.
         """
         if rows.dtype != np.float32 or rows.ndim != 2 or rows.shape[:1] != (len(images),):
             raise ValueError(
                 f"Got rows of shape {rows.shape} and dtype {rows.dtype}, but expected "
-                f"({len(images)}, d) float32, a row an image."
+                f"({len(images)}, d) float32, one row per image."
             )
         if rows.shape[1] == 0 or not np.isfinite(rows).all():
             raise ValueError("Got rows that are empty or not finite, but expected finite numbers.")
@@ -183,11 +187,16 @@ class FeatureStore:
         self._repaired(lambda db: evict(db, self.max_bytes))
 
     def info(self) -> StoreInfo:
-        """Count what the store holds.
+        """Count the contents of the store.
+
+        Returns
+        -------
+        StoreInfo
 
         Raises
         ------
         StoreError
+            If the file can't be read.
         """
         families = self._repaired(count_families)
         return StoreInfo(
@@ -199,14 +208,20 @@ class FeatureStore:
         )
 
     def clear(self) -> StoreInfo:
-        """Remove every row, and the files moved aside; return what there was.
+        """Remove all rows and the files that were moved aside.
 
         The file itself is removed, which needs no space on a full disk. Other processes that use
-        it go on with the new one.
+        it continue with the new one.
+
+        Returns
+        -------
+        StoreInfo
+            What the store held before.
 
         Raises
         ------
         StoreError
+            If a file can't be removed.
         """
         before = self.info()
         self._db.close()
@@ -224,9 +239,9 @@ class FeatureStore:
         return notes
 
     def _repaired(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do something with the file; where it turns out damaged, with a new one."""
+        """Perform an action on the file, or on a new one if the file turns out to be damaged."""
         try:
-            if identity(self.path) != self._identity:  # moved aside or removed meanwhile
+            if identity(self.path) != self._identity:  # moved aside or removed in the meantime
                 self._db.close()
                 self._open()
             try:

@@ -1,4 +1,4 @@
-"""The file of the feature store: opened, created, or moved aside where it can't be used."""
+"""The file of the feature store: opened, created, or moved aside if it can't be used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PRAGMAS = (
     "cell_size_check = ON",
     f"journal_size_limit = {2**24}",
 )
-# The row itself lies apart, so that noting its last use does not write it again.
+# The row is in a table of its own, so that recording its last use does not write it again.
 SCHEMA = (
     "CREATE TABLE contents (id INTEGER PRIMARY KEY, checksum BLOB NOT NULL, row BLOB NOT NULL)",
     "CREATE TABLE entries (family BLOB NOT NULL, image BLOB NOT NULL, content INTEGER NOT NULL, "
@@ -33,7 +33,7 @@ SCHEMA = (
     "CREATE TABLE families (key BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
 )
 DAMAGE = {
-    sqlite3.SQLITE_ERROR,  # our own statements are right, so the tables are not ours
+    sqlite3.SQLITE_ERROR,  # our statements are correct, so the tables are not ours
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_TOOBIG,
     sqlite3.SQLITE_CONSTRAINT,
@@ -42,14 +42,14 @@ DAMAGE = {
     sqlite3.SQLITE_INTERNAL,
 }
 FAILURES = (sqlite3.Error, UnicodeDecodeError)  # the latter where a message quotes the damage
-SPACE = 2**28  # with as many bytes free, a disk is not taken to be full on SQLite's word
+SPACE = 2**28  # with this many bytes free, SQLite's "full" may mean a damaged file
 SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file is cut off
 
 Identity = tuple[int, int] | None
 
 
 class StoreError(RuntimeError):
-    """The feature store can't be used or can't take more; a run can go on without it.
+    """The feature store can't be used or is full; a run can continue without it.
 
     The message names the folder, what happened and the remedy.
     """
@@ -60,35 +60,70 @@ class _NotOurs(Exception):  # noqa: N818 - a state of the file
 
 
 def damaged(error: Exception, path: Path) -> bool:
-    """Tell a damaged file from a full disk, a missing right or a busy file."""
+    """Distinguish a damaged file from a full disk, a missing permission or a locked file.
+
+    Parameters
+    ----------
+    error : Exception
+        One of ``FAILURES``.
+    path : Path
+        The file of the store.
+
+    Returns
+    -------
+    bool
+        Whether the file is damaged.
+    """
     if isinstance(error, sqlite3.ProgrammingError):  # such as a closed connection
         return False
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    if code & 0xFF == sqlite3.SQLITE_READONLY:  # by the system, or by a byte in the file's head
+    if code & 0xFF == sqlite3.SQLITE_READONLY:  # by permission, or by a byte in the file's header
         return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    if code & 0xFF == sqlite3.SQLITE_FULL:  # truly, or by a wrong number of pages
+    if code & 0xFF == sqlite3.SQLITE_FULL:  # really, or because of a wrong page count
         return shutil.disk_usage(path.parent).free > SPACE and not _is_sound(path)
     return code == SHORT_READ or code & 0xFF in DAMAGE
 
 
 def refusal(folder: Path, error: Exception) -> StoreError:
-    """Error that says why the store in ``folder`` can't be used, and what to do."""
+    """Return the error that explains why a store can't be used, and what to do.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the store.
+    error : Exception
+        What happened.
+
+    Returns
+    -------
+    StoreError
+    """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
-        what, remedy = "the disk is full", "Free some space, choose another folder"
+        what, remedy = "the disk is full", "Free some space, or choose another folder"
     elif code == sqlite3.SQLITE_BUSY:
-        what = f"another process has kept it locked for {BUSY_SECONDS:g} s"
-        remedy = "Wait for it, choose another folder"
+        what = f"another process has locked it for {BUSY_SECONDS:g} s"
+        remedy = "Wait for it, or choose another folder"
     else:
         what, remedy = "it can't be read and written", "Choose another folder"
     return StoreError(
-        f"Feature store in {folder}: {what} ({error}). {remedy} with --cache DIR, or go without "
-        "a store with --no-cache."
+        f"Feature store in {folder}: {what} ({error}). {remedy} with --cache DIR, or run "
+        "without a store with --no-cache."
     )
 
 
 def identity(path: Path) -> Identity:
-    """Device and number of a file, to notice that a path leads to another one; None: no file."""
+    """Identify a file, to detect that its path leads to another one.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    (int, int) or None
+        Device and inode; None if there is no file.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -97,7 +132,12 @@ def identity(path: Path) -> Identity:
 
 
 def open_file(folder: Path) -> tuple[sqlite3.Connection, Identity, list[str]]:
-    """Open ``folder``'s store, or make a new one where there is none or it can't be used.
+    """Open the store of a folder, or create one if there is none or it can't be used.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if it does not exist.
 
     Returns
     -------
@@ -105,12 +145,12 @@ def open_file(folder: Path) -> tuple[sqlite3.Connection, Identity, list[str]]:
     identity : (int, int)
         Of the file that was opened.
     notes : list of str
-        What was moved aside and why, to warn of.
+        Warnings: what was moved aside, and why.
 
     Raises
     ------
     StoreError
-        If the folder can't be made, read or written, or the file is locked for too long.
+        If the folder can't be created, read or written, or the file is locked for too long.
     """
     path = folder / FILE
     notes: list[str] = []
@@ -131,24 +171,24 @@ def open_file(folder: Path) -> tuple[sqlite3.Connection, Identity, list[str]]:
 
 
 def set_aside(path: Path, seen: Identity, label: str, reason: str) -> list[str]:
-    """Rename a store's file to ``<name>.<label>-<n>``, unless another process just did.
+    """Rename the file of a store to ``<name>.<label>-<n>``, unless another process just did.
 
     Parameters
     ----------
     path : Path
     seen : (int, int)
-        From :func:`identity`, of the file that was found unusable.
+        From :func:`identity`, of the unusable file.
     label : {"damaged", "version"}
     reason : str
-        Follows the path in the note.
+        Why; follows the path in the warning.
 
     Returns
     -------
     list of str
-        One note to warn of; empty if another process was first.
+        One warning; empty if another process was first.
     """
     with closing(sqlite3.connect(path.parent / LOCK, timeout=BUSY_SECONDS)) as lock:
-        lock.execute("BEGIN EXCLUSIVE")  # let go by the system if this process is killed
+        lock.execute("BEGIN EXCLUSIVE")  # the system releases it if this process is killed
         if identity(path) != seen:
             return []
         number = 1
@@ -160,7 +200,7 @@ def set_aside(path: Path, seen: Identity, label: str, reason: str) -> list[str]:
                 part.rename(target.with_name(target.name + end))
     return [
         f"{path}: {reason}. It was moved aside to {target.name}, which you may delete; a new "
-        "store was started and its features are computed again."
+        "store was created, and its features are computed again."
     ]
 
 

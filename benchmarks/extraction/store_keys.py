@@ -1,12 +1,12 @@
-"""What names a row of the feature store: the pixels, and all that turns them into numbers.
+"""Keys of the feature store: the pixels, and everything that turns them into numbers.
 
-A row is named by two hashes. One is of the exact pixels that the descriptor is given, with their
-shape: whatever was done before (reading, resizing, cropping, contrast) is in them, so no
-parameter or version of those steps has to be remembered, and none can be forgotten. The other
-is of the family: class, parameters, weights, source and libraries.
+The key of a row is two hashes. One is of the exact pixels that the descriptor receives, with their
+shape: every earlier step (reading, resizing, cropping, contrast) is in them, so no parameter or
+version of those steps can be forgotten. The other is of the family: class, parameters, weights,
+source and libraries.
 
-The processor is not part of a key. Handcrafted kernels do not depend on its vector width; a
-network's output, and NumPy's or OpenCV's elementary functions, may differ in the last bits
+The processor is not part of a key. Handcrafted kernels do not depend on its vector width; the
+output of a network, and elementary functions of NumPy or OpenCV, may differ in the last bits
 between processors that share one store.
 """
 
@@ -34,20 +34,20 @@ PACKAGE = Path(__file__).parent.parent.parent / "features"
 LIBRARIES = ("numba", "numpy", "opencv-python-headless", "scikit-image", "scipy")
 NETWORK_LIBRARIES = ("timm", "torch")
 NETWORKS = "features.backbone"
-# Neither moves a number. batch_size does where it can be chosen: sums are taken in another order.
+# Neither changes a number. batch_size does where it can be set: it changes the order of sums.
 ASIDE = ("n_jobs", "weights")
 KEY_BYTES = 16
 
 
 class FamilyKey(NamedTuple):
-    """Name of a family's rows in the store.
+    """Key of a family's rows in the store.
 
     Attributes
     ----------
     key : bytes
-        16 bytes: hash of all that turns pixels into this family's numbers.
+        16 bytes: hash of everything that turns pixels into the numbers of this family.
     name : str
-        For people: family, image size and, for networks, the backbone.
+        For messages: family, image size and, for networks, the backbone.
     """
 
     key: bytes
@@ -55,17 +55,17 @@ class FamilyKey(NamedTuple):
 
 
 def hash_images(images: NDArray[np.uint8]) -> list[bytes]:
-    """Hash each image's pixels and shape.
+    """Hash the pixels and shape of each image.
 
     Parameters
     ----------
     images : ndarray of shape (n, H, W), uint8
-        Prepared, exactly as descriptors are given them.
+        Prepared, exactly as descriptors receive them.
 
     Returns
     -------
     list of bytes
-        16 bytes an image.
+        16 bytes per image.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def hash_images(images: NDArray[np.uint8]) -> list[bytes]:
 
 
 def family_key(descriptor: ImageDescriptor) -> FamilyKey:
-    """Hash all that turns pixels into a descriptor's numbers.
+    """Hash everything that turns pixels into the numbers of a descriptor.
 
     Parameters
     ----------
@@ -101,16 +101,16 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
     Returns
     -------
     FamilyKey
-        The same on every machine: of the class's name, the parameters other than ``n_jobs`` and
-        the path of the weights, the hash of the weights, the image size, the source of every
-        module of ``features`` that the class's module imports, directly or not, and the
-        versions of the libraries they compute with.
+        The same on every machine. It covers the name of the class, the parameters other than
+        ``n_jobs`` and the path of the weights, the hash of the weights, the image size, the source
+        of every module of ``features`` that the module of the class imports, directly or
+        indirectly, and the versions of the libraries that they use.
 
     Raises
     ------
     StoreError
-        If the class is not of the ``features`` package, one of its modules was edited since the
-        program started, or a parameter is no plain value.
+        If the class is not in the ``features`` package, one of its modules was edited since the
+        program started, or a parameter is not a plain value.
     """
     kind = type(descriptor)
     modules = _modules(kind.__module__)
@@ -129,8 +129,8 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
         text = json.dumps(content, sort_keys=True)
     except TypeError as error:
         raise StoreError(
-            f"The features of {descriptor!r} are not kept: a parameter can't be part of a key "
-            f"({error}). Give plain numbers, text or tuples."
+            f"The features of {descriptor!r} are not stored: a parameter can't be part of a key "
+            f"({error}). Use plain numbers, text or tuples."
         ) from error
     name = "{} {}×{}".format(descriptor.family, *descriptor.image_shape_)
     return FamilyKey(
@@ -140,12 +140,34 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
 
 
 def libraries(modules: tuple[str, ...]) -> tuple[str, ...]:
-    """Distributions whose versions are part of the key of a family made of ``modules``."""
+    """List the libraries whose versions are part of the key of a family.
+
+    Parameters
+    ----------
+    modules : tuple of str
+        Modules that compute the family, from :func:`modules_used`.
+
+    Returns
+    -------
+    tuple of str
+        Names of distributions.
+    """
     return LIBRARIES + NETWORK_LIBRARIES if NETWORKS in modules else LIBRARIES
 
 
 def read_sources(package: Path) -> dict[str, str]:
-    """Text of a package's modules by dotted name."""
+    """Read the source of all modules of a package.
+
+    Parameters
+    ----------
+    package : Path
+        Folder of the package.
+
+    Returns
+    -------
+    dict of str
+        By dotted name.
+    """
     files = sorted(package.rglob("*.py"))
     names = [".".join(file.relative_to(package.parent).with_suffix("").parts) for file in files]
     texts = (file.read_text(encoding="utf-8") for file in files)
@@ -153,7 +175,19 @@ def read_sources(package: Path) -> dict[str, str]:
 
 
 def modules_used(module: str, sources: Mapping[str, str]) -> tuple[str, ...]:
-    """Modules among ``sources`` that a module imports, directly or not, and itself; sorted.
+    """List the modules that a module imports, directly or indirectly, and itself.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name.
+    sources : mapping of str
+        From :func:`read_sources`; other modules are ignored.
+
+    Returns
+    -------
+    tuple of str
+        Sorted.
 
     Examples
     --------
@@ -186,7 +220,7 @@ def _modules(module: str) -> tuple[str, ...]:
     modules = modules_used(module, SOURCES)
     if not modules:
         raise StoreError(
-            f"The features of a class of {module} are not kept: its source can't be told. "
+            f"The features of a class in {module} are not stored: its source is unknown. "
             "Put the class into a file of the features package."
         )
     return modules
@@ -199,19 +233,19 @@ def _digest(modules: tuple[str, ...]) -> str:
 
 
 def _refuse_if_edited(modules: tuple[str, ...]) -> None:
-    # The code that runs was loaded at the start: the new text must not name its rows.
+    # The running code was loaded at the start: the new source must not be the key of its rows.
     now = read_sources(PACKAGE)
     edited = [name for name in modules if now.get(name) != SOURCES[name]]
     if edited:
         raise StoreError(
-            f"No features are kept: {', '.join(edited)} was edited since the program started. "
-            "Start it again."
+            f"No features are stored: {', '.join(edited)} was edited since the program started. "
+            "Restart it."
         )
 
 
 def _weights(descriptor: Any) -> str:
     source = str(getattr(descriptor, "weights_source_", ""))
-    found = re.search(r"sha256 ([0-9a-f]+)", source)  # a file is the same wherever it lies
+    found = re.search(r"sha256 ([0-9a-f]+)", source)  # the same for any path
     return found[1] if found else source
 
 
@@ -222,4 +256,4 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-SOURCES = read_sources(PACKAGE)  # read at once, when the code that runs has just been loaded
+SOURCES = read_sources(PACKAGE)  # read at import, when the running code has just been loaded

@@ -1,4 +1,4 @@
-"""The statements of the feature store: functions on an open file's connection."""
+"""The SQL statements of the feature store, as functions on an open connection."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 from benchmarks.extraction.store_keys import KEY_BYTES, FamilyKey
 
 KEYS_A_QUERY = 500
-USE_SECONDS = 60  # a row's last use is noted to the minute: most reads then write nothing
-KEEP = 0.9  # share of the bound that is left after an eviction, so that few writes evict
+USE_SECONDS = 60  # the last use is recorded to the minute, so that most reads write nothing
+KEEP = 0.9  # fraction of the maximum that is used after an eviction, so that few writes evict
 
 
 @dataclass(frozen=True)
 class FamilyInfo:
-    """What the store holds of one family.
+    """Contents of the store of one family.
 
     Attributes
     ----------
     name : str
-        As in :class:`~benchmarks.extraction.store_keys.FamilyKey`;
-        families that differ in source or
-        versions alone share it.
+        As in :class:`~benchmarks.extraction.store_keys.FamilyKey`; families that differ only in
+        source or versions share it.
     rows : int
+        Number of rows.
     bytes : int
-        Of the rows' values.
+        Size of the values.
     """
 
     name: str
@@ -43,19 +43,20 @@ class FamilyInfo:
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """What the store holds.
+    """Contents of the store.
 
     Attributes
     ----------
     path : Path
-        Of the file.
+        Its file.
     rows : int
+        Number of rows.
     bytes : int
-        Of the rows' values.
+        Size of the values.
     file_bytes : int
-        On disk, with SQLite's own files beside it and files moved aside.
+        Size on disk, with SQLite's own files and files that were moved aside.
     families : tuple of FamilyInfo
-        By name, one for each key.
+        One per key, sorted by name.
     """
 
     path: Path
@@ -68,7 +69,24 @@ class StoreInfo:
 def read_rows(
     db: sqlite3.Connection, family: FamilyKey, images: Sequence[bytes], width: int | None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[Any]]:
-    """Rows, which were found, and the content ids of damaged ones; see ``FeatureStore.read``."""
+    """Read the rows of some images; see ``FeatureStore.read``.
+
+    Parameters
+    ----------
+    db : sqlite3.Connection
+    family : FamilyKey
+    images : sequence of n bytes
+        May repeat.
+    width : int or None
+        Number of columns of the family; None: that of the first intact row.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, width), float32
+    found : ndarray of shape (n,), bool
+    damaged : list of int
+        Content ids of damaged rows.
+    """
     places: dict[bytes, list[int]] = {}
     for place, image in enumerate(images):
         places.setdefault(image, []).append(place)
@@ -92,7 +110,16 @@ def read_rows(
 def write_rows(
     db: sqlite3.Connection, family: FamilyKey, images: Sequence[bytes], rows: NDArray[np.float32]
 ) -> None:
-    """Replace a family's rows of some images, in one transaction."""
+    """Write or replace the rows of some images, in one transaction.
+
+    Parameters
+    ----------
+    db : sqlite3.Connection
+    family : FamilyKey
+    images : sequence of n bytes
+        May repeat; the last row of an image is written.
+    rows : ndarray of shape (n, d), float32
+    """
     now = int(time.time())
     chosen = dict(zip(images, range(len(images)), strict=True))
     little = np.ascontiguousarray(rows, "<f4")
@@ -110,10 +137,15 @@ def write_rows(
 
 
 def evict(db: sqlite3.Connection, max_bytes: int) -> None:
-    """Remove the rows unused for longest until the file is within its bound.
+    """Remove the least recently used rows until the file is within its maximum size.
 
-    The places of removed rows are used again by later writes; those beyond the bound are given
-    back to the file system.
+    Later writes use the space of removed rows again; space beyond the maximum is freed.
+
+    Parameters
+    ----------
+    db : sqlite3.Connection
+    max_bytes : int
+        Maximum size of the file.
     """
     page = _number(db, "page_size")
     bound = max_bytes // page
@@ -127,7 +159,17 @@ def evict(db: sqlite3.Connection, max_bytes: int) -> None:
 
 
 def count_families(db: sqlite3.Connection) -> list[FamilyInfo]:
-    """Count the rows and bytes of every family, by name."""
+    """Count the rows and bytes of every family.
+
+    Parameters
+    ----------
+    db : sqlite3.Connection
+
+    Returns
+    -------
+    list of FamilyInfo
+        One per key, sorted by name.
+    """
     size = "CASE typeof(bytes) WHEN 'integer' THEN bytes END"
     query = (
         f"SELECT coalesce(name, 'unknown'), count(*), total({size}) FROM entries "
@@ -163,7 +205,7 @@ def _select(
 
 def _note_use(db: sqlite3.Connection, family: FamilyKey, images: list[bytes]) -> None:
     now = int(time.time())
-    with suppress(sqlite3.Error):  # the rows are read; a time is not worth a failure
+    with suppress(sqlite3.Error):  # losing a time of last use is harmless
         for some in _chunks(images):
             query = f"UPDATE entries SET used = ? WHERE family = ? AND image IN ({_marks(some)})"
             db.execute(query, (now, family.key, *some))
@@ -196,7 +238,7 @@ def _delete(db: sqlite3.Connection, family: bytes, images: list[bytes]) -> None:
 
 
 def _remove_oldest(db: sqlite3.Connection, excess: float) -> int:
-    """Remove the rows unused for longest, of ``excess`` bytes in all; return how many."""
+    """Remove the least recently used rows, ``excess`` bytes in total; return their number."""
     with _transaction(db):
         query = "SELECT family, image, content, bytes FROM entries ORDER BY used, content"
         oldest = []

@@ -85,7 +85,7 @@ def test_goes_on_without_a_store_that_fails(
 
     with FeatureStore(tmp_path / "store") as store:
         monkeypatch.setattr(store, method, full)
-        with pytest.warns(UserWarning, match="The disk is full. .* without the store"):
+        with pytest.warns(UserWarning, match="The disk is full. .* without the feature store"):
             result = run(IMAGES, tmp_path / "a", store)
     for name, matrix in matrices(result).items():
         np.testing.assert_array_equal(matrix, plain[name])
@@ -100,7 +100,7 @@ def test_goes_on_where_a_formula_was_edited_meanwhile(
     monkeypatch.setattr("benchmarks.extraction.family_rows.family_key", edited)
     with (
         FeatureStore(tmp_path / "store") as store,
-        pytest.warns(UserWarning, match="was edited. .* is computed without the store"),
+        pytest.warns(UserWarning, match="was edited. .* is computed without the feature store"),
     ):
         result = run(IMAGES, tmp_path / "a", store)
     assert counts(result) == {"hog": 0, "intensity": 0}

@@ -570,7 +570,7 @@ def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         store._db.execute("PRAGMA busy_timeout = 50")
-        with pytest.raises(StoreError, match="another process has kept it locked"):
+        with pytest.raises(StoreError, match="another process has locked it"):
             store.write(HOG, images, rows)
         monkeypatch.setattr(store_rows, "USE_SECONDS", -10)
         np.testing.assert_array_equal(store.read(HOG, images)[0], rows)

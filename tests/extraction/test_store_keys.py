@@ -178,7 +178,7 @@ def test_nothing_is_kept_after_an_edit_while_the_program_runs(
     before = key(Lbp())
     with (tmp_path / "features" / "lbp_kernels.py").open("a", encoding="utf-8") as file:
         file.write("# edited\n")
-    with pytest.raises(StoreError, match=r"features\.lbp_kernels was edited .* Start it again"):
+    with pytest.raises(StoreError, match=r"features\.lbp_kernels was edited .* Restart it"):
         key(Lbp())
     assert key(Hog())
     shutil.copy(ROOT / "features" / "lbp_kernels.py", tmp_path / "features")
