@@ -114,6 +114,15 @@ def test_usage_describes_all_options_commands_and_tables() -> None:
     assert all(f"`{name}.csv`" in usage for name in (*columns.TABLES, *columns.MORE_TABLES))
 
 
+def test_modules_and_files_named_in_the_documentation_exist() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for module in re.findall(r"python -m ([\w.]+)", text):
+            assert importlib.util.find_spec(module), f"{page.name}: {module}"
+        for path in re.findall(r"(?:benchmarks|features|models|docs)/[\w/*]+\.\w+", text):
+            assert any(ROOT.glob(path)), f"{page.name}: {path}"
+
+
 def test_links_lead_to_files() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):

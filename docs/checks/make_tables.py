@@ -1,4 +1,4 @@
-"""Write the tables between the marks of importance.md from the CSV files beside this script."""
+"""Write the tables of importance.md from the CSV files in this folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUBTYPES = ("all", "bacteria", "virus")
 
 
 def by_cell(lesions: pd.DataFrame, measure: str) -> str:
-    """One measure of every cell and method; + for each reference that it surely beats."""
+    """Tabulate one measure for each cell and method; letters mark the references that it beats."""
     part = lesions[(lesions["measure"] == measure) & (lesions["subtype"] == "all")]
     rows = []
     for (features, model), cell in part.dropna(subset="features").groupby(
@@ -30,7 +30,7 @@ def by_cell(lesions: pd.DataFrame, measure: str) -> str:
 
 
 def by_subtype(lesions: pd.DataFrame) -> str:
-    """Median over cells, lowest and highest, of each method and subtype."""
+    """Tabulate the median and range over cells for each method and subtype."""
     rows = []
     for method in (*METHODS, *PRIORS):
         for subtype in SUBTYPES:
@@ -39,12 +39,12 @@ def by_subtype(lesions: pd.DataFrame) -> str:
                      for name in ("pointing", "share", "auc")]  # fmt: skip
             rows.append([method, subtype, part["images"].iloc[0], *shown])
     return _markdown(
-        rows, ["Map", "Pneumonia", "Images", "Pointing game", "Share inside", "AUC"], 2
+        rows, ["Map", "Pneumonia", "Images", "Pointing game", "Fraction inside", "AUC"], 2
     )
 
 
 def ranks(planted: pd.DataFrame, how: str) -> str:
-    """Rank of the letter's best region for each classifier; 0 where no region is worth anything."""
+    """Tabulate the rank of the letter's best region by classifier; 0 if no region matters."""
     part = _regions(planted, how)
     rows = []
     for (features, family), own in part.groupby(["features", "family"], sort=False):
@@ -58,7 +58,7 @@ def ranks(planted: pd.DataFrame, how: str) -> str:
 
 
 def shares(planted: pd.DataFrame) -> str:
-    """Share of importance in the letter's regions over their share of the area, by set."""
+    """Tabulate the fraction of importance in the letter's regions over that of the area."""
     rows = []
     for method in METHODS[:3]:
         for how in SETS:
@@ -67,12 +67,12 @@ def shares(planted: pd.DataFrame) -> str:
             times = part["share"].fillna(0) / part["area"]
             first = (part["rank"] == 1).sum()
             rows.append([method, how, len(part), f"{first} of {len(part)}", _spread(times, 1)])
-    header = ["Importance", "Letter", "Rows", "Letter ranks first", "Share over area"]
+    header = ["Importance", "Letter", "Rows", "Letter ranks first", "Fraction over area"]
     return _markdown(rows, header, labels=2)
 
 
 def others(planted: pd.DataFrame) -> str:
-    """AUC of cells, controls and the audit's best place in each set."""
+    """Tabulate the AUC of cells, controls and the audit's most discriminative place by set."""
     rows = []
     cells = planted[planted["family"].notna()].drop_duplicates(["set", "features", "model"])
     rows.append(["cells, test", *[_spread(cells.loc[cells["set"] == s, "auc"]) for s in SETS]])
@@ -81,14 +81,16 @@ def others(planted: pd.DataFrame) -> str:
         own = controls[controls["features"] == name].set_index("set")
         rows.append([f"control: {name}, test", *[_interval(own.loc[how]) for how in SETS]])
     audit = planted[planted["method"] == "audit"].set_index("set")
-    rows.append(["audit's best place, train", *[f"{audit.loc[s, 'auc']:.2f}" for s in SETS]])
-    said = audit["severity"].fillna("nothing")
-    rows.append(["audit says", *[said[how] for how in SETS]])
+    rows.append(
+        ["audit, most discriminative place, train", *[f"{audit.loc[s, 'auc']:.2f}" for s in SETS]]
+    )
+    severity = audit["severity"].fillna("none")
+    rows.append(["audit, severity of the finding", *[severity[how] for how in SETS]])
     return _markdown(rows, ["AUC", *SETS], labels=1)
 
 
 def tables() -> dict[str, str]:
-    """Every table of the page by the name of its mark."""
+    """Make every table of the page, by the name of its mark."""
     lesions, planted = (pd.read_csv(HERE / name) for name in ("lesions.csv", "planted.csv"))
     made: dict[str, Callable[[], str]] = {
         "pointing": lambda: by_cell(lesions, "pointing"),
