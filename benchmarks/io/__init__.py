@@ -1,1 +1,1 @@
-"""Tables on disk, provenance, progress, worker processes."""
+"""Tables and arrays on disk, provenance, progress, worker processes."""

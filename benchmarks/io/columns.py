@@ -37,7 +37,7 @@ TABLES = {
     "scores": SCORE_COLUMNS, "training": TRAINING_COLUMNS, "intensity": INTENSITY_COLUMNS,
 }  # fmt: skip
 _BOUNDS = ("", "_lo", "_hi")
-# Tables that a run adds where it can; a run folder may lack them.
+# Optional tables, which a run folder may lack.
 MORE_TABLES = {
     "audit": ["check", "severity", "images", "patients", "detail"],
     "audit_images": ["finding", "image", "split", "label"],

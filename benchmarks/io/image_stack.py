@@ -1,4 +1,4 @@
-"""Images of one size, read by position: from memory, or from a file so that memory stays small."""
+"""Images of one size, read by position from memory or, to save memory, from a file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ GreyImages = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ImageStack:
-    """Looks like an array of shape (n, size, size), uint8, of which each access reads its part.
+    """Array-like of shape (n, size, size), uint8, that reads images on access.
 
     Attributes
     ----------
     read : callable
-        Positions, ndarray of shape (k,), to images, ndarray of shape (k, size, size), uint8.
+        From positions, ndarray of shape (k,), to images, ndarray of shape (k, size, size), uint8.
     rows : ndarray of shape (n,), int
         Positions of the images that belong to the stack.
     size : int
@@ -46,7 +46,17 @@ class ImageStack:
 
     @classmethod
     def of(cls, images: GreyImages | ImageStack) -> ImageStack:
-        """Stack of an array's images; a stack is returned as it is."""
+        """Make a stack of the images of an array.
+
+        Parameters
+        ----------
+        images : ndarray or ImageStack of shape (n, size, size), uint8
+            A stack is returned as it is.
+
+        Returns
+        -------
+        ImageStack
+        """
         if isinstance(images, ImageStack):
             return images
         return cls(lambda rows: images[rows], np.arange(len(images)), images.shape[1])
@@ -61,48 +71,72 @@ class ImageStack:
         return len(self.rows)
 
     def __getitem__(self, index: Any) -> GreyImages:
-        """Read one image (an integer) or several (a slice, integers or truth values)."""
+        """Read one image (an integer) or several (a slice, integers or booleans)."""
         chosen = np.asarray(self.rows[index])
         images = self.read(np.atleast_1d(chosen))
         return images[0] if chosen.ndim == 0 else images
 
     def take(self, rows: Any) -> ImageStack:
-        """Stack of some images; reads nothing."""
+        """Select images without reading them.
+
+        Parameters
+        ----------
+        rows : slice, or array-like of int or bool
+            As in NumPy indexing.
+
+        Returns
+        -------
+        ImageStack
+        """
         return ImageStack(self.read, self.rows[rows], self.size)
 
     def map(self, transform: Callable[[GreyImages], GreyImages], size: int) -> ImageStack:
-        """Stack whose images are transformed whenever they are read.
+        """Make a stack whose images are transformed each time they are read.
 
         Parameters
         ----------
         transform : callable
-            ``(k, S, S)`` uint8 to ``(k, size, size)`` uint8.
+            From ``(k, S, S)`` uint8 to ``(k, size, size)`` uint8.
         size : int
             Side of the transformed images in pixels.
+
+        Returns
+        -------
+        ImageStack
         """
         return ImageStack(lambda rows: transform(self.read(rows)), self.rows, size)
 
 
 class ImageFile:
-    """Nameless file to which images are written one by one; it is gone when the program ends.
+    """Temporary file to which images are written one by one; deleted when the program ends.
 
     Parameters
     ----------
     folder : Path or None
-        Where the file takes its space; the system's folder for temporary files if None.
+        Where the file is created; the system's folder for temporary files if None.
     size : int
         Side in pixels.
     """
 
     def __init__(self, folder: Path | None, size: int) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as we do
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the object
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self._count = 0
         self.size = size
 
     def append(self, image: GreyImages) -> None:
-        """Write one image of shape (size, size), uint8."""
+        """Write one image.
+
+        Parameters
+        ----------
+        image : ndarray of shape (size, size), uint8
+
+        Raises
+        ------
+        ValueError
+            If the image has another shape or dtype.
+        """
         if image.shape != (self.size, self.size) or image.dtype != np.uint8:
             raise ValueError(
                 f"Got an image of shape {image.shape} and dtype {image.dtype}, but expected "
@@ -112,7 +146,7 @@ class ImageFile:
         self._count += 1
 
     def images(self) -> ImageStack:
-        """Stack of all images written so far."""
+        """Return a stack of all images written so far."""
         self._file.flush()
         return ImageStack(self._read, np.arange(self._count), self.size)
 
@@ -122,5 +156,5 @@ class ImageFile:
             for image, row in zip(images, rows.tolist(), strict=True):
                 self._file.seek(row * self.size * self.size)
                 if self._file.readinto(image.data) != image.nbytes:
-                    raise OSError(f"image {row} of the scratch file can't be read back")
+                    raise OSError(f"image {row} of the temporary file can't be read")
         return images

@@ -1,4 +1,4 @@
-"""A feature matrix written batch by batch to a file, so that memory doesn't grow with its rows."""
+"""A feature matrix written batch by batch to a file, to save memory."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class StoredMatrix:
-    """Matrix of shape (n, d), float32, of which each access reads its rows from a ``.npy`` file.
+    """Matrix of shape (n, d), float32, that reads rows from a ``.npy`` file on access.
 
-    The file is mapped for the access alone, so that its pages take no memory afterwards.
+    The file is memory-mapped only during an access, so its pages take no memory afterwards.
+
+    Attributes
+    ----------
+    path : Path
+        The ``.npy`` file.
     """
 
     path: Path
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Number of rows and columns."""
         n, d = self._map().shape
         return n, d
 
@@ -35,13 +40,14 @@ class StoredMatrix:
 
 
 class MatrixFile:
-    """``.npy`` file of a float32 matrix whose number of rows is known from the start.
+    """Writer of a float32 matrix whose number of rows is known from the start.
 
     Parameters
     ----------
     path : Path
-        To be written.
+        The ``.npy`` file to write.
     n_rows : int
+        Number of rows that will be written.
     """
 
     def __init__(self, path: Path, n_rows: int) -> None:
@@ -50,7 +56,13 @@ class MatrixFile:
         self._written = 0
 
     def append(self, rows: Matrix) -> None:
-        """Write the next rows, of shape (k, d); d is that of the first."""
+        """Write the next rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (k, d), float32
+            With the same d in all calls.
+        """
         if self._written == 0:
             shape = (self.n_rows, rows.shape[1])
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -59,11 +71,21 @@ class MatrixFile:
         self._written += len(rows)
 
     def close(self) -> None:
-        """End writing."""
+        """Close the file after the last row."""
         self._file.close()
 
     def open(self) -> StoredMatrix:
-        """Return the whole matrix for reading."""
+        """Open the whole matrix for reading.
+
+        Returns
+        -------
+        StoredMatrix
+
+        Raises
+        ------
+        ValueError
+            If not all rows were written.
+        """
         if self._written != self.n_rows:
-            raise ValueError(f"Got {self._written} rows, but expected {self.n_rows} in all.")
+            raise ValueError(f"Got {self._written} rows, but expected {self.n_rows} in total.")
         return StoredMatrix(self.path)

@@ -1,4 +1,4 @@
-"""What a run was made with: program, versions, machine, data fingerprint."""
+"""Provenance of a run: program, versions, machine, data fingerprint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,18 @@ GIB = 2**30
 
 
 def fingerprint(manifest: pd.DataFrame) -> str:
-    """sha256 over content hash, label, patient and split of every image, in manifest order."""
+    """Hash the content hash, label, patient and split of every image, in manifest order.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``image``, ``sha256``, ``label``, ``group`` and ``split``.
+
+    Returns
+    -------
+    str
+        Hexadecimal sha256.
+    """
     columns = manifest[["image", "sha256", "label", "group", "split"]]
     return hashlib.sha256(
         columns.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
@@ -32,7 +43,13 @@ def fingerprint(manifest: pd.DataFrame) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that make the numbers."""
+    """Return the versions of Python and of the libraries that affect the numbers.
+
+    Returns
+    -------
+    dict of str
+        By name; ``not installed`` for a missing library.
+    """
     found = {"python": platform.python_version()}
     for name in sorted({*LIBRARIES, *model_libraries()}):
         try:
@@ -43,7 +60,13 @@ def versions() -> dict[str, str]:
 
 
 def program() -> dict[str, str]:
-    """Name, version and commit of this program; commit is empty outside a git checkout."""
+    """Identify this program.
+
+    Returns
+    -------
+    dict of str
+        ``name``, ``version``, ``commit`` (empty outside a git checkout).
+    """
     try:
         version = metadata.version(PROGRAM)
     except metadata.PackageNotFoundError:
@@ -52,7 +75,13 @@ def program() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Platform, processor, cores and memory."""
+    """Describe this machine.
+
+    Returns
+    -------
+    dict
+        ``platform``, ``processor``, ``cores``, ``memory_gib``.
+    """
     pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
     return {

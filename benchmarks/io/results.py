@@ -17,26 +17,27 @@ IMAGES = "images"
 
 
 class RunError(ValueError):
-    """A folder is no run folder, or an incomplete one; the message says what is missing."""
+    """The folder is not a run folder, or is incomplete; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a run left behind.
+    """Contents of a run folder.
 
     Attributes
     ----------
     folder : Path
+        The run folder.
     run : dict
         ``run.json``: configuration, fingerprint, versions, machine, times, warnings.
     manifest, features, predictions, scores : DataFrame
-        One row an image; a family; an image × cell; a cell × split × operating point.
+        One row per image; per family; per image × cell; per cell × split × operating point.
     training : DataFrame
-        One row an epoch of each CNN cell; empty if none ran.
+        One row per epoch of each CNN cell; empty if none ran.
     intensity : DataFrame
         Histogram of pixel values by split and class: split, class, value, fraction.
     tables : dict of DataFrame
-        Every name of ``MORE_TABLES``; empty where the run folder has no such file.
+        The tables of ``MORE_TABLES`` by name; empty where the run folder has no such file.
     """
 
     folder: Path
@@ -65,13 +66,29 @@ class Results:
 
 
 def class_names(manifest: pd.DataFrame) -> list[str]:
-    """Names of the classes in a manifest, by label."""
+    """List the names of the classes in a manifest, ordered by label.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``label`` and ``class``.
+
+    Returns
+    -------
+    list of str
+    """
     known = manifest[["label", "class"]].drop_duplicates().sort_values("label")
     return [str(name) for name in known["class"]]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step: a reader sees the old file or the new one, never half."""
+    """Write a text file atomically: a reader sees the old file or the new one.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(
@@ -88,18 +105,41 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write ``<name>.csv`` in one step; floats keep every digit."""
+    """Write ``<name>.csv`` atomically; floats keep all digits.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Without ``.csv``.
+    table : DataFrame
+    """
     write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
 
 
 def write_run(folder: Path, run: dict[str, Any]) -> None:
-    """Write ``run.json`` in one step."""
+    """Write ``run.json`` atomically.
+
+    Parameters
+    ----------
+    folder : Path
+    run : dict
+        Ready for JSON, without NaN.
+    """
     text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / "run.json", text + "\n")
 
 
 def read_results(folder: Path) -> Results:
     """Read a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Results
 
     Raises
     ------
@@ -117,19 +157,50 @@ def read_results(folder: Path) -> Results:
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """Read ``run.json``; see :func:`read_results`."""
+    """Read ``run.json``.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    RunError
+        If the file is missing or unreadable.
+    """
     path = folder / "run.json"
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: expected a run's record, got {error}.") from error
+        raise RunError(f"{path}: expected the record of a run, got {error}.") from error
     if not isinstance(run, dict):
-        raise RunError(f"{path}: expected a run's record, got {type(run).__name__}.")
+        raise RunError(f"{path}: expected the record of a run, got {type(run).__name__}.")
     return run
 
 
 def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
-    """Read some tables of a run folder; see :func:`read_results`."""
+    """Read some tables of a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+    names : tuple of str
+        Keys of ``TABLES`` or ``MORE_TABLES``.
+
+    Returns
+    -------
+    dict of DataFrame
+        By name; missing text is an empty string.
+
+    Raises
+    ------
+    RunError
+        If a table is missing, unreadable or lacks a column.
+    """
     return {name: _read_table(folder, name) for name in names}
 
 
@@ -150,12 +221,14 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise RunError(
             f"{path}: expected a table written by run_benchmark.py, got {error}. "
-            "Give the folder that a run named as its --out."
+            "Give a run folder, the --out of a run."
         ) from error
     missing = [column for column in {**TABLES, **MORE_TABLES}[name] if column not in table.columns]
     if missing:
-        raise RunError(f"{path}: expected the columns of this version, got none named "
-                       f"{', '.join(missing)}. Run the benchmark again.")  # fmt: skip
+        raise RunError(
+            f"{path}: got a table without the columns {', '.join(missing)}, but expected those of "
+            "this version. Run the benchmark again."
+        )
     present = [column for column in text if column in table.columns]
     table[present] = table[present].fillna("")
     return table

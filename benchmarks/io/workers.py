@@ -1,4 +1,4 @@
-"""Worker processes that end with the run, and signals that end it cleanly."""
+"""Worker processes that end with the run, and signals that end the run cleanly."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 UNIX_SIGNAL = 128  # exit code of a program ended by signal n: 128 + n
 
 
-_heard: list[int] = []  # the signal that came first
+_received: list[int] = []  # the first signal
 
 
 class Interrupted(BaseException):
     """The user or the system asked the program to end.
+
+    Parameters
+    ----------
+    signum : int
+        Number of the signal.
 
     Attributes
     ----------
@@ -38,44 +43,59 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into `Interrupted`, and don't hear the later ones.
+    """Raise `Interrupted` at the first SIGINT or SIGTERM, and ignore later ones.
 
-    Where it falls into a destructor or callback, Python would print it and go on: it is not
+    An exception raised in a destructor or callback would be printed and lost; this one is not
     printed, and `check_interrupted` raises it again.
     """
-    told = sys.unraisablehook
+    hook = sys.unraisablehook
 
-    def interrupt(signum: int, _: FrameType | None) -> None:
-        if not _heard:
-            _heard.append(signum)
+    def _interrupt(signum: int, _: FrameType | None) -> None:
+        if not _received:
+            _received.append(signum)
             raise Interrupted(signum)
 
-    def tell(unraisable: Any) -> None:
+    def _report(unraisable: Any) -> None:
         if not isinstance(unraisable.exc_value, Interrupted):
-            told(unraisable)
+            hook(unraisable)
 
-    _heard.clear()
-    sys.unraisablehook = tell
-    before = {each: signal.signal(each, interrupt) for each in SIGNALS}
+    _received.clear()
+    sys.unraisablehook = _report
+    before = {each: signal.signal(each, _interrupt) for each in SIGNALS}
     try:
         yield
     finally:
-        _heard.clear()
-        sys.unraisablehook = told
+        _received.clear()
+        sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
 
 
 def check_interrupted() -> None:
-    """Raise `Interrupted` again where a destructor or a callback swallowed it."""
-    if _heard:
-        raise Interrupted(_heard[0])
+    """Raise `Interrupted` again if it was raised in a destructor or callback and lost.
+
+    Raises
+    ------
+    Interrupted
+        If a signal was received.
+    """
+    if _received:
+        raise Interrupted(_received[0])
 
 
 def parallel(jobs: int, **options: Any) -> Parallel:
-    """Make processes that leave Ctrl-C to the main program and don't outlive it.
+    """Create worker processes that ignore Ctrl-C and end with the main program.
 
-    See ``joblib.Parallel`` for ``options``.
+    Parameters
+    ----------
+    jobs : int
+        Number of processes.
+    **options
+        Passed to ``joblib.Parallel``.
+
+    Returns
+    -------
+    joblib.Parallel
     """
     start = {"initializer": _serve, "initargs": (os.getpid(),)}
     return Parallel(n_jobs=jobs, backend="loky", **start, **options)
@@ -93,7 +113,7 @@ def _serve(main_program: int) -> None:
 
 
 def _end_with(main_program: int) -> None:
-    """End this process when the main program is gone, even by SIGKILL."""
+    """End this process when the main program has ended, even by SIGKILL."""
     while os.getppid() == main_program:
         time.sleep(1)
     os._exit(1)

@@ -46,7 +46,7 @@ def sick(dataset: Dataset) -> NDArray[np.bool_]:
 
 
 @pytest.mark.parametrize("size", [28, 64, 100, 224])
-def test_numbers_are_those_of_each_cell(size: int) -> None:
+def test_statistics_are_those_of_each_cell(size: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, size, size), dtype=np.uint8)
     found = cell_statistics(images)
     cells = outside_cells(size)
@@ -61,7 +61,7 @@ def test_numbers_are_those_of_each_cell(size: int) -> None:
 
 
 def test_auc_is_over_patients() -> None:
-    """Four images of patient a would drown b, were each image counted by itself."""
+    """If each image counted by itself, the four images of patient a would outweigh b."""
     numbers = np.zeros((8, len(outside_cells(28)), 2), np.float32)
     numbers[:, 5, 1] = [9, 9, 9, 1, 3, 8, 2, 1]
     patient = np.array(list("aaaabcde"), dtype=object)  # means: 7, 3, 8, 2, 1
@@ -77,7 +77,7 @@ def test_auc_is_over_patients() -> None:
     assert (sign["auc"], sign["higher"]) == (pytest.approx(4 / 6), False)
 
 
-def test_auc_is_scikit_learns_and_chance_is_rarely_beaten() -> None:
+def test_auc_equals_scikit_learns_and_is_rarely_exceeded_by_chance() -> None:
     rng = np.random.default_rng(1)
     label = np.where(np.arange(90) % 3 > 0, "PNEUMONIA", "NORMAL").astype(object)
     patient = np.arange(90).astype(str).astype(object)
@@ -93,7 +93,7 @@ def test_auc_is_scikit_learns_and_chance_is_rarely_beaten() -> None:
     assert found["auc"].iloc[0] == pytest.approx(max(auc, 1 - auc))
 
 
-def test_glued_mark_is_found_where_it_is(phantoms: Dataset) -> None:
+def test_mark_is_found_at_its_place(phantoms: Dataset) -> None:
     found = marks(audit(marked(phantoms, sick(phantoms))))
     assert found["severity"].tolist() == ["warn"]
     detail = found["detail"].iloc[0]
@@ -106,7 +106,7 @@ def test_glued_mark_is_found_where_it_is(phantoms: Dataset) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_mark_dealt_at_random_and_no_mark_are_no_finding(phantoms: Dataset, seed: int) -> None:
+def test_random_mark_and_no_mark_are_no_finding(phantoms: Dataset, seed: int) -> None:
     patients = phantoms.manifest["group"].unique()
     drawn = np.random.default_rng(seed).permutation(patients)[: len(patients) // 2]
     half = phantoms.manifest["group"].isin(drawn).to_numpy()
@@ -114,7 +114,7 @@ def test_mark_dealt_at_random_and_no_mark_are_no_finding(phantoms: Dataset, seed
     assert marks(audit(generate(n_images=100, size=64, seed=seed))).empty
 
 
-def test_test_images_are_not_looked_at(phantoms: Dataset) -> None:
+def test_test_images_are_not_used(phantoms: Dataset) -> None:
     test = (phantoms.manifest["split"] == "test").to_numpy()
     assert marks(audit(marked(phantoms, sick(phantoms) & test))).empty
     assert not marks(audit(marked(phantoms, sick(phantoms) & ~test))).empty
@@ -127,7 +127,7 @@ def test_mark_on_most_of_a_class_is_a_note(phantoms: Dataset) -> None:
     assert marks(audit(marked(phantoms, most)))["severity"].tolist() == ["note"]
 
 
-def test_dark_place_counts_as_well(phantoms: Dataset) -> None:
+def test_dark_place_is_found(phantoms: Dataset) -> None:
     images = np.array(phantoms.images)
     images[:, -5:, :5] = np.where(sick(phantoms), 20, 30)[:, None, None]
     detail = marks(audit(replace(phantoms, images=images)))["detail"].iloc[0]
@@ -135,7 +135,7 @@ def test_dark_place_counts_as_well(phantoms: Dataset) -> None:
     assert "mean grey value alone, lower in PNEUMONIA" in detail
 
 
-def test_each_of_several_classes_is_set_against_the_others(phantoms: Dataset) -> None:
+def test_each_of_several_classes_is_compared_with_the_others(phantoms: Dataset) -> None:
     manifest, classes = by_subtype(phantoms.manifest, phantoms.classes, "phantoms")
     virus = (manifest["class"] == "virus").to_numpy()
     three = replace(marked(phantoms, virus), manifest=manifest, classes=classes)
@@ -153,7 +153,7 @@ def test_few_patients_and_one_class_are_no_finding() -> None:
     assert (few["by_chance"] > 1).all()
 
 
-def test_words_of_places() -> None:
+def test_place_words() -> None:
     assert place_words(0, 16, 96, 112, 224) == "upper edge, rows 0–16, columns 96–112"
     assert place_words(200, 224, 0, 16, 224).startswith("lower left corner, ")
     assert place_words(100, 120, 100, 120, 224).startswith("centre, ")

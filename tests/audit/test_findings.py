@@ -26,7 +26,7 @@ from benchmarks.run.exploration import save_thumbnails
 
 @pytest.fixture(scope="module")
 def sound() -> Dataset:
-    """One image a patient."""
+    """One image per patient."""
     dataset = generate(n_images=160, size=64)
     first = ~dataset.manifest.duplicated("group").to_numpy()
     assert isinstance(dataset.images, np.ndarray)
@@ -52,7 +52,7 @@ def severities(found: Audit, check: str) -> list[str]:
     return found.findings.loc[found.findings["check"] == check, "severity"].tolist()
 
 
-def test_sound_phantoms_have_counts_alone(sound: Dataset) -> None:
+def test_sound_phantoms_have_only_counts(sound: Dataset) -> None:
     found = audit(sound)
     assert set(found.findings["check"]) <= {"counts", "small_split"}
     assert found.findings.columns.tolist() == MORE_TABLES["audit"]
@@ -109,7 +109,7 @@ def test_copy_in_train_and_validation_warns_and_joins(sound: Dataset) -> None:
     assert split[first] == split[second]
 
 
-def test_same_content_under_two_classes_stops_within_a_split(sound: Dataset) -> None:
+def test_identical_content_with_two_classes_stops_within_a_split(sound: Dataset) -> None:
     (normal, _), (sick, _) = rows(sound, "train", "NORMAL"), rows(sound, "train", "PNEUMONIA")
     found = audit(copied(sound, normal, sick))
     assert severities(found, "label_conflict") == ["stop"]
@@ -117,7 +117,7 @@ def test_same_content_under_two_classes_stops_within_a_split(sound: Dataset) -> 
     assert found.findings["severity"].tolist()[0] == "stop"
 
 
-def test_near_duplicate_severity_goes_by_split_and_class(sound: Dataset) -> None:
+def test_near_duplicate_severity_depends_on_split_and_class(sound: Dataset) -> None:
     images = np.array(sound.images)
     (normal, other), (sick, _) = rows(sound, "train", "NORMAL"), rows(sound, "train", "PNEUMONIA")
     test, _ = rows(sound, "test", "PNEUMONIA")
@@ -164,7 +164,7 @@ def test_empty_and_unreadable_images_and_small_splits(sound: Dataset) -> None:
                     "it is merged into train"]  # fmt: skip
 
 
-def test_joined_patients_are_the_same_in_any_order() -> None:
+def test_joined_patients_do_not_depend_on_order() -> None:
     table = pd.DataFrame({"group": list("dbcaef"), "split": ["train"] * 5 + ["test"]})
     for order in ([0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 4, 2]):
         moved = table.iloc[order].reset_index(drop=True)
@@ -181,7 +181,7 @@ def results(folder: Path, found: Audit) -> Results:
     return Results(folder, {}, none, none, none, none, none, none, tables)
 
 
-def test_section_shows_worst_first_with_pictures(sound: Dataset, tmp_path: Path) -> None:
+def test_section_shows_the_most_severe_first_with_images(sound: Dataset, tmp_path: Path) -> None:
     (train, _), (test, _) = rows(sound, "train", "NORMAL"), rows(sound, "test", "NORMAL")
     data = copied(sound, train, test)
     found = audit(data)
@@ -216,7 +216,7 @@ def test_every_check_has_a_name_in_the_report() -> None:
     assert set(section._NAMES) == set(CHECKS)
 
 
-def test_command_writes_tables_and_tells_by_its_exit_code(
+def test_command_writes_tables_and_sets_its_exit_code(
     radiograph_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "audit"

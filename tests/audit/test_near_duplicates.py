@@ -22,13 +22,13 @@ from tests.helpers import textured
 
 @pytest.fixture(scope="module")
 def phantoms() -> NDArray[np.uint8]:
-    """One image a patient, so that no two show the same anatomy."""
+    """One image per patient, so that no two show the same anatomy."""
     dataset = generate(n_images=80, size=128)
     first = ~dataset.manifest.duplicated("group").to_numpy()
     return np.asarray(dataset.images[first])
 
 
-def test_hash_is_the_sign_pattern_of_the_low_cosines() -> None:
+def test_hash_is_the_sign_pattern_of_the_low_cosine_coefficients() -> None:
     """A cosine along x alone: one coefficient is far above the median, all others are near 0."""
     x = np.cos(np.pi * (np.arange(32) + 0.5) * 3 / 32)
     wave = np.rint(128 + 100 * np.tile(x, (32, 1))).astype(np.uint8)
@@ -41,14 +41,14 @@ def test_hash_is_the_sign_pattern_of_the_low_cosines() -> None:
     assert perceptual_hash(wave[None]).dtype == np.uint64
 
 
-def test_hash_ignores_light() -> None:
+def test_hash_ignores_brightness() -> None:
     images, _ = textured(3, 64)
     darker = (images // 2 + 20).astype(np.uint8)
     distance = np.bitwise_count(perceptual_hash(images) ^ perceptual_hash(darker))
     assert distance.max() <= 2
 
 
-def test_candidates_equal_all_pairs_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 60, dtype=np.uint64)
     hashes[40:] = hashes[:20] ^ np.uint64(0b10110)  # three bits
@@ -60,7 +60,7 @@ def test_candidates_equal_all_pairs_whatever_the_blocks(monkeypatch: pytest.Monk
         assert np.concatenate(list(candidate_pairs(hashes, 3))).tolist() == expected
 
 
-def test_correlation_survives_shift_and_light_but_not_other_grain(
+def test_correlation_ignores_shift_and_brightness_but_not_other_noise(
     phantoms: NDArray[np.uint8],
 ) -> None:
     image, other = phantoms[:2]
@@ -71,14 +71,14 @@ def test_correlation_survives_shift_and_light_but_not_other_grain(
     assert detail_correlation(image, other) < CONFIRMED
 
 
-def test_constant_images_are_like_nothing() -> None:
+def test_constant_images_correlate_with_nothing() -> None:
     grey = np.full((3, 64, 64), 80, np.uint8)
     assert detail_correlation(grey[0], grey[1]) == 0
     assert near_duplicates(grey).empty
 
 
 @pytest.mark.parametrize("name", [name for name in PLANTS if "beyond" not in name])
-def test_planted_phantoms_are_found_and_no_others(phantoms: NDArray[np.uint8], name: str) -> None:
+def test_only_planted_phantoms_are_found(phantoms: NDArray[np.uint8], name: str) -> None:
     line = planted(phantoms, name, np.arange(0, len(phantoms), 3))
     assert line["recall"] >= 0.9
     assert line["false"] == 0

@@ -15,7 +15,7 @@ from features.backbone import WeightsUnavailable
 from tests.helpers import textured
 
 
-def test_crop_leaves_the_size_asked_without_enlarging() -> None:
+def test_crop_has_the_image_size_without_enlarging() -> None:
     config = RunConfig(image_size=64, crop=0.8, contrast=False)
     assert reading_size(config) == 80
     images = textured(2, 80)[0]
@@ -31,7 +31,7 @@ def test_contrast_is_stretched_after_cropping() -> None:
     assert 100 < prepared.mean() < 155
 
 
-def test_only_the_families_needed_are_computed(tmp_path: Path) -> None:
+def test_only_required_families_are_computed(tmp_path: Path) -> None:
     config = RunConfig(image_size=64, jobs=1, quiet=True)
     images = ImageStack.of(textured(3)[0])
     result = extract(images, config, FEATURE_SETS["texture"], tmp_path)

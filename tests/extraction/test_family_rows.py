@@ -37,7 +37,7 @@ def plain(tmp_path: Path) -> dict[str, NDArray[np.float32]]:
     return matrices(run(IMAGES, tmp_path / "plain", None))
 
 
-def test_matrices_are_the_descriptors_own(plain: dict[str, NDArray[np.float32]]) -> None:
+def test_matrices_equal_the_descriptors_output(plain: dict[str, NDArray[np.float32]]) -> None:
     for name, matrix in plain.items():
         np.testing.assert_array_equal(matrix, FEATURES[name]().fit_transform(IMAGES))
 
@@ -76,7 +76,7 @@ def test_only_new_and_changed_images_are_computed(
 
 
 @pytest.mark.parametrize("method", ["read", "write"])
-def test_goes_on_without_a_store_that_fails(
+def test_continues_without_a_store_that_fails(
     tmp_path: Path, plain: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch,
     method: str,
 ) -> None:  # fmt: skip
@@ -91,7 +91,7 @@ def test_goes_on_without_a_store_that_fails(
         np.testing.assert_array_equal(matrix, plain[name])
 
 
-def test_goes_on_where_a_formula_was_edited_meanwhile(
+def test_continues_without_the_store_after_an_edit_of_a_formula(
     tmp_path: Path, plain: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def edited(_: object) -> None:

@@ -24,7 +24,7 @@ MIB = 2**20
 
 
 def some(n: int, width: int = 8, start: int = 0) -> tuple[list[bytes], NDArray[np.float32]]:
-    """Names and rows; a row is told by its number alone."""
+    """Names and rows; a row is identified by its number only."""
     numbers = np.arange(start, start + n)
     rows = (numbers[:, None] * 1000 + np.arange(width)).astype(np.float32)
     return [int(k).to_bytes(16, "little") for k in numbers], rows
@@ -44,7 +44,7 @@ def assert_sound(folder: Path) -> None:
     db.close()
 
 
-def test_rows_come_back_to_the_last_bit_in_the_order_asked(tmp_path: Path) -> None:
+def test_rows_are_read_bit_by_bit_in_the_requested_order(tmp_path: Path) -> None:
     images, rows = some(1203)
     rows[0] = np.float32([-0.0, 1e-45, 3.4e38, 1 / 3, -1.5, 0, 2**24 + 1, 7])
     with FeatureStore(tmp_path) as store:
@@ -60,14 +60,14 @@ def test_rows_come_back_to_the_last_bit_in_the_order_asked(tmp_path: Path) -> No
     assert_sound(tmp_path)
 
 
-def test_nothing_found_has_the_width_asked(tmp_path: Path) -> None:
+def test_missing_rows_have_the_requested_width(tmp_path: Path) -> None:
     with FeatureStore(tmp_path / "made" / "here") as store:
         assert store.read(HOG, [b"a"])[0].shape == (1, 0)
         assert store.read(HOG, [b"a", b"b"], width=5)[0].shape == (2, 5)
         assert store.read(HOG, [])[0].shape == (0, 0)
 
 
-def test_images_that_repeat_are_stored_once(tmp_path: Path) -> None:
+def test_repeated_images_are_stored_once(tmp_path: Path) -> None:
     images, rows = some(3)
     with FeatureStore(tmp_path) as store:
         store.write(HOG, images + images, np.concatenate([rows, rows]))
@@ -116,12 +116,12 @@ def test_default_folder_is_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_
         np.float32([[0, 1], [np.inf, 2]]),
     ],
 )
-def test_rows_that_are_none_are_refused(tmp_path: Path, rows: NDArray[np.float32]) -> None:
+def test_invalid_rows_are_rejected(tmp_path: Path, rows: NDArray[np.float32]) -> None:
     with FeatureStore(tmp_path) as store, pytest.raises(ValueError, match="but expected"):
         store.write(HOG, [b"a", b"b"], rows)
 
 
-def test_bound_too_small_is_refused(tmp_path: Path) -> None:
+def test_too_small_maximum_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1048576"):
         FeatureStore(tmp_path, max_bytes=1000)
 
@@ -134,7 +134,7 @@ def flipped(data: bytes, place: int) -> bytes:
 
 
 @pytest.mark.parametrize(("column", "length"), [("row", 12), ("checksum", 16)])
-def test_every_flipped_byte_of_a_row_is_noticed(tmp_path: Path, column: str, length: int) -> None:
+def test_every_flipped_byte_of_a_row_is_detected(tmp_path: Path, column: str, length: int) -> None:
     images, rows = some(length, width=3)
     with FeatureStore(tmp_path) as store:
         store.write(HOG, images, rows)
@@ -214,7 +214,7 @@ def test_row_under_another_key_is_never_returned(tmp_path: Path) -> None:
             assert not store.read(LBP, images)[1].any()
 
 
-def test_values_that_are_not_finite_are_missing_whatever_their_checksum(tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_missing_even_with_a_valid_checksum(tmp_path: Path) -> None:
     images, rows = some(2)
     rows[0, 3] = np.nan
     with FeatureStore(tmp_path) as store:
@@ -238,7 +238,7 @@ def test_rows_of_another_width_are_missing(tmp_path: Path) -> None:
 
 
 def assert_usable(folder: Path, images: list[bytes], rows: NDArray[np.float32]) -> None:
-    """Whatever lies in the folder: a row is right or missing, and can be written again."""
+    """Whatever is in the folder: a row is correct or missing, and can be written again."""
     with FeatureStore(folder) as store:
         read, found = store.read(HOG, images, rows.shape[1])
         np.testing.assert_array_equal(read[found], rows[found])
@@ -249,7 +249,7 @@ def assert_usable(folder: Path, images: list[bytes], rows: NDArray[np.float32]) 
         np.testing.assert_array_equal(read, rows)
 
 
-def test_changed_bytes_anywhere_in_the_file_are_survived(tmp_path: Path) -> None:
+def test_store_survives_changed_bytes_anywhere_in_the_file(tmp_path: Path) -> None:
     images, rows = some(30, width=700)
     with FeatureStore(tmp_path / "sound") as store:
         store.write(HOG, images[:10], rows[:10])
@@ -276,7 +276,7 @@ def test_changed_bytes_anywhere_in_the_file_are_survived(tmp_path: Path) -> None
     assert lost > len(harms) // 3
 
 
-def test_an_index_out_of_order_hides_no_row_for_good(tmp_path: Path) -> None:
+def test_an_unordered_index_hides_no_row_permanently(tmp_path: Path) -> None:
     images, rows = some(30)
     with FeatureStore(tmp_path) as store:
         store.write(HOG, images, rows)
@@ -364,7 +364,7 @@ def test_a_file_damaged_while_it_is_open_is_moved_aside(tmp_path: Path) -> None:
         assert store.read(HOG, images)[1].all()
 
 
-def test_a_file_of_another_version_is_moved_aside_whole(tmp_path: Path) -> None:
+def test_a_file_of_another_version_is_moved_aside_completely(tmp_path: Path) -> None:
     images, rows = some(3)
     with FeatureStore(tmp_path) as store:
         store.write(HOG, images, rows)
@@ -376,13 +376,13 @@ def test_a_file_of_another_version_is_moved_aside_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE t (x)", "CREATE VIEW v AS SELECT 1"])
-def test_a_database_of_others_is_moved_aside(tmp_path: Path, statement: str) -> None:
+def test_a_foreign_database_is_moved_aside(tmp_path: Path, statement: str) -> None:
     change(tmp_path, statement)
     with pytest.warns(UserWarning, match="moved aside"):
         assert_usable(tmp_path, *some(3))
 
 
-def test_a_trigger_is_not_run(tmp_path: Path) -> None:
+def test_a_trigger_is_not_executed(tmp_path: Path) -> None:
     FeatureStore(tmp_path).close()
     change(
         tmp_path,
@@ -432,7 +432,7 @@ def test_two_processes_move_a_damaged_file_aside_once(tmp_path: Path) -> None:
         assert store.read(HOG, some(400)[0])[1].all()
 
 
-def test_a_process_goes_on_with_the_file_that_another_has_started(tmp_path: Path) -> None:
+def test_a_process_continues_with_the_file_that_another_created(tmp_path: Path) -> None:
     images, rows = some(3)
     with FeatureStore(tmp_path) as store:
         store.write(HOG, images, rows)
@@ -463,7 +463,7 @@ with FeatureStore(Path(sys.argv[1]), max_bytes=int(sys.argv[2])) as store:
 
 
 @pytest.mark.parametrize("bound", [2**30, 2 * MIB], ids=["writing", "evicting"])
-def test_a_killed_process_loses_the_call_it_was_in(tmp_path: Path, bound: int) -> None:
+def test_a_killed_process_loses_only_its_current_call(tmp_path: Path, bound: int) -> None:
     command = [sys.executable, "-c", WRITE_FOR_EVER]
     for seconds in np.random.default_rng(1).uniform(0.0, 0.25, 4):
         folder = tmp_path / f"{seconds:.6f}"
@@ -495,7 +495,7 @@ def assert_sound_after_kill(folder: Path, committed: int, everything: bool) -> N
 # Full disks, missing rights
 
 
-def test_a_full_disk_is_told_and_what_was_kept_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_stored_rows_stay(tmp_path: Path) -> None:
     images, rows = some(40, width=3000)
     with FeatureStore(tmp_path) as store:
         store.write(HOG, images[:20], rows[:20])
@@ -525,7 +525,7 @@ except StoreError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of a file")
-def test_a_write_that_the_system_refuses_leaves_a_sound_store(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_a_valid_store(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITE_UNTIL_REFUSED, str(tmp_path), str(2**30), WRITE_FOR_EVER]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = done.stdout.splitlines()
@@ -535,20 +535,20 @@ def test_a_write_that_the_system_refuses_leaves_a_sound_store(tmp_path: Path) ->
     assert_sound_after_kill(tmp_path, len(lines) - 2, everything=True)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(StoreError, match="Choose another folder with --cache DIR"):
             FeatureStore(folder)
 
 
-def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     with pytest.raises(StoreError, match="can't be read and written"):
         FeatureStore(tmp_path)
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     FeatureStore(tmp_path).close()
     (tmp_path / FILE).chmod(0o444)
     tmp_path.chmod(0o555)
@@ -563,7 +563,7 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         tmp_path.chmod(0o755)
 
 
-def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, rows = some(3)
     with FeatureStore(tmp_path) as store:
         store.write(HOG, images, rows)
@@ -578,7 +578,7 @@ def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         store.write(HOG, images, rows)
 
 
-def test_a_closed_store_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_closed_store_is_reported_and_unchanged(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path)
     store.write(HOG, *some(3))
     store.close()
@@ -590,7 +590,9 @@ def test_a_closed_store_is_told_and_left_alone(tmp_path: Path) -> None:
 # The bound
 
 
-def test_rows_unused_for_longest_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_least_recently_used_rows_are_removed_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [1_000_000.0]
     monkeypatch.setattr(store_rows.time, "time", lambda: clock[0])
     images, rows = some(120, width=6000)  # 24 kB a row: 42 of them fill 1 MiB
@@ -608,7 +610,7 @@ def test_rows_unused_for_longest_go_first(tmp_path: Path, monkeypatch: pytest.Mo
     assert_sound(tmp_path)
 
 
-def test_file_stays_within_the_bound(tmp_path: Path) -> None:
+def test_file_stays_within_its_maximum_size(tmp_path: Path) -> None:
     for bound in (2 * MIB, MIB):
         with FeatureStore(tmp_path, max_bytes=bound) as store:
             for start in range(0, 400, 40):
@@ -621,7 +623,7 @@ def test_file_stays_within_the_bound(tmp_path: Path) -> None:
     assert_sound(tmp_path)
 
 
-def test_one_write_larger_than_the_bound_keeps_its_end(tmp_path: Path) -> None:
+def test_one_write_larger_than_the_maximum_keeps_its_end(tmp_path: Path) -> None:
     images, rows = some(300, 3000)
     with FeatureStore(tmp_path, max_bytes=MIB) as store:
         store.write(HOG, images, rows)

@@ -36,14 +36,14 @@ def key(descriptor: ImageDescriptor) -> bytes:
 
 
 def network(source: str = "file a.safetensors (sha256 0123456789abcdef)", **given: Any) -> bytes:
-    """Key of an embedding as if its network had been loaded."""
+    """Key of an embedding without loading its network."""
     descriptor = FrozenEmbedding(**given)
     descriptor.image_shape_, descriptor.weights_source_ = (64, 64), source
     return family_key(descriptor).key
 
 
 @given(grey_images(1, 12), st.data())
-def test_hash_of_an_image_is_that_of_its_pixels(image: Any, data: st.DataObject) -> None:
+def test_hash_of_an_image_depends_on_its_pixels(image: Any, data: st.DataObject) -> None:
     [before] = hash_images(image[None])
     assert len(before) == 16
     assert hash_images(np.asfortranarray(image)[None]) == [before]
@@ -52,7 +52,7 @@ def test_hash_of_an_image_is_that_of_its_pixels(image: Any, data: st.DataObject)
     assert hash_images(image[None]) != [before]
 
 
-def test_hash_of_an_image_knows_its_shape() -> None:
+def test_hash_of_an_image_depends_on_its_shape() -> None:
     image = np.arange(36, dtype=np.uint8)
     shapes = [(1, height, 36 // height) for height in (1, 2, 3, 4, 6, 9, 12, 18, 36)]
     assert len({hash_images(image.reshape(shape))[0] for shape in shapes}) == len(shapes)
@@ -64,7 +64,7 @@ def test_hash_of_an_image_ignores_the_other_images() -> None:
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 2), np.uint8), np.zeros((1, 2, 2))])
-def test_other_arrays_are_refused(images: Any) -> None:
+def test_other_arrays_are_rejected(images: Any) -> None:
     with pytest.raises(ValueError, match=r"but expected \(n, height, width\) uint8"):
         hash_images(images)
 
@@ -77,13 +77,13 @@ def test_key_is_the_same_for_the_same_family() -> None:
     assert key(Lbp(radii=[1, 2])) == key(Lbp(radii=(1, 2)))  # type: ignore[arg-type]
 
 
-def test_key_knows_class_parameters_and_image_size() -> None:
+def test_key_depends_on_class_parameters_and_image_size() -> None:
     keys = [key(Hog()), key(Lbp()), key(Lbp(grid=4)), key(Lbp(radii=(1, 2))), key(Intensity())]
     keys.append(family_key(Hog().fit(textured(2, 80)[0])).key)
     assert len(set(keys)) == len(keys)
 
 
-def test_key_knows_the_weights_by_their_hash_alone() -> None:
+def test_key_depends_only_on_the_hash_of_the_weights() -> None:
     here, there = "file a.pth (sha256 0123456789abcdef)", "timm hub b (sha256 0123456789abcdef)"
     other = "file a.pth (sha256 1123456789abcdef)"
     assert network(here) == network(there) == network(here, weights=Path("/a.pth"), n_jobs=3)
@@ -100,7 +100,7 @@ def test_key_knows_the_weights_by_their_hash_alone() -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES + NETWORK_LIBRARIES)
-def test_key_knows_the_versions(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+def test_key_depends_on_the_versions(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     before = key(Hog()), network()
     true = store_keys._version
     monkeypatch.setattr(store_keys, "_version", lambda name: true(name) + "1" * (name == library))
@@ -124,7 +124,7 @@ def test_modules_are_followed_through_every_form_of_import() -> None:
     assert modules_used("elsewhere", sources) == ()
 
 
-def test_modules_of_a_family_are_those_it_computes_with() -> None:
+def test_modules_of_a_family_are_those_that_compute_it() -> None:
     assert modules_used("features.lbp", SOURCES) == (
         "features.base", "features.compiled", "features.lbp", "features.lbp_kernels",
     )  # fmt: skip
@@ -133,8 +133,8 @@ def test_modules_of_a_family_are_those_it_computes_with() -> None:
     assert libraries(modules_used("features.lbp", SOURCES)) == LIBRARIES
 
 
-def test_every_library_that_moves_a_number_is_in_the_key() -> None:
-    """A new import in ``features`` wants its library in LIBRARIES, or here with a reason."""
+def test_every_library_that_changes_a_number_is_in_the_key() -> None:
+    """The library of a new import in ``features`` belongs in LIBRARIES, or here with a reason."""
     distributions = {"cv2": "opencv-python-headless", "skimage": "scikit-image"}
     moves_nothing = {"joblib", "sklearn", "huggingface_hub"}  # work shared, base class, download
     for family in FEATURES.values():
@@ -147,7 +147,7 @@ def test_every_library_that_moves_a_number_is_in_the_key() -> None:
         assert {distributions.get(name, name) for name in foreign} <= set(libraries(modules))
 
 
-def test_key_notices_an_edit_of_any_module_it_uses(tmp_path: Path) -> None:
+def test_key_depends_on_the_source_of_every_module(tmp_path: Path) -> None:
     for package in ("benchmarks", "features"):
         shutil.copytree(ROOT / package, tmp_path / package)
     before = [key(Lbp()).hex(), key(Hog()).hex()]
@@ -170,7 +170,7 @@ def keys_in(folder: Path) -> list[str]:
     return done.stdout.split()
 
 
-def test_nothing_is_kept_after_an_edit_while_the_program_runs(
+def test_nothing_is_stored_after_an_edit_while_the_program_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(ROOT / "features", tmp_path / "features")
@@ -189,12 +189,12 @@ class Elsewhere(Intensity):
     """A family whose source is not in the package."""
 
 
-def test_a_class_of_another_package_is_refused() -> None:
+def test_a_class_of_another_package_is_rejected() -> None:
     with pytest.raises(StoreError, match="Put the class into a file of the features package"):
         key(Elsewhere())
 
 
-def test_a_parameter_that_is_no_plain_value_is_refused() -> None:
+def test_a_parameter_that_is_not_a_plain_value_is_rejected() -> None:
     descriptor = Intensity().fit(IMAGES)
     descriptor.grid = {1, 2}  # type: ignore[assignment]
     with pytest.raises(StoreError, match="a parameter can't be part of a key"):

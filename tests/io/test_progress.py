@@ -11,13 +11,13 @@ from benchmarks.io.progress import Steps, say, track
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that pass as told."""
+    """Seconds that pass as set."""
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     return now
 
 
-def test_lines_tell_stage_rate_and_time_left(
+def test_lines_show_stage_rate_and_time_left(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Steps("features", 1000, "images", quiet=False) as steps:
@@ -26,7 +26,7 @@ def test_lines_tell_stage_rate_and_time_left(
             steps.advance(250)
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err == "  features: 750 of 1,000 images, 25 a second, 10 s left\n"
+    assert output.err == "  features: 750 of 1,000 images, 25 per second, 10 s left\n"
 
 
 def test_quiet_is_silent(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,11 +56,11 @@ def test_track_yields_everything() -> None:
     assert list(track(iter("abc"), "letters", 3, "letters", quiet=True)) == ["a", "b", "c"]
 
 
-def test_a_stage_gone_on_with_counts_its_own_rate(
+def test_a_resumed_stage_counts_its_own_rate(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Steps("cnn", 0, "batches", quiet=False) as steps:
         for done in range(601, 635):
             clock[0] += 1
             steps.reach(done, 1000)
-    assert capsys.readouterr().err == "  cnn: 630 of 1,000 batches, 1 a second, 370 s left\n"
+    assert capsys.readouterr().err == "  cnn: 630 of 1,000 batches, 1 per second, 370 s left\n"

@@ -12,14 +12,14 @@ def table() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_fingerprint_follows_what_decides_the_numbers() -> None:
+def test_fingerprint_depends_on_what_affects_the_numbers() -> None:
     original = provenance.fingerprint(table())
     assert original == provenance.fingerprint(table().assign(width=99))
     for column, value in (("sha256", "2"), ("label", 1), ("group", "r"), ("split", "train")):
         assert provenance.fingerprint(table().assign(**{column: value})) != original
 
 
-def test_versions_and_machine_are_known_here() -> None:
+def test_versions_and_machine_are_known() -> None:
     versions = provenance.versions()
     assert versions["scikit-learn"].count(".") == 2
     machine = provenance.machine()

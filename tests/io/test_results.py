@@ -12,7 +12,7 @@ from benchmarks.io.columns import MANIFEST_COLUMNS, PREDICTION_COLUMNS
 from benchmarks.io.results import RunError
 
 
-def test_floats_keep_every_digit(tmp_path: Path) -> None:
+def test_floats_keep_all_digits(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random(200)
     table = pd.DataFrame({"cell": "a/b/seed0", "score": values})
     table = table.reindex(columns=PREDICTION_COLUMNS)
@@ -28,7 +28,7 @@ def test_text_stays_text(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read[["image", "group"]], table, check_dtype=False)
 
 
-def test_other_columns_are_refused_by_name(tmp_path: Path) -> None:
+def test_missing_columns_are_named(tmp_path: Path) -> None:
     results.write_table(tmp_path, "intensity", pd.DataFrame({"class": ["NORMAL"], "value": [0]}))
     with pytest.raises(RunError, match=r"intensity.csv: .*none named split, fraction"):
         results.read_tables(tmp_path, ("intensity",))
@@ -50,6 +50,6 @@ def test_interrupted_write_leaves_the_old_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_no_run_folder_is_a_clear_error(tmp_path: Path) -> None:
+def test_missing_run_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"manifest.csv: expected a table written by run_benchmark"):
         results.read_results(tmp_path)
