@@ -1,1 +1,1 @@
-"""What a paper needs from a run: tables, references, checklists, MedMNIST's prediction files."""
+"""Files for a paper: tables, references, checklists, MedMNIST's prediction files."""

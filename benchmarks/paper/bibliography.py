@@ -1,4 +1,4 @@
-"""Which works a run rests on, as keys, in words and as BibTeX."""
+"""The works that a run uses: as keys, as citations, as a reference list and as BibTeX."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from benchmarks.io.results import Results
 from benchmarks.paper.references import DATA, Reference, references
 from features import FEATURE_SETS
 from models import declaration
-from models.balance import RESAMPLERS
 
 _FAMILIES = {
     "hog": ("dalal2005",), "lbp": ("ojala2002",), "glcm": ("haralick1973",),
@@ -21,9 +20,16 @@ _FAMILIES = {
     "embedding": ("razavian2014", "deng2009"), "embedding_random": ("razavian2014",),
 }  # fmt: skip
 _AS_SCIKIT_IMAGE = {"hog", "lbp", "glcm"}
-_BALANCES = {
-    "smote": "chawla2002", "borderline": "han2005", "svmsmote": "nguyen2011", "adasyn": "he2008",
-}  # fmt: skip
+BALANCING = {
+    "smote": ("SMOTE", "chawla2002"),
+    "borderline": ("borderline SMOTE", "han2005"),
+    "svmsmote": ("SVM-SMOTE", "nguyen2011"),
+    "adasyn": ("ADASYN", "he2008"),
+    "oversample": ("random oversampling of the minority class", ""),
+    "undersample": ("random undersampling of the majority class", ""),
+    "class_weight": ("class weights", ""),
+    "none": ("no balancing of the classes", ""),
+}
 _TESTS = {
     "bootstrap": (), "clustered_delong": ("delong1988", "obuchowski1997"),
     "delong": ("delong1988",), "mcnemar": ("mcnemar1947",),
@@ -38,12 +44,12 @@ _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308"
 
 
 def used(results: Results) -> list[str]:
-    """Keys of the works that a run rests on, in the order of :func:`references`.
+    """Return the keys of the works that a run uses, in the order of :func:`references`.
 
     Parameters
     ----------
     results : Results
-        What finished counts, not what was asked for.
+        Only cells and tables that finished count.
 
     Returns
     -------
@@ -90,7 +96,7 @@ def _pretrained(results: Results) -> set[str]:
 
 def _balance(done: pd.DataFrame) -> set[str]:
     methods = done.loc[~done["model"].map(lambda name: declaration(name).on_images), "balance"]
-    return {_BALANCES[method] for method in methods.unique() if method in RESAMPLERS}
+    return {BALANCING[name][1] for name in methods.unique() if BALANCING.get(name, ("", ""))[1]}
 
 
 def _statistics(results: Results) -> set[str]:
@@ -113,7 +119,15 @@ def _statistics(results: Results) -> set[str]:
 
 
 def cite(*keys: str) -> str:
-    """Cite works by author and year, as the methods paragraph does.
+    """Cite works by author and year.
+
+    Parameters
+    ----------
+    *keys : str
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -129,7 +143,15 @@ def _who(work: Reference) -> str:
 
 
 def in_words(key: str) -> str:
-    """Write a work as a reference list does, without its address.
+    """Format a work for a reference list, without its address.
+
+    Parameters
+    ----------
+    key : str
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -158,7 +180,15 @@ def _sentence(title: str) -> str:
 
 
 def address(key: str) -> tuple[str, str]:
-    """Text and URL of the link to a work.
+    """Return the text and URL of the link to a work.
+
+    Parameters
+    ----------
+    key : str
+
+    Returns
+    -------
+    (str, str)
 
     Examples
     --------
@@ -173,7 +203,7 @@ def address(key: str) -> tuple[str, str]:
 
 
 def bibtex(keys: Iterable[str]) -> str:
-    """Write works as BibTeX in plain ASCII, so that every BibTeX reads it.
+    """Format works as BibTeX in plain ASCII, which every BibTeX program reads.
 
     Parameters
     ----------
@@ -210,7 +240,7 @@ def _entry(key: str, work: Reference) -> str:
 
 
 def _ascii(text: str) -> str:
-    """Accents as LaTeX commands: BibTeX sorts and abbreviates bytes."""
+    """Replace accents by LaTeX commands, since BibTeX sorts and abbreviates bytes."""
     found = ""
     for character in text:
         base, *marks = list(unicodedata.normalize("NFD", character))

@@ -1,4 +1,4 @@
-"""TRIPOD+AI and CLAIM as Markdown: answered where the run knows, blank where only authors can."""
+"""TRIPOD+AI and CLAIM checklists as Markdown, filled in as far as the run's record allows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHECKLISTS = {
 
 
 def checklists(results: Results) -> dict[str, str]:
-    """Write both checklists.
+    """Fill in both checklists.
 
     Parameters
     ----------
@@ -44,7 +44,17 @@ def checklists(results: Results) -> dict[str, str]:
 
 
 def answer(item: Item, known: Mapping[str, str]) -> str:
-    """Answer of an item, blank if the run knows none.
+    """Answer an item, with a placeholder if the run's record has no answer.
+
+    Parameters
+    ----------
+    item : Item
+    known : mapping of str
+        Answers by name, from :func:`benchmarks.paper.facts.facts`.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -65,9 +75,9 @@ def _page(
     head = (
         f"# {title}\n{mark}\n"
         f"{len(items) - open_items} of {len(items)} items are answered from the run's record; "
-        f"{open_items} need the authors. An answer says what was done, not that it was enough. "
-        "Topics are in our words and item numbers as of the publication: check them against "
-        f"the original.\n\n{markdown(in_words(key))} <{address(key)[1]}>\n"
+        f"{open_items} must be filled in by the authors. An answer states what was done, not that "
+        "it is sufficient. Topics are paraphrased and item numbers are those of the publication: "
+        f"check them against the original.\n\n{markdown(in_words(key))} <{address(key)[1]}>\n"
     )
     lines = [
         f"| {item.number} | {markdown(item.topic)} | {one if one == BLANK else markdown(one)} "

@@ -1,4 +1,4 @@
-"""What a run knows of itself, in sentences by name: the answers of the checklists."""
+"""Facts about a run as sentences: the answers of the checklists and parts of the methods text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from benchmarks.fitting.cell import PIXELS
 from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, validation_carved
+from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.paper.references import DATA
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
+from models.balance import RESAMPLERS
 
 _SPLITS = ("train", "validation", "test")
 _LIBRARIES = (
@@ -21,7 +23,7 @@ _LIBRARIES = (
 
 
 def facts(results: Results) -> dict[str, str]:
-    """Sentences by name; an empty one is not known to the run.
+    """Describe a run in sentences.
 
     Parameters
     ----------
@@ -30,6 +32,7 @@ def facts(results: Results) -> dict[str, str]:
     Returns
     -------
     dict of str
+        Sentence by name; empty where the run's record has no answer.
     """
     run = results.run
     config, data = run.get("config", {}), run.get("data", {})
@@ -42,62 +45,62 @@ def facts(results: Results) -> dict[str, str]:
         "split": _split(results, bool(data.get("groups_known", True))),
         "limit": f"A sample of about {config['limit']} images was taken."
         if config.get("limit") else "No subset was taken.",
-        "preparation": _preparation(config),
+        "preparation": preparation(config),
         "audit": _audit(results.table("audit")),
         "missing": _missing(data),
-        "outcome": "Pneumonia or normal, as the data label each image"
-        + ("; drawn by the program." if is_synthetic(results) else "; not assessed anew."),
+        "outcome": "Pneumonia or normal, by the label of the data"
+        + ("; drawn by the program." if is_synthetic(results) else "; not reassessed."),
         "predictors": _predictors(done, run),
         "models": _models(done, run),
         "tuning": _tuning(done, config),
         "balance": _balance(results.scores),
         "start": _start(run, done),
         "operating": "A score from 0 to 1 for each image, at a threshold of 0.5 and at the "
-        "largest threshold with a recall of at least 0.95 on validation."
+        "largest threshold with a recall of at least 0.95 on the validation set."
         if done else "",
         "measures": _measures(results),
         "uncertainty": _uncertainty(results),
         "recalibration": "Sigmoid and isotonic recalibration were fitted and scored."
         if len(results.table("calibration")) else "",
-        "shift": "Validation and test are set side by side at the same thresholds."
+        "shift": "Validation and test results are compared at the same thresholds."
         if done else "",
         "validation": _validation(results),
         "subgroups": "Recall by type of pneumonia, and false positives by series."
         if len(results.table("subgroups")) else "",
         "robustness": _robustness(results),
-        "explained": "Importance of features is shown." if len(results.table("importance"))
+        "explained": "Feature importance is reported." if len(results.table("importance"))
         else "",
         "performance": f"{len(done)} methods, each with 95 % intervals." if done else "",
-        "failures": "The most confident mistakes on test are listed." if done else "",
-        "ensembles": "None; each method's scores stand alone." if done else "",
-        "specification": "Each fitted model is kept in the run folder (models/) and scores new "
+        "failures": "The most confident errors on test are listed." if done else "",
+        "ensembles": "None; each method is scored by itself." if done else "",
+        "specification": "Each fitted model is saved in the run folder (models/) and scores new "
         "images with `run_benchmark.py predict`." if config.get("save_models") and done else "",
         "software": _software(run),
         "code": _code(run),
         "seeds": f"Seeds {plain(config['seeds'])}." if config.get("seeds") else "",
-        "limits": "What the numbers can't say is listed.",
+        "limits": "Limitations are listed.",
         "external": "None.",
-        "size_origin": "About as many images as --limit asked for were taken."
+        "size_origin": "A sample of about the size given by --limit was taken."
         if config.get("limit") else "All readable images of the data were used; no sample size "
         "was computed.",
-        "choice": "None is chosen: all methods are reported."
-        + (" The CNN's epoch is that of the best average precision on validation."
+        "choice": "No final model is selected: all methods are reported."
+        + (" The CNN's epoch has the best average precision on the validation set."
            if any(row.is_cnn for row in done) else "")
         if done else "",
-        "judged": "Nobody; the program computes them from the image." if done else "",
+        "judged": "Not applicable; the program computes them from the image." if done else "",
         **_kermany(str(data.get("citation", ""))),
     }  # fmt: skip
 
 
 def _kermany(citation: str) -> dict[str, str]:
-    """Repeat what the data's authors say of them, where these are the data."""
+    """Describe the data of Kermany et al. as their authors do, if the run used them."""
     if DATA["kermany2018"].doi not in citation:
         return {}
-    source = "(as the data's authors say: Kermany et al., 2018)"
+    source = "(as stated by the authors of the data: Kermany et al., 2018)"
     return {
         "setting": f"One centre: Guangzhou Women and Children's Medical Center {source}.",
-        "eligible": "Children of one to five years, radiographed in routine care; unreadable "
-        f"images were screened out {source}.",
+        "eligible": "Children aged one to five years, radiographed in routine care; unreadable "
+        f"images were excluded {source}.",
         "acquired": f"Chest radiographs, anterior-posterior {source}.",
         "annotators": f"Two expert physicians graded the images {source}.",
         "test_annotators": f"A third expert checked the test images {source}.",
@@ -106,7 +109,7 @@ def _kermany(citation: str) -> dict[str, str]:
 
 def _design(results: Results) -> str:
     if is_synthetic(results):
-        return "Synthetic images: no study of patients."
+        return "Synthetic images: not a study of patients."
     return "Retrospective: images collected and labelled before this analysis."
 
 
@@ -130,27 +133,64 @@ def _sizes(manifest: pd.DataFrame, known: bool) -> str:
 
 def _split(results: Results, known: bool) -> str:
     origin = (
-        "Test came with the data; validation was drawn from train, stratified by class"
+        "The test split is that of the data; validation was sampled from train, stratified by class"
         if validation_carved(results)
-        else "All splits came with the data"
+        else "All splits are those of the data"
     )
     level = (
-        "disjoint by patient" if known else "disjoint by file; the data name no patients, so a "
-        "patient may be in two splits"
+        "disjoint by patient" if known else "disjoint by file; the data do not identify patients, so "
+        "a patient may be in two splits"
     )  # fmt: skip
     return f"{origin}; {level}."
 
 
-def _preparation(config: dict[str, Any]) -> str:
+def preparation(config: dict[str, Any]) -> str:
+    """Describe how images were read, cropped, resized and stretched.
+
+    Parameters
+    ----------
+    config : dict
+        The run's configuration.
+
+    Returns
+    -------
+    str
+        A sentence; empty if the configuration names no step.
+    """
     steps = ["read as 8-bit grey"]
     crop = config.get("crop")
     if isinstance(crop, float) and crop < 1:
         steps.append(f"cropped to the central {100 * crop:.0f} % of each side")
     if config.get("image_size"):
-        steps.append(f"resized to {config['image_size']} pixels a side")
+        steps.append(f"resized to {config['image_size']} × {config['image_size']} pixels")
     if config.get("contrast"):
-        steps.append("stretched in grey value from the 1st to the 99th percentile")
-    return f"Images {', '.join(steps)}." if len(steps) > 1 else ""
+        steps.append("contrast-stretched from the 1st to the 99th percentile")
+    return f"Images were {', '.join(steps)}." if len(steps) > 1 else ""
+
+
+def balancing(balance: str, with_citation: bool = False) -> str:
+    """Name a method of balancing the classes.
+
+    Parameters
+    ----------
+    balance : str
+        A key of ``models.balance.BALANCES``.
+    with_citation : bool
+        Whether to cite its source.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> balancing("adasyn", with_citation=True)
+    'ADASYN (He et al., 2008), applied to training rows only'
+    """
+    title, key = BALANCING.get(balance, (balance or "the configured method", ""))
+    source = f" ({cite(key)})" if key and with_citation else ""
+    where = ", applied to training rows only" if balance in RESAMPLERS else ""
+    return f"{title}{source}{where}"
 
 
 def _audit(audit: pd.DataFrame) -> str:
@@ -177,7 +217,7 @@ def _predictors(done: Sequence[Row], run: dict[str, Any]) -> str:
         return ""
     families = [f"{name} ({plain(value)})" for name, value in run.get("features", {}).items()]
     words = [", ".join(sets) or "pixels alone", *([", ".join(families)] if families else [])]
-    return f"Computed from the image alone: {'; '.join(words)}."
+    return f"Computed from the image only: {'; '.join(words)}."
 
 
 def _models(done: Sequence[Row], run: dict[str, Any]) -> str:
@@ -191,8 +231,8 @@ def _tuning(done: Sequence[Row], config: dict[str, Any]) -> str:
     if not done:
         return ""
     if config.get("tune"):
-        return "Hyperparameters by a search on training rows, grouped by patient."
-    return "Hyperparameters fixed beforehand."
+        return "Hyperparameters were tuned by a search on training rows, grouped by patient."
+    return "Hyperparameters were fixed in advance."
 
 
 def _balance(scores: pd.DataFrame) -> str:
@@ -236,22 +276,24 @@ def _uncertainty(results: Results) -> str:
     comparisons = results.table("comparisons")
     corrected = len(comparisons) > 0 and comparisons["p_holm"].notna().any()
     more = " p values were corrected by Holm's method." if corrected else ""
-    return f"95 % percentile intervals, bootstrap over patients, {thousands(draws)} draws.{more}"
+    return (
+        f"95 % percentile intervals, bootstrap over patients, {thousands(draws)} resamples.{more}"
+    )
 
 
 def _validation(results: Results) -> str:
     folds = results.run.get("config", {}).get("folds") or 0
     if folds and (results.predictions["split"] == "cv").any():
         return f"Cross-validation on training rows by patient, {folds} folds; then the test split."
-    return "Thresholds on validation, then the test split."
+    return "Thresholds on the validation set, then the test split."
 
 
 def _robustness(results: Results) -> str:
     parts = [
         words
         for name, words in (
-            ("shortcuts", "controls that see no lung"), ("leaky", "a split by image as control"),
-            ("ablation", "ablation of balancing"), ("learning", "learning curves"),
+            ("shortcuts", "shortcut controls"), ("leaky", "a split by image as control"),
+            ("ablation", "ablation of class balancing"), ("learning", "learning curves"),
         )
         if len(results.table(name))
     ]  # fmt: skip

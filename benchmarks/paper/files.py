@@ -1,4 +1,4 @@
-"""Write what a paper needs beside the report, from the run's tables alone."""
+"""Write the files for a paper into a run folder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ MEDMNIST = "medmnist"
 
 
 def write_paper(results: Results) -> None:
-    """Write ``tables.csv``, ``references.bib``, two checklists and, if they apply, predictions.
+    """Write ``tables.csv``, ``references.bib``, two checklists and, for MedMNIST, predictions.
 
     Parameters
     ----------
     results : Results
-        Files go into its folder; predictions in MedMNIST's form into ``medmnist/`` there.
+        Files go into its folder; predictions in MedMNIST's format into ``medmnist/`` there.
 
     Notes
     -----

@@ -1,6 +1,6 @@
-"""Items of two reporting guidelines: number, topic in our words, facts that answer it, where.
+"""Items of two reporting guidelines: number, topic, facts that answer it, section of the report.
 
-The topics are ours; the guidelines' own wording, which alone counts, is in the papers cited.
+Topics are paraphrased; the binding wording is in the publications.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ class Item:
     ----------
     number, topic : str
     facts : tuple of str
-        Names of :func:`benchmarks.paper.facts.facts`; none where only the authors can answer.
+        Keys of :func:`benchmarks.paper.facts.facts`; none where only the authors can answer.
     where : str
-        Section of the report that has more.
+        Section of the report with more details.
     """
 
     number: str
@@ -34,9 +34,9 @@ def _items(*lines: tuple[str, ...]) -> tuple[Item, ...]:
 
 
 _DATA, _SETTINGS = "Dataset", "Settings"
-_MAIN, _METHODS = "What was run, and how well it did", "Methods, ready for a paper"
-_GAP, _LIMITS = "Validation set versus test split", "What the numbers can't say"
-_SOURCES = "Sources and licence"
+_MAIN, _METHODS = "Main results", "Methods"
+_GAP, _LIMITS = "Validation set versus test split", "Limitations"
+_SOURCES = "References and licence"
 
 TRIPOD_AI = _items(
     ("1", "Title names model study, population and outcome", ""),

@@ -1,4 +1,4 @@
-"""Predictions in the form that ``medmnist.Evaluator.parse_and_evaluate`` reads."""
+"""Predictions in the format that ``medmnist.Evaluator.parse_and_evaluate`` reads."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ _SIDES = {28: "", 64: "_64", 128: "_128", 224: "_224"}
 
 
 def is_medmnist(results: Results) -> bool:
-    """Whether the run's data call themselves PneumoniaMNIST: the download, or a file of that name.
+    """Whether the name of the run's data begins with PneumoniaMNIST: the download, or such a file.
 
     Parameters
     ----------
     results : Results
+
+    Returns
+    -------
+    bool
     """
     return str(results.run.get("data", {}).get("name", "")).startswith(FLAG)
 
 
 def obstacle(results: Results) -> str:
-    """Say why no files can be written for PneumoniaMNIST; empty if they can.
+    """Return the reason why no files can be written for PneumoniaMNIST; empty if they can.
 
     ``Evaluator`` compares row by row with the labels of MedMNIST's file, so every image must be
-    there in its place.
+    present and in order.
 
     Parameters
     ----------
@@ -43,33 +47,33 @@ def obstacle(results: Results) -> str:
     manifest = results.manifest
     sides = manifest[["width", "height"]].drop_duplicates().to_numpy().tolist()
     if results.run.get("config", {}).get("task", "pneumonia") != "pneumonia":
-        return "the run told other classes apart than MedMNIST's two"
+        return "the run has other classes than MedMNIST's two"
     if results.run.get("config", {}).get("limit"):
-        return "the run took a sample of the images (--limit)"
+        return "the run used a sample of the images (--limit)"
     for part, count in IMAGES.items():
         own = manifest["image"].astype(str).str.startswith(f"{part}/")
         found = set(manifest.loc[own & (manifest["split"] == _SPLITS[part]), "image"])
         if found != {f"{part}/{k:05d}" for k in range(count)}:
-            return f"the run has not exactly the {count} {part} images of MedMNIST's file"
+            return f"the run does not have exactly the {count} {part} images of MedMNIST's file"
     if len(sides) != 1 or sides[0][0] != sides[0][1] or sides[0][0] not in _SIDES:
         return f"its images are not of a size that MedMNIST publishes ({list(_SIDES)})"
     return ""
 
 
 def files(results: Results) -> Iterator[tuple[str, str]]:
-    """Name and text of a file for each finished cell and each of test and val.
+    """Make a file for each finished cell and each of test and val.
 
     Parameters
     ----------
     results : Results
-        Without an :func:`obstacle`.
+        For which :func:`obstacle` is empty.
 
     Yields
     ------
     name, text : str
-        ``pneumoniamnist_224_test_[AUC]0.950_[ACC]0.850@hog-svm-seed0.csv`` as
-        ``Evaluator`` names it, and lines of row number and score for pneumonia. Its accuracy
-        is at a score above, not at or above, 0.5.
+        For instance ``pneumoniamnist_224_test_[AUC]0.950_[ACC]0.850@hog-svm-seed0.csv``, as
+        ``Evaluator`` names it, and lines of row number and score for pneumonia. The accuracy
+        counts scores above 0.5, not at 0.5, as pneumonia.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The ledger of published results on the same radiographs, and whether it applies to a run."""
+"""Published results on the same radiographs, and whether they are comparable with a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEST_IMAGES, TEST_PNEUMONIAS = 624, 390
 
 
 def ledger(path: Path = LEDGER) -> pd.DataFrame:
-    """Read the ledger of published results.
+    """Read the table of published results.
 
     Parameters
     ----------
@@ -33,13 +33,13 @@ def ledger(path: Path = LEDGER) -> pd.DataFrame:
         ``PneumoniaMNIST 624`` (the same radiographs, cropped and resized by MedMNIST) or
         ``private split`` (drawn by the authors from the pooled images); metrics are fractions,
         NaN if not published; ``comparable`` is yes, partly or no, with a reason in ``why``;
-        ``read`` says what was read: ``primary`` (the paper), ``abstract`` or ``secondhand``.
+        ``read`` is the source read: ``primary`` (the paper), ``abstract`` or ``secondhand``.
     """
     return pd.read_csv(path, dtype=dict.fromkeys(METRICS, float))[COLUMNS]
 
 
 def which_test_set(results: Results) -> str:
-    """Which test set of the ledger a run was scored on; empty if none.
+    """Return the published test set that a run was scored on; empty if none.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def which_test_set(results: Results) -> str:
     Returns
     -------
     str
-        By what the run knows: its task, synthetic or not, the name of the data, and 624 test
+        Decided by the run's task, whether the data are synthetic, their name, and 624 test
         images of which 390 show pneumonia.
     """
     if results.run.get("config", {}).get("task", TASK) != TASK:

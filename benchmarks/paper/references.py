@@ -1,4 +1,4 @@
-"""Every work that a run can rest on, once: the report, the methods and the BibTeX file cite these.
+"""All works that a run may cite, in the report, the methods paragraph and the BibTeX file.
 
 Author lists end in "others" where a paper has more than six. Works without a DOI have an address.
 """
@@ -21,7 +21,7 @@ class Reference:
     kind : str
         BibTeX's entry type.
     authors : str
-        "Family, Initials" joined by " and "; a last "others" stands for the rest.
+        "Family, Initials" joined by " and "; a final "others" stands for further authors.
     title : str
     year : int
     venue : str
@@ -29,7 +29,7 @@ class Reference:
     doi, url : str
         One of the two.
     what : str
-        What a run owes to it, in few words.
+        What it is cited for.
     more : dict of str
         Further BibTeX fields: volume, pages, ….
     """

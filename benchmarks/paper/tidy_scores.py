@@ -1,4 +1,4 @@
-"""The main tables of a run as one tidy CSV: a row for each number, with its interval."""
+"""The scores of a run in long form: one row per number, with its interval."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPLITS = ("validation", "test")
 
 
 def tidy(results: Results) -> pd.DataFrame:
-    """Every number of the main tables, on validation and on test.
+    """Tabulate every number of the main table, on validation and on test.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def test_a_run_measures_its_best_cells(run: Path) -> None:
     assert {"permutation", "shap", "gain"} == set(table["method"])
     assert (table["status"] == "ok").all()
     report = (run / "report.md").read_text(encoding="utf-8")
-    assert "Which features matter, and where" in report
+    assert "## Feature importance" in report
     assert "SHAP values add up to the score" in report
     assert "SHAP values (Lundberg" in report
     assert "lundberg2020" in (run / "references.bib").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from benchmarks.report.sections import SECTIONS, methods, summary
 from benchmarks.statistics.method_rows import rows
 from features import FEATURE_SETS, FEATURES
 from models import MODELS, declaration
-from models.balance import RESAMPLERS
+from models.balance import BALANCES, RESAMPLERS
 
 CELL = "Cell 2018. doi:10.1016/j.cell.2018.02.010"
 
@@ -105,9 +105,10 @@ def test_every_family_model_and_balance_has_its_works() -> None:
     assert set(bibliography._FAMILIES) == set(FEATURES)
     assert all(declaration(name).references for name in MODELS)
     published = {name: text for name, text in RESAMPLERS.items() if "doi:" in text}
-    assert set(bibliography._BALANCES) == set(published)
+    assert set(bibliography.BALANCING) == set(BALANCES)
+    assert {name for name, (_, key) in bibliography.BALANCING.items() if key} == set(published)
     for name, text in published.items():  # the same DOI where the code cites it
-        assert references()[bibliography._BALANCES[name]].doi in text
+        assert references()[bibliography.BALANCING[name][1]].doi in text
 
 
 @pytest.mark.parametrize("features", FEATURE_SETS)
@@ -191,7 +192,7 @@ def test_what_the_run_cannot_know_stays_blank(tmp_path: Path) -> None:
     }
     assert tripod["11"].startswith("0 images could not be read")
     assert tripod["21"].startswith("Train 4 images of 2 patients, 2 with pneumonia; validation 1")
-    assert claim["29"] == "95 % percentile intervals, bootstrap over patients, 2,000 draws."
+    assert claim["29"] == "95 % percentile intervals, bootstrap over patients, 2,000 resamples."
     kermany = checklists.checklists(run(tmp_path, citation=CELL))["checklist_tripod_ai.md"]
     assert "Guangzhou" in lines(kermany)["6a"]
 
@@ -209,9 +210,9 @@ def test_latex_table_tells_split_threshold_and_draws(tmp_path: Path) -> None:
         summary.latex_table(results, rows(results), point).note for point in ("0.5", "recall95")
     ]
     assert "4 images (2 with pneumonia) of 2 patients, none of them in training" in notes[0]
-    assert "a probability of 0.5, fixed beforehand" in notes[0]
+    assert "a probability of 0.5, fixed in advance" in notes[0]
     assert "recall of at least 0.95 on the validation images" in notes[1]
-    assert "2,000 bootstrap draws" in notes[1]
+    assert "2,000 bootstrap resamples" in notes[1]
     assert notes[1].endswith(
         "Data: doi:10.1016/j.cell.2018.02.010, doi:10.17632/rscbjbr9sj.2."
     )  # fmt: skip

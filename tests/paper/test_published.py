@@ -97,7 +97,9 @@ def test_another_task_has_no_published_results(tmp_path: Path) -> None:
 def test_other_data_are_told_that_it_does_not_apply(tmp_path: Path) -> None:
     section = published.render(run(tmp_path, "mine", positives=100))
     (block,) = section.blocks
-    assert "nothing of it may be set beside them" in "".join(map(str, getattr(block, "parts", ())))
+    assert "its results are not comparable with them" in "".join(
+        map(str, getattr(block, "parts", ()))
+    )
 
 
 def small_ledger() -> pd.DataFrame:
@@ -115,12 +117,14 @@ def test_sentences_count_what_lies_inside_the_interval(tmp_path: Path) -> None:
     results = run(tmp_path, "chest_xray")
     best = [row for row in rows(results) if row.model == "svm"]
     text = published.text(small_ledger(), best, OFFICIAL)
-    assert "hog + svm, chosen on validation, has a test AUC of 0.970 (0.960–0.980)" in text
+    assert (
+        "hog + svm, selected on the validation set, has a test AUC of 0.970 (0.960–0.980)" in text
+    )
     assert "from 0.960 to 0.991: 1 of 3 lie within this interval, 1 above and 1 below" in text
-    assert "Of these 3 results we hold 1 in full and 2 in part comparable" in text
+    assert "Comparability of these 3 results with this run: 1 full, 2 partial" in text
     assert "accuracies of 0.999–0.999" in text
-    assert "pixels too" not in text
-    assert "pixels too" in published.text(small_ledger(), best, MEDMNIST)
+    assert "MedMNIST's pixels" not in text
+    assert "MedMNIST's pixels" in published.text(small_ledger(), best, MEDMNIST)
 
 
 def test_leaders_are_chosen_on_validation(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which features matter, and where on the radiograph."""
+"""Feature importance: families, parts, regions and columns; refits and stability."""
 
 from __future__ import annotations
 
@@ -30,20 +30,31 @@ from benchmarks.report.importance_figures import (
 )
 from features import FEATURE_SETS
 
-TITLE = "Which features matter, and where"
+TITLE = "Feature importance"
 MOST_FEATURES = 10
+CLUSTERS_PER_CELL = 2
 
 
 def render(results: Results) -> Section:
-    """Say which families, parts and places the fitted cells rest on."""
+    """Show which families, parts, image regions and columns the fitted cells depend on.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     table = importance_of(results)
     missing = _left_out(results)
     if table.empty and missing:
         return Section(TITLE, tuple(missing))
     if table.empty:
         return Section(TITLE, (paragraph(
-            "This run has no importances; they come with ", Code("--study importance"),
-            " where the fitted models are kept, or with ", Code("importance RUN_DIR"), "."
+            "This run did not measure feature importance. To measure it, add ",
+            Code("--study importance"), " to a run that keeps its fitted models, or use ",
+            Code("run_benchmark.py importance RUN_DIR"), "."
         ),))  # fmt: skip
     blocks: list[Block] = [*missing, paragraph(_families_text(table))]
     if cells_with(table, "permutation", "family"):
@@ -75,25 +86,25 @@ def render(results: Results) -> Section:
     agreed = agreed[agreed["level"] != "family"]
     if len(agreed):
         blocks += [paragraph(_agreement_text(agreed)), agreement_figure(results, agreed)]
-    blocks += [*more_blocks(results), note(*_caution(results))]
+    blocks += [*_refit_blocks(results), note(*_caution(results))]
     return Section(TITLE, tuple(blocks))
 
 
 def _left_out(results: Results) -> list[Block]:
-    """Say which importances could not be had, and why."""
+    """Name the importances that are unavailable, with reasons."""
     table = results.table("importance")
     if table.empty:
         return []
-    lost = table[table["status"] != "ok"]
-    told = [f"{one['method']} of {one['cell']}: {one['reason']}" for one in lost.to_dict("records")]
-    return [note(f"Left out: {'; '.join(told)}")] if told else []
+    missing = table[table["status"] != "ok"].to_dict("records")
+    reasons = [f"{one['method']} of {one['cell']}: {one['reason']}" for one in missing]
+    return [note(f"Unavailable: {'; '.join(reasons)}")] if reasons else []
 
 
 def _families_text(table: pd.DataFrame) -> str:
     cells = cells_with(table, "permutation", "family")
     if not cells:
-        return "No feature set of this run has more than one family, so none can be set apart."
-    told = []
+        return "No feature set of this run has more than one family to compare."
+    sentences = []
     for features, cell in cells.items():
         ranked = lines(table, cell, "permutation", "family").sort_values(
             "value", ascending=False, kind="stable"
@@ -101,24 +112,21 @@ def _families_text(table: pd.DataFrame) -> str:
         first = ranked.iloc[0]
         above = ranked.loc[ranked["lo"] > 0, "group"].tolist()
         rest = [name for name in ranked["group"] if name not in above]
-        told.append(
-            f"{features} ({cell.split('/')[1]}): {first['group']} costs {number(first['value'])} "
-            f"({interval(first['lo'], first['hi'])})"
-            + (f"; {_listed(rest)} {_no_one(rest)} whose loss is told from 0" if rest else "")
+        sentences.append(
+            f"{features} ({cell.split('/')[1]}): {first['group']} has the largest decrease, "
+            f"{number(first['value'])} ({interval(first['lo'], first['hi'])})"
+            + (f"; intervals that reach 0 or below: {_listed(rest)}" if rest else "")
         )
     return (
-        "If all columns of a family are exchanged between test images together, the AUC falls by "
-        f"what nothing else in the feature set can make good. {'. '.join(told)}. A small fall does "
-        "not say that a family is useless: another one may carry the same."
+        "Permuting all columns of a family together between test images decreases the AUC by the "
+        "information that no other family of the feature set can replace. "
+        f"{'. '.join(sentences)}. A small decrease does not mean that a family is useless: another "
+        "family may carry the same information."
     )
 
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _no_one(names: list[str]) -> str:
-    return "is not one" if len(names) == 1 else "are not among those"
 
 
 def _families_table(table: pd.DataFrame) -> Table:
@@ -141,22 +149,23 @@ def _families_table(table: pd.DataFrame) -> Table:
     return Table(
         name="importance-families",
         caption=(
-            "Families of features: fall of three test metrics when the family's columns are "
-            "exchanged between images together (precision at the threshold for a recall of 0.95 "
-            "on validation), and mean |SHAP| of the family's sum, in log-odds (forest: in "
-            "probability)."
+            "Feature families: decrease of three test metrics when the family's columns are "
+            "permuted together between images (precision at the threshold for a recall of 0.95 "
+            "on the validation set), and mean |SHAP| of the family's sum, in log-odds (random "
+            "forest: in probability)."
         ),
         header=("Features", "Family", "AUC", "AP", "Precision", "Mean |SHAP|"),
-        groups=(Group("", 2), Group("Fall by permutation", 3, "fall"), Group("", 1)),
+        groups=(Group("", 2), Group("Decrease by permutation", 3, "decrease"), Group("", 1)),
         rows=tuple(rows),
         labels=2,
         breaks=tuple(cuts[1:]),
-        note=f"Cells: {'; '.join(used)}. Intervals over patients and, for permutation, orders.",
+        note=f"Cells: {'; '.join(used)}. Intervals are over patients and, for permutation, also "
+        "over permutations.",
     )
 
 
 def _places_text(results: Results, table: pd.DataFrame) -> str:
-    told, area = [], math.nan
+    found, area = [], math.nan
     for method in ("permutation", "shap"):
         shares = []
         for features, cell in cells_with(table, method, "region").items():
@@ -164,19 +173,19 @@ def _places_text(results: Results, table: pd.DataFrame) -> str:
             if not math.isnan(share):
                 shares.append(f"{features} {share:.0%}")
         if shares:
-            told.append(f"by {METHODS[method]} {', '.join(shares)}")
-    if not told:
+            found.append(f"by {METHODS[method]} {', '.join(shares)}")
+    if not found:
         return "No region of the image has a positive importance."
     return (
-        "Share of the positive importance that lies outside the chest (a fixed trapezium around "
-        f"the lungs; an even map would have {area:.0%} there): {'; '.join(told)}. What lies there "
-        "needs no lung: letters, borders, arms, the way a child is held. "
+        "Fraction of the positive importance outside the chest (a fixed trapezium around the "
+        f"lungs; a uniform map would have {area:.0%} there): {'; '.join(found)}. What lies there "
+        "is not lung: letters, borders, arms, the position of the child. "
         f"{_corners(results, table)}"
     )
 
 
 def _corners(results: Results, table: pd.DataFrame) -> str:
-    """Name the region of largest importance of each feature set."""
+    """Name the most important region of each feature set."""
     found = []
     boxes = results.tables["importance_regions"].set_index("region")
     size = int(results.run["config"]["image_size"])
@@ -184,18 +193,18 @@ def _corners(results: Results, table: pd.DataFrame) -> str:
         rows = lines(table, cell, "permutation", "region")
         top = rows.nlargest(1, "value").iloc[0]
         box = boxes[boxes.index == top["group"]].iloc[0]
-        found.append(f"{features} {where(box, size)} ({top['group']}, {number(top['value'], 4)})")
+        found.append(f"{features} {_where(box, size)} ({top['group']}, {number(top['value'], 4)})")
     return f"Most important single region by permutation: {'; '.join(found)}."
 
 
-def where(box: pd.Series, size: int) -> str:
-    """Say in words where a region lies in the picture, as the reader sees it.
+def _where(box: pd.Series, size: int) -> str:
+    """Describe the position of a region in the image, as the reader sees it.
 
     Examples
     --------
-    >>> where(pd.Series({"top": 0, "bottom": 16, "left": 208, "right": 224}), 224)
+    >>> _where(pd.Series({"top": 0, "bottom": 16, "left": 208, "right": 224}), 224)
     'upper right'
-    >>> where(pd.Series({"top": 100, "bottom": 116, "left": 100, "right": 116}), 224)
+    >>> _where(pd.Series({"top": 100, "bottom": 116, "left": 100, "right": 116}), 224)
     'centre'
     """
     down = (box["top"] + box["bottom"]) / 2 / size
@@ -209,7 +218,7 @@ def _features_table(table: pd.DataFrame, cell: str) -> Table:
     rows = lines(table, cell, "shap", "feature").head(MOST_FEATURES)
     return Table(
         name="importance-features",
-        caption=f"Single columns of largest mean |SHAP| in {cell}.",
+        caption=f"Columns with the largest mean |SHAP| in {cell}.",
         header=("Rank", "Column", "Mean |SHAP|"),
         rows=tuple(
             (*row(int(line["rank"]), line["group"]),
@@ -222,20 +231,20 @@ def _features_table(table: pd.DataFrame, cell: str) -> Table:
 
 
 def _agreement_text(agreed: pd.DataFrame) -> str:
-    told = []
+    pairs = []
     for (a, b), rows in agreed.groupby(["method_a", "method_b"], sort=False):
         taus = rows["tau"]
-        told.append(
+        pairs.append(
             f"{METHODS[str(a)]} and {METHODS[str(b)]}: "
             f"median tau {number(float(taus.median()), 2)} "
             f"({number(float(taus.min()), 2)} to {number(float(taus.max()), 2)}, {len(rows)} "
             "comparisons)"
         )
     return (
-        f"Do the methods agree? {'; '.join(told)}. They ask different questions: permutation what "
-        "the score on test images would lose, SHAP what moves it, impurity and gain what the trees "
-        "were grown with. The last two favour columns of many values and are computed on training "
-        "rows; they stand here for comparison, not as evidence."
+        f"Agreement between methods: {'; '.join(pairs)}. They measure different things: "
+        "permutation the loss of test performance, SHAP the contribution to the score, impurity "
+        "and gain the use in growing the trees. The last two are biased towards columns with many "
+        "values and are computed on training rows; they are shown for comparison, not as evidence."
     )
 
 
@@ -246,28 +255,25 @@ def _caution(results: Results) -> tuple[str, ...]:
     if len(own):
         added = (
             f" SHAP values add up to the score in all {len(own)} cells, to "
-            f"{float(own['value'].max()):.1g} at worst; {int(own['images'].max())} test images "
-            "against 100 training images (interventional)."
+            f"within {float(own['value'].max()):.1g}; {int(own['images'].max())} test images "
+            "against a background of 100 training images (interventional)."
         )
     return (
-        "Importance is that of a feature to a fitted model on these images, not of a sign of "
-        "disease to a physician." + added,
+        "Importance describes what a fitted model uses on these images, not what is a sign of "
+        "disease." + added,
     )
 
 
-CLUSTERS_A_CELL = 2
-
-
-def more_blocks(results: Results) -> list[Block]:
-    """Blocks of the tables that only ``run_benchmark.py importance`` writes; may be none."""
+def _refit_blocks(results: Results) -> list[Block]:
+    """Show the tables that only ``run_benchmark.py importance`` writes."""
     table = importance_of(results)
     steady = results.table("importance_stability")
     clusters = results.table("importance_clusters")
     if steady.empty and "family_left_out" not in set(table["method"]):
         return [paragraph(
-            "Families left out, cross-validation, stability over seeds and patients, and clusters "
-            "of columns that say the same come with ", Code("run_benchmark.py importance RUN_DIR"),
-            ".",
+            "Refits without a family, importance in cross-validation, stability over seeds and "
+            "patients, and clusters of redundant columns are measured by ",
+            Code("run_benchmark.py importance RUN_DIR"), ".",
         )]  # fmt: skip
     blocks: list[Block] = []
     if "family_left_out" in set(table["method"]):
@@ -280,21 +286,21 @@ def more_blocks(results: Results) -> list[Block]:
 
 
 def _refits_text(table: pd.DataFrame) -> str:
-    told = []
+    found = []
     for features, cell in cells_with(table, "family_left_out", "family").items():
         lost = lines(table, cell, "family_left_out", "family", "auc")
         needed = lost.loc[lost["lo"] > 0, "group"].tolist()
         alone = lines(table, cell, "family_alone", "family", "auc").nlargest(1, "value").iloc[0]
-        what = f"without {', '.join(needed)} a new fit is worse" if needed else (
-            "no family is missed by a new fit without it"
+        what = f"leaving out {' or '.join(needed)} lowers the AUC" if needed else (
+            "leaving out any one family does not clearly lower the AUC"
         )  # fmt: skip
-        told.append(
+        found.append(
             f"{features}: {what}; the best family alone is {alone['group']} "
             f"(AUC {number(alone['value'])})"
         )
     return (
-        "What a cell could do without a family, or with it alone, takes a new fit. "
-        f"{'; '.join(told)}."
+        "Each cell was refitted without each family, and with each family alone. "
+        f"{'; '.join(found)}."
     )
 
 
@@ -314,11 +320,11 @@ def _refits_table(table: pd.DataFrame) -> Table:
             ))  # fmt: skip
     return Table(
         name="importance-refits",
-        caption="Families in new fits beside permutation: AUC on test of the family alone; what "
-        "the cell's AUC loses without it, and by permutation on test and on held-out folds; "
-        "Shapley value of the family, mean size, in probability.",
+        caption="Refits and permutation of families: test AUC of the family alone; decrease of the "
+        "cell's AUC in a refit without it, and by permutation on test and on held-out folds; mean "
+        "absolute Shapley value of the family, in probability.",
         header=("Features", "Family", "AUC alone", "Left out", "On test", "On folds", "Shapley"),
-        groups=(Group("", 3), Group("Fall of the AUC", 3, "fall"), Group("", 1)),
+        groups=(Group("", 3), Group("Decrease of the AUC", 3, "decrease"), Group("", 1)),
         rows=tuple(rows),
         labels=2,
         breaks=tuple(cuts[1:]),
@@ -329,19 +335,19 @@ def _stability_text(steady: pd.DataFrame) -> str:
     everything = steady[steady["kind"] == "all"]
     single = everything[everything["level"] == "feature"]
     regions = everything[everything["level"] == "region"]
-    told = []
+    found = []
     for rows, what in ((single, "columns by mean |SHAP|"), (regions, "regions")):
         if len(rows):
             counts = "; ".join(
                 f"{r['cell']} ({r['method']}) {int(r['trusted'])} of {int(r['k'])}"
                 for r in rows.to_dict("records")
             )
-            told.append(f"Of the largest {what} these stay among the largest: {counts}")
+            found.append(f"Stable among the largest {what}: {counts}")
     fits = int(everything["fits"].max())
     return (
-        f"Can a ranking be trusted? Each cell was fitted again with other seeds, without each "
-        f"fold, and on drawn patients, {fits - 1} times in all; a group counts as trusted if it "
-        f"stays among the largest in nine of ten fits. {'. '.join(told)}."
+        "Stability of rankings: each cell was refitted with other seeds, without each fold, and on "
+        f"bootstrap samples of patients, {fits - 1} times in all; a group is stable if it is among "
+        f"the largest in nine of ten fits. {'. '.join(found)}."
     )
 
 
@@ -358,15 +364,15 @@ def _stability_table(steady: pd.DataFrame) -> Table:
         cell, method, level, groups, k = key
         numbers = [Cell(number(line["w", kind], 2)) for kind in kinds]
         numbers += [Cell(number(line["overlap", kind], 2)) for kind in kinds]
-        trusted = f"{int(kept[cell, method, level])} of {int(k)}"
-        rows.append((*row(cell, method, level, int(groups)), *numbers, Cell(trusted)))
+        stable = f"{int(kept[cell, method, level])} of {int(k)}"
+        rows.append((*row(cell, method, level, int(groups)), *numbers, Cell(stable)))
     return Table(
         name="importance-stability",
-        caption="Stability of rankings: Kendall's W (1: all fits rank alike) and the share in "
-        "common of the largest groups, over seeds, folds and patients drawn with replacement.",
+        caption="Stability of rankings: Kendall's W (1: all fits rank alike) and the overlap of "
+        "the largest groups, over seeds, folds and bootstrap samples of patients.",
         header=("Cell", "Method", "Level", "Groups", *(("Seeds", "Folds", "Patients") * 2),
-                "Trusted"),
-        groups=(Group("", 4), Group("Kendall's W", 3, "W"), Group("Largest in common", 3, "top"),
+                "Stable"),
+        groups=(Group("", 4), Group("Kendall's W", 3, "W"), Group("Overlap of largest", 3, "top"),
                 Group("", 1)),
         rows=tuple(rows),
         labels=3,
@@ -377,22 +383,22 @@ def _clusters_text(clusters: pd.DataFrame) -> str:
     known = clusters.dropna(subset=["alone"])
     hidden = known[known["value"] > 2 * known["alone"].clip(lower=0)]
     return (
-        "Columns that say the same hide each other: of the "
-        f"{len(known)} most important clusters (mean |rank correlation| of 0.7 or more, learnt on "
-        f"training images) {len(hidden)} cost more than twice the sum of what their columns cost "
-        "one by one."
+        "Redundant columns mask each other's importance: of the "
+        f"{len(known)} most important clusters (mean |rank correlation| of at least 0.7 on "
+        f"training images), {len(hidden)} decrease the AUC by more than twice the sum of their "
+        "columns' decreases when permuted one by one."
     )
 
 
 def _clusters_table(clusters: pd.DataFrame) -> Table:
     ranked = clusters.dropna(subset=["alone"]).sort_values("value", ascending=False, kind="stable")
-    best = ranked.groupby("cell", sort=False).head(CLUSTERS_A_CELL).sort_values(
+    best = ranked.groupby("cell", sort=False).head(CLUSTERS_PER_CELL).sort_values(
         "cell", kind="stable", key=lambda cells: cells.map(list(clusters["cell"].unique()).index)
     )  # fmt: skip
     return Table(
         name="importance-clusters",
-        caption="The two clusters of columns that matter most in each cell: fall of the AUC when "
-        "they are exchanged together, and the sum of the falls one by one.",
+        caption="The two most important clusters of columns in each cell: decrease of the AUC when "
+        "their columns are permuted together, and sum of the decreases one by one.",
         header=("Cell", "Cluster: its most typical column, and columns by family", "Columns",
                 "Together", "One by one"),
         rows=tuple(

@@ -1,4 +1,4 @@
-"""Runs of more than two classes: macro averages, each class, and who is taken for whom."""
+"""Sections of runs with more than two classes: macro averages, each class, confusion matrices."""
 
 from __future__ import annotations
 
@@ -16,8 +16,15 @@ from benchmarks.io.results import Results, class_names
 from benchmarks.io.run_record import data_name, is_synthetic
 from benchmarks.report.blocks import Block, Bullets, Cell, Section, Subheading, Table, paragraph
 from benchmarks.report.method_tables import best, breaks, table_rows
-from benchmarks.report.sections.limits import CAUTION, MANY, PHANTOMS, TITLE
-from benchmarks.report.sections.summary import sentences, standing, unfinished
+from benchmarks.report.sections.limits import CAUTION, MANY, PHANTOMS
+from benchmarks.report.sections.limits import TITLE as LIMITATIONS
+from benchmarks.report.sections.summary import (
+    RULE_OF_THREE,
+    TITLE,
+    sentences,
+    standing,
+    unfinished,
+)
 from benchmarks.statistics.method_rows import Estimate, Row, feature_sets, rows
 
 _MACRO = (("precision", "Macro precision"), ("recall", "Macro recall"), ("f1", "Macro F1"),
@@ -25,68 +32,72 @@ _MACRO = (("precision", "Macro precision"), ("recall", "Macro recall"), ("f1", "
 _EACH = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Specificity"),
          ("f1", "F1"), ("auc", "AUC"), ("average_precision", "Average precision"))  # fmt: skip
 _READING = (
-    "The class of the largest probability is called. Each value with its 95 % interval (bootstrap "
-    "over patients); bold: the largest of its column, which describes the test and chooses nothing."
+    "The predicted class has the largest probability. Values have 95 % intervals (bootstrap over "
+    "patients). Bold: the largest of its column, on test; no selection is based on it."
 )
 _MEANS = (
-    "Macro: the plain mean over the classes, each against all others; macro recall is also called "
-    "balanced accuracy. A value of exactly 0 or 1 stays the same however patients are drawn again: "
-    "take its interval to reach 3/n inwards, n being the patients of that class (rule of three, "
-    "doi:10.1001/jama.1983.03330370053031)."
+    "Macro: the unweighted mean over the classes, each against all others; macro recall is also "
+    "called balanced accuracy. " + RULE_OF_THREE
 )
 
 
 def render(results: Results) -> Section:
-    """State the run and its outcome, and tabulate macro averages and each class."""
+    """Summarise the run and tabulate macro averages and each class.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     table = rows(results)
-    text = " ".join([*sentences(results, table)[:2], outcome(results, table)])
+    text = " ".join([*sentences(results, table)[:2], _outcome(results, table)])
     blocks: list[Block] = [paragraph(text), *standing(results)]
     data = data_name(results)
     blocks.append(_table(results, table, "test", MACRO, f"Test images of {data}: macro averages."))
     if (results.tables["classes"]["split"] == CV).any():
         caption = (
-            "The same in a cross-validation by patient on the training images; AUC is the mean "
-            "over the folds."
+            "Macro averages in cross-validation by patient on the training images; AUC is the "
+            "mean over folds."
         )
         blocks.append(_table(results, table, CV, MACRO, caption))
     blocks.append(Subheading("Each class"))
     for name in class_names(results.manifest):
         blocks.append(_table(results, table, "test", name, _class_caption(results, name)))
     blocks += unfinished(table)
-    return Section("What was run, and how well it did", tuple(blocks))
+    return Section(TITLE, tuple(blocks))
 
 
 def render_confusions(results: Results) -> Section:
-    """Tabulate which class is called for which, for the best method of each feature set."""
-    title = "Which class is taken for which"
-    chosen = leaders(results, rows(results))
-    if not chosen:
-        return Section(title, (paragraph("No cell finished, so no image was judged."),))
-    names = class_names(results.manifest)
-    chosen_by = (
-        "Test images of each class by the class they were called, for the method of each feature "
-        "set with the best macro average precision on validation; below each count the share of "
-        "its class."
-    )
-    blocks: list[Block] = [paragraph(chosen_by, " ", _worst(results, chosen[0]))]
-    blocks += [_matrix(results, row, k, names) for k, row in enumerate(chosen)]
-    return Section(title, tuple(blocks))
-
-
-def estimate(results: Results, row: Row, split: str, name: str, metric: str) -> Estimate:
-    """Mean over seeds of a metric of one class, or of all (``macro``), and of its bounds.
+    """Tabulate the confusion matrix of the best method of each feature set.
 
     Parameters
     ----------
     results : Results
-    row : Row
-    split : str
-        ``validation``, ``test`` or ``cv``.
-    name : str
-        A class, or ``macro``.
-    metric : str
-        One of ``benchmarks.io.columns.CLASS_METRICS``.
+
+    Returns
+    -------
+    Section
     """
+    title = "Confusion matrices"
+    chosen = _leaders(results, rows(results))
+    if not chosen:
+        return Section(title, (paragraph("No cell finished, so there are no predictions."),))
+    names = class_names(results.manifest)
+    caption = (
+        "Test images of each class by predicted class, for the method of each feature set with "
+        "the best macro average precision on the validation set; below each count, the proportion "
+        "of its class."
+    )
+    blocks: list[Block] = [paragraph(caption, " ", _worst(results, chosen[0]))]
+    blocks += [_matrix(results, row, k, names) for k, row in enumerate(chosen)]
+    return Section(title, tuple(blocks))
+
+
+def _estimate(results: Results, row: Row, split: str, name: str, metric: str) -> Estimate:
+    """Average a metric of a class, or of all classes (``macro``), and its bounds over seeds."""
     table = results.tables["classes"]
     chosen = (table["split"] == split) & (table["class"] == name) & (table["status"] == "ok")
     own = table[chosen & table["cell"].isin(row.cells())]
@@ -95,37 +106,37 @@ def estimate(results: Results, row: Row, split: str, name: str, metric: str) -> 
     return Estimate(float(value.mean()), float(low.mean()), float(high.mean()), spread)
 
 
-def leaders(results: Results, table: Sequence[Row]) -> list[Row]:
-    """Choose the row of each feature set with the best macro average precision on validation.
+def _leaders(results: Results, table: Sequence[Row]) -> list[Row]:
+    """Select the best method of each feature set by macro average precision on validation.
 
-    The best of the feature sets comes first; the CNN, if it finished, is last.
+    The best of all comes first; the CNN, if it finished, is last.
     """
 
-    def merit(row: Row) -> float:
-        value = estimate(results, row, "validation", MACRO, "average_precision").value
+    def _merit(row: Row) -> float:
+        value = _estimate(results, row, "validation", MACRO, "average_precision").value
         return -math.inf if math.isnan(value) else value
 
     chosen = []
     for features in feature_sets(table):
         own = [row for row in table if row.features == features and row.ok]
         if own:
-            chosen.append(max(own, key=merit))
+            chosen.append(max(own, key=_merit))
     networks = [row for row in table if row.features == PIXELS and row.ok]
-    return [*sorted(chosen, key=merit, reverse=True), *networks]
+    return [*sorted(chosen, key=_merit, reverse=True), *networks]
 
 
-def outcome(results: Results, table: Sequence[Row]) -> str:
-    """Say in a sentence or two what the method that did best on validation reaches on test."""
-    chosen = leaders(results, table)
+def _outcome(results: Results, table: Sequence[Row]) -> str:
+    """State the test result of the method that is best on the validation set."""
+    chosen = _leaders(results, table)
     if not chosen:
         return "No cell finished, so there is nothing to compare."
     names = class_names(results.manifest)
     lead = chosen[0]
     why = "the method" if lead.is_cnn else "the classical method"
     text = (
-        f"The task has {len(names)} classes ({', '.join(names)}), so guessing reaches a macro "
+        f"The task has {len(names)} classes ({', '.join(names)}); random guessing has a macro "
         f"recall of {number(1 / len(names))}. {lead.label}, {why} with the best macro average "
-        f"precision on validation, reaches {_pair(results, lead)} on the test images"
+        f"precision on the validation set, reaches {_pair(results, lead)} on the test images"
     )
     if chosen[-1].is_cnn and not lead.is_cnn:
         text += f", and the end-to-end CNN {_pair(results, chosen[-1])}"
@@ -135,7 +146,7 @@ def outcome(results: Results, table: Sequence[Row]) -> str:
 def _pair(results: Results, row: Row) -> str:
     words = []
     for metric in ("precision", "recall"):
-        one = estimate(results, row, "test", MACRO, metric)
+        one = _estimate(results, row, "test", MACRO, metric)
         bounds = interval(one.low, one.high)
         words.append(f"macro {metric} {number(one.value)}{f' ({bounds})' if bounds else ''}")
     return " and ".join(words)
@@ -168,7 +179,7 @@ def _table(results: Results, table: Sequence[Row], split: str, name: str, captio
 def _column(
     results: Results, table: Sequence[Row], split: str, name: str, metric: str
 ) -> list[Cell]:
-    found = [estimate(results, row, split, name, metric) if row.ok else None for row in table]
+    found = [_estimate(results, row, split, name, metric) if row.ok else None for row in table]
     marks = best([one.value if one else math.nan for one in found])
     return [
         Cell(
@@ -182,7 +193,7 @@ def _column(
 
 
 def _counts(results: Results, row: Row, names: list[str]) -> NDArray[np.int64]:
-    """Test images of the row's first finished seed: a line a true class, a column a called one."""
+    """Count test images of the first finished seed by true class (rows) and predicted class."""
     table = results.tables["confusions"]
     own = table[(table["cell"] == row.cells()[0]) & (table["split"] == "test")]
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
@@ -200,37 +211,47 @@ def _matrix(results: Results, row: Row, position: int, names: list[str]) -> Tabl
     seed = f", the first of {row.finished} seeds" if row.finished > 1 else ""
     return Table(
         name=f"confusion-{position}",
-        caption=f"{row.label}{seed}: true class (rows) and called class (columns).",
-        header=("True class", *(f"called {name}" for name in names), "All"),
+        caption=f"{row.label}{seed}: true class (rows) and predicted class (columns).",
+        header=("True class", *(f"Predicted {name}" for name in names), "All"),
         rows=tuple(lines),
     )
 
 
 def _worst(results: Results, row: Row) -> str:
-    """Name the commonest mistake of a method."""
+    """Name the most frequent error of a method."""
     names = class_names(results.manifest)
     counts = _counts(results, row, names)
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.any():
-        return f"{row.label} makes no mistake on the test images."
-    true, called = np.unravel_index(wrong.argmax(), wrong.shape)
+        return f"{row.label} classifies all test images correctly."
+    true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
     return (
-        f"The commonest mistake of {row.label} is to call {names[true]} {names[called]}: "
-        f"{thousands(wrong[true, called])} of {thousands(counts[true].sum())} images."
+        f"The most frequent error of {row.label} is to predict {names[predicted]} for "
+        f"{names[true]}: {thousands(wrong[true, predicted])} of {thousands(counts[true].sum())} "
+        "images."
     )
 
 
 def render_limits(results: Results) -> Section:
-    """Say what must not be concluded, and what such a run leaves out."""
+    """List the limitations, and what is computed for two classes only.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     points = [
         *((PHANTOMS,) if is_synthetic(results) else ()),
-        "Subtypes are those of the file or folder names: how sure their diagnosis is, the images "
-        "do not tell.",
-        "Burned-in letters, borders and cables can betray the class. A high score is no proof "
-        "that a method looked at the lungs.",
-        "Intervals cover the drawing of test patients, with the fitted model held fixed.",
+        "Subtypes are those of the file or folder names; how certain their diagnosis is, is "
+        "unknown.",
+        "Burned-in letters, borders and cables can reveal the class. A high score does not prove "
+        "that a method used the lungs.",
+        "Intervals reflect the sampling of test patients only; the fitted model is held fixed.",
         MANY,
         "Curves, calibration, thresholds for a given recall, tests between methods, studies and "
-        "checklists are made for two classes only: run without --task subtype for them.",
+        "checklists are available for two classes only: run without --task subtype.",
     ]
-    return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))
+    return Section(LIMITATIONS, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))

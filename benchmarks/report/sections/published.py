@@ -1,4 +1,4 @@
-"""Leaders of the run beside published results on the same radiographs."""
+"""Comparison of the best methods with published results on the same radiographs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from benchmarks.statistics.method_rows import Row, classical, leaders, rows, val
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-TITLE = "Beside published results"
+TITLE = "Comparison with published results"
 POINT = "0.5"
 _SHOWN = (("auc", "AUC"), ("accuracy", "Accuracy"))
 _OURS = "this run, with 95 % interval"
@@ -42,18 +42,27 @@ _LOOKS = {_OURS: Look(BLUE, "-", "o"), _SAME: Look(BLACK, "-", "D"), _OTHER: Loo
 
 
 def render(results: Results) -> Section:
-    """Set the leaders, chosen on validation, beside the ledger where it applies."""
+    """Compare the methods that are best on the validation set with published results.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     blocks: list[Block] = []
     table = [row for row in rows(results) if row.ok]
     test_set = which_test_set(results)
     if not test_set:
         blocks.append(paragraph(
-            "The ledger of published results is of the 624 official test radiographs of Kermany "
-            "et al. (390 with pneumonia), told from normal. This run was scored on other images or "
-            "told other classes apart, so nothing of it may be set beside them."
+            "The published results are for the 624 official test radiographs of Kermany et al. "
+            "(390 with pneumonia), pneumonia versus normal. This run was scored on other images or "
+            "other classes, so its results are not comparable with them."
         ))  # fmt: skip
     elif not table:
-        blocks.append(paragraph("No cell finished, so there is nothing to set beside them."))
+        blocks.append(paragraph("No cell finished, so there is nothing to compare with them."))
     else:
         found, chosen = ledger(), leaders(table)
         blocks += [
@@ -67,16 +76,16 @@ def render(results: Results) -> Section:
 
 
 def text(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> str:
-    """Sentences that the numbers bear.
+    """Describe how the run compares with the published results.
 
     Parameters
     ----------
     found : DataFrame
-        The ledger.
+        From :func:`benchmarks.paper.published.ledger`.
     chosen : sequence of Row
         At least one.
     test_set : str
-        That of the run, in the ledger's words.
+        Test set of the run, as :func:`benchmarks.paper.published.which_test_set` names it.
 
     Returns
     -------
@@ -85,24 +94,24 @@ def text(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> str:
     same, other = found[found["test_set"] != PRIVATE], found[found["test_set"] == PRIVATE]
     counts = [
         f"{count} {words}"
-        for kind, words in (("yes", "in full"), ("partly", "in part"), ("no", "not at all"))
+        for kind, words in (("yes", "full"), ("partly", "partial"), ("no", "none"))
         if (count := int((same["comparable"] == kind).sum()))
     ]
     parts = [
         _lead_sentence(same, chosen),
-        f"Of these {len(same)} results we hold {' and '.join(counts)} comparable with ours, for "
-        "the reasons below; the ledger has no interval for them, so no order is proved.",
+        f"Comparability of these {len(same)} results with this run: {', '.join(counts)}; the "
+        "reasons are below. They have no intervals, so a ranking is not justified.",
     ]
     if len(other):
         low, high = other["accuracy"].min(), other["accuracy"].max()
         parts.append(
-            f"{len(other)} results on splits of the authors' own, with accuracies of "
-            f"{number(low)}–{number(high)}, are no measure for these images: such splits can put "
-            "one patient's images on both sides, and they are not the official test images."
+            f"{len(other)} results on the authors' own splits, with accuracies of "
+            f"{number(low)}–{number(high)}, are not comparable: such splits can have images of one "
+            "patient on both sides, and they are not the official test images."
         )
     if test_set == MEDMNIST:
-        parts.append("This run read MedMNIST's pixels too, so for results on PneumoniaMNIST that "
-                     "reason falls away.")  # fmt: skip
+        parts.append("This run also used MedMNIST's pixels, so that reason does not apply to "
+                     "results on PneumoniaMNIST.")  # fmt: skip
     return " ".join(parts)
 
 
@@ -112,13 +121,13 @@ def _lead_sentence(same: pd.DataFrame, chosen: Sequence[Row]) -> str:
     one = lead.estimate("test", POINT, "auc")
     published = same["auc"].dropna()
     place = f"from {number(published.min())} to {number(published.max())}"
-    words = f"{lead.label}, chosen on validation, has a test AUC of {number(one.value)}"
+    words = f"{lead.label}, selected on the validation set, has a test AUC of {number(one.value)}"
     if math.isnan(one.low) or math.isnan(one.high):
-        return f"{words}; published AUCs on the same radiographs reach {place}."
+        return f"{words}; published AUCs on the same radiographs range {place}."
     inside = int(published.between(one.low, one.high).sum())
     above = int((published > one.high).sum())
     return (
-        f"{words} ({interval(one.low, one.high)}); published AUCs on the same radiographs reach "
+        f"{words} ({interval(one.low, one.high)}); published AUCs on the same radiographs range "
         f"{place}: {inside} of {len(published)} lie within this interval, {above} above and "
         f"{len(published) - inside - above} below."
     )
@@ -144,17 +153,16 @@ def _table(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> Table:
     return Table(
         name="published",
         caption=(
-            "The best of each feature set on validation, at a threshold of 0.5, beside published "
-            "results; a dash: not published."
+            "The best method of each feature set on the validation set, at a threshold of 0.5, and "
+            "published results. A dash: not published."
         ),
         header=("Source", "Method", "Test set", "Accuracy", "Recall", "Specificity", "Precision",
                 "AUC", "Comparable"),
         rows=(*ours, *theirs),
         labels=3,
         breaks=(len(ours),),
-        note="Marked * where the number was read in another work that cites it, † where in the "
-        "paper's abstract alone. At which threshold the published figures stand, the ledger does "
-        "not know.",
+        note="*: the number was read in another work that cites it; †: in the paper's abstract "
+        "only. The thresholds of the published results are unknown.",
         words=True,
     )  # fmt: skip
 
@@ -174,7 +182,7 @@ def _addresses(found: pd.DataFrame) -> tuple[tuple[Part, ...], ...]:
 
 
 def _link(address: str) -> Part:
-    """Link to a DOI, which lasts; name any other address."""
+    """Link to a DOI, which is permanent; other addresses are shown as text."""
     doi = address.removeprefix("https://doi.org/")
     return Link(f"doi:{doi}", address) if doi != address else address
 
@@ -201,7 +209,7 @@ def _figure(found: pd.DataFrame, chosen: Sequence[Row], synthetic: bool) -> Figu
     labels = [row.label for row in chosen]
     labels += [f"{str(one['source']).split('.')[0]}: {one['method']}" for one in theirs]
 
-    def paint(figure: MplFigure) -> None:
+    def _paint(figure: MplFigure) -> None:
         places = figure.subplots(1, len(_SHOWN), sharey=True)
         for place, (metric, title) in zip(places, _SHOWN, strict=True):
             for k, row in enumerate(chosen):
@@ -219,15 +227,15 @@ def _figure(found: pd.DataFrame, chosen: Sequence[Row], synthetic: bool) -> Figu
         name_rows(places, labels, [len(chosen), *([len(labels) - other] if other else [])])
         legend(figure, _LOOKS, marks=True)
 
-    alt = "AUC and accuracy of this run's leaders with intervals, and of published results."
+    alt = "AUC and accuracy of this run's best methods with intervals, and of published results."
     return Figure(
         name="published",
         caption=(
-            "Test AUC, and accuracy at a threshold of 0.5, beside published figures. The scales "
+            "Test AUC, and accuracy at a threshold of 0.5, with published results. The scales "
             "differ between panels."
         ),
         alt=alt,
-        svg=draw("published", (9.2, 1.3 + 0.215 * len(labels)), paint, alt, synthetic),
+        svg=draw("published", (9.2, 1.3 + 0.215 * len(labels)), _paint, alt, synthetic),
     )
 
 
@@ -236,6 +244,6 @@ def _medmnist(results: Results) -> list[Block]:
         return []
     why = medmnist_form.obstacle(results)
     if why:
-        return [note(f"Predictions in the form of MedMNIST's Evaluator were not written: {why}.")]
-    return [note("The folder medmnist/ has each finished cell's predictions in the form that "
-                 "medmnist.Evaluator.parse_and_evaluate reads.")]  # fmt: skip
+        return [note(f"Predictions for MedMNIST's Evaluator were not written: {why}.")]
+    return [note("The folder medmnist/ has each finished cell's predictions in the format of "
+                 "medmnist.Evaluator.parse_and_evaluate.")]  # fmt: skip

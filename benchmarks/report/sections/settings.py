@@ -1,4 +1,4 @@
-"""Everything needed to run it again: configuration, versions, machine, times, what was left out."""
+"""Settings: configuration, versions, machine, times, and images that were left out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,16 @@ _LEFT_OUT = 200
 
 
 def render(results: Results) -> Section:
-    """List the settings of the run."""
+    """List the settings of the run.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     run = results.run
     program = run.get("program", {})
     times = run.get("times", {})
@@ -33,7 +42,7 @@ def render(results: Results) -> Section:
     name = " ".join(str(program[key]) for key in ("name", "version") if program.get(key))
     blocks: list[Block] = [
         paragraph(
-            "Made by ", name or "an unnamed program", ", commit ",
+            "Written by ", name or "an unnamed program", ", commit ",
             Code(str(program.get("commit") or "unknown")), ", with the command ",
             Code(str(run.get("command") or "unknown")),
             f". Started {started}, took {_duration(times.get('seconds'))}. Data fingerprint ",
@@ -42,7 +51,7 @@ def render(results: Results) -> Section:
         *_warnings(run.get("warnings", [])),
         *_mapping("Configuration", "configuration", run.get("config", {})),
         *_nested("Hyperparameters", "Model", run.get("models", {})),
-        *_nested("Parameters of features", "Family", run.get("features", {})),
+        *_nested("Feature parameters", "Family", run.get("features", {})),
         *_features(results.features),
         *_cells(run.get("cells", {})),
         *_mapping("Time by stage", "times", times.get("stages", {}), _duration),
@@ -117,7 +126,7 @@ def _cells(cells: Mapping[str, Any]) -> list[Block]:
     if not lines:
         return []
     return [
-        Subheading("Notes on cells"),
+        Subheading("Details of cells"),
         Table("cells", "", ("Cell", "Details"), lines, labels=2, words=True),
     ]
 
@@ -126,7 +135,7 @@ def _times(scores: pd.DataFrame) -> list[Block]:
     done = scores[scores["status"] == "ok"].drop_duplicates("cell")
     if done.empty:
         return []
-    done = done[done["fit_seconds"].notna()]  # others' models were fitted elsewhere
+    done = done[done["fit_seconds"].notna()]  # external models have no times
     lines = tuple(
         row(one["cell"], _duration(one["fit_seconds"]), _duration(one["predict_seconds"]))
         for one in done.to_dict("records")
@@ -144,7 +153,7 @@ def _left_out(data: Mapping[str, Any]) -> list[Block]:
     if found:
         lines = tuple(row(one.get("image", ""), one.get("reason", "")) for one in found[:_LEFT_OUT])
         more = len(found) - len(lines)
-        remark = f"{more} more are in run.json." if more > 0 else ""
+        remark = f"{more} more are listed in run.json." if more > 0 else ""
         header = ("Image", "Reason")
         blocks.append(Table("left-out", "", header, lines, labels=2, note=remark, words=True))
     return blocks

@@ -1,4 +1,4 @@
-"""Where the data and the methods come from."""
+"""References of data and methods, and the licence of the data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ from benchmarks.report.blocks import (
 
 
 def render(results: Results) -> Section:
-    """Cite the data with its licence, and the works that the run rests on."""
+    """Cite the data with its licence, and the works that the finished cells and tables use.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     data = results.run.get("data", {})
     keys = [key for key in used(results) if key not in DATA]
     blocks: list[Block] = [
@@ -32,14 +41,14 @@ def render(results: Results) -> Section:
     if keys:
         blocks += [
             Subheading("Methods"),
-            paragraph("What finished in this run rests on these works, in BibTeX in ",
+            paragraph("Works used by the finished parts of this run; BibTeX entries are in ",
                       Code("references.bib"), "."),
             Bullets(tuple(_reference(key) for key in keys)),
         ]  # fmt: skip
-    return Section("Sources and licence", tuple(blocks))
+    return Section("References and licence", tuple(blocks))
 
 
 def _reference(key: str) -> tuple[Part, ...]:
-    """Link to a DOI, which lasts; name any other address."""
+    """Link to a DOI, which is permanent; other addresses are shown as text."""
     words, (text, url) = f"{references()[key].what}: {in_words(key)} ", address(key)
     return (words, Link(text, url)) if references()[key].doi else (words, text)

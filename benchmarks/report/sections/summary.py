@@ -1,4 +1,4 @@
-"""What was run, and the comparison itself."""
+"""Main results: a summary, and every method at both operating points."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start
 from benchmarks.metrics.bootstrap import DRAWS
+from benchmarks.paper.facts import balancing
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
 from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
 from benchmarks.report.plots import CNN_LOOK, draw, frame, looks, name_rows
@@ -29,53 +30,94 @@ from benchmarks.statistics.method_rows import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-BALANCES = {
-    "smote": "SMOTE on training rows only",
-    "borderline": "borderline SMOTE on training rows only",
-    "svmsmote": "SVM-SMOTE on training rows only",
-    "adasyn": "ADASYN on training rows only",
-    "oversample": "minority training rows drawn again at random",
-    "undersample": "majority training rows left out at random",
-    "class_weight": "class weights",
-    "none": "no balancing of the classes",
+TITLE = "Main results"
+_SHOWN = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Specificity"))
+RULE_OF_THREE = (
+    "A value of exactly 0 or 1 is the same in every bootstrap resample, so its interval has no "
+    "width: extend it by 3/n, where n is the number of patients of that class (rule of three, "
+    "doi:10.1001/jama.1983.03330370053031)."
+)
+_READING = (
+    "Values have 95 % intervals (bootstrap over patients). Bold: the largest of its column, on "
+    "test; no selection is based on it. With a threshold selected on the validation set, a method "
+    "can have the best recall because its precision is poor. " + RULE_OF_THREE
+)
+_THRESHOLDS = {
+    "0.5": "Threshold: a probability of 0.5, fixed in advance.",
+    "recall95": "Threshold: for each method, the largest score with a recall of at least 0.95 on "
+    "the validation images.",
 }
+_GAP = (
+    " Gap: AUC in cross-validation by patient on the training images (CV AUC) minus AUC on test; "
+    "its interval is in the section on the gap."
+)
+_SEEDS = "Values: mean ± standard deviation over seeds; intervals: mean of the bounds over seeds."
 
 
 def render(results: Results) -> Section:
-    """State the run in three sentences and give the main table."""
+    """Summarise the run in three sentences and tabulate all methods.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Section
+    """
     table = rows(results)
     blocks: list[Block] = [paragraph(" ".join(sentences(results, table))), *standing(results)]
-    blocks.append(main_table(results, table))
+    blocks.append(_main_table(results, table))
     blocks += [latex_table(results, table, point) for point in OPERATING_POINTS]
     finished = [row for row in table if row.ok]
     if finished:
-        blocks.append(overview(finished, is_synthetic(results)))
+        blocks.append(_overview(finished, is_synthetic(results)))
     blocks += unfinished(table)
     if max((row.seeds for row in table), default=1) > 1:
-        blocks.append(every_seed(results))
-    return Section("What was run, and how well it did", tuple(blocks))
+        blocks.append(_every_seed(results))
+    return Section(TITLE, tuple(blocks))
 
 
 def standing(results: Results) -> list[Block]:
-    """Note what the run is: unfinished, a sample, of unknown patients."""
+    """Note whether the run is unfinished, a sample, or of unknown patients.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of Block
+    """
     blocks: list[Block] = []
     if results.run.get("status") == "running":
         blocks.append(note("The run had not ended when this was written; cells may be missing."))
     limit = results.run.get("config", {}).get("limit")
     if limit:
-        blocks.append(note(f"A sample of about {limit} images (--limit): a quick look, no result."))
+        blocks.append(note(f"A sample of about {limit} images (--limit): not a final result."))
     if not results.run.get("data", {}).get("groups_known", True):
         blocks.append(
             note(
-                "The file names tell no patients, so each file counts as a patient of its own: "
-                "if patients have several images, the split may leak and intervals are too narrow."
+                "The file names do not identify patients, so each file counts as a separate "
+                "patient. If patients have several images, the split may leak and intervals are "
+                "too narrow."
             )
         )
     return blocks
 
 
 def sentences(results: Results, table: Sequence[Row]) -> list[str]:
-    """Three sentences: the data, the methods, the outcome."""
+    """Describe the data, the methods and the result in a sentence each.
+
+    Parameters
+    ----------
+    results : Results
+    table : sequence of Row
+
+    Returns
+    -------
+    list of str
+    """
     manifest = results.manifest
     sizes = {
         part: int((manifest["split"] == part).sum()) for part in ("train", "validation", "test")
@@ -97,7 +139,7 @@ def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
     config = results.run.get("config", {})
     sets = feature_sets(table)
     models = list(dict.fromkeys(row.model for row in classical(table)))
-    balance = BALANCES.get(str(config.get("balance", "")), "the configured balancing")
+    balance = balancing(str(config.get("balance", "")))
     parts = []
     if sets:
         verb = "s were" if len(sets) > 1 else " was"
@@ -114,12 +156,14 @@ def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
             f"{'was' if network.ok else 'was to be'} trained end to end"
             f"{f' {start}' * bool(start)} on the same images"
         )
-    foreign = [row.model for row in table if row.is_external]
-    if foreign:
-        parts.append(f"the scores of {', '.join(foreign)} were computed elsewhere")
+    external = [row.model for row in table if row.is_external]
+    if external:
+        parts.append(
+            f"the scores of the external models {', '.join(external)} were read from files"
+        )
     cells = sum(row.seeds for row in table)
     done = sum(row.finished for row in table)
-    return f"{', and '.join(parts) or 'No cell was asked for'}; {done} of {cells} cells finished."
+    return f"{', and '.join(parts) or 'No cell was requested'}; {done} of {cells} cells finished."
 
 
 def _outcome_sentence(table: Sequence[Row]) -> str:
@@ -130,8 +174,8 @@ def _outcome_sentence(table: Sequence[Row]) -> str:
     lead = max(finished, key=validation_precision) if finished else network
     assert lead is not None
     text = (
-        f"With the threshold set on validation for a recall of 0.95, {lead.label}, "
-        f"{'the classical method that did best on validation' if finished else 'alone in this run'}"
+        f"With the threshold selected on the validation set for a recall of 0.95, {lead.label}, "
+        f"{'the best classical method on the validation set' if finished else 'the only method'}"
         f", reaches {_pair(lead)} on the test images"
     )
     if finished and network is not None:
@@ -149,7 +193,16 @@ def _pair(row: Row) -> str:
 
 
 def unfinished(table: Sequence[Row]) -> list[Block]:
-    """Note the rows of which some seeds did not finish."""
+    """Note the methods of which some seeds did not finish.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    list of Block
+    """
     partly = [row for row in table if row.ok and row.finished < row.seeds]
     return [
         note(f"{row.label}: {row.finished} of {row.seeds} seeds finished; {row.reason}")
@@ -157,29 +210,8 @@ def unfinished(table: Sequence[Row]) -> list[Block]:
     ]
 
 
-_SHOWN = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Specificity"))
-_READING = (
-    "Each value with its 95 % interval (bootstrap over patients). Bold: the largest of its "
-    "column, which describes the test and chooses nothing; with a threshold fixed on "
-    "validation, a method can be first in recall by being poor in precision. A value of exactly "
-    "0 or 1 stays the same however patients are drawn again: take its interval to reach 3/n "
-    "inwards, n being the patients of that class (rule of three, "
-    "doi:10.1001/jama.1983.03330370053031)."
-)
-_THRESHOLDS = {
-    "0.5": "Threshold: a probability of 0.5, fixed beforehand.",
-    "recall95": "Threshold: for each method the largest score with a recall of at least 0.95 on "
-    "the validation images.",
-}
-_GAP = (
-    " Gap: AUC in cross-validation by patient on the training images (CV AUC) less AUC on test; "
-    "with its interval in the section on the gap."
-)
-_SEEDS = "Mean over seeds ± standard deviation over seeds; interval: mean of the seeds' bounds."
-
-
-def main_table(results: Results, table: Sequence[Row]) -> Table:
-    """Tabulate every method at both operating points, for a page that can be wide."""
+def _main_table(results: Results, table: Sequence[Row]) -> Table:
+    """Tabulate every method at both operating points, for a wide page."""
     gaps = results.table("gap")
     columns = [
         estimate_cells(table, "test", point, metric)
@@ -200,7 +232,8 @@ def main_table(results: Results, table: Sequence[Row]) -> Table:
         name="main",
         caption=(
             "Precision, recall and specificity on the test images at two operating points: "
-            "threshold 0.5, and the largest threshold with recall ≥ 0.95 on validation (recall95)."
+            "threshold 0.5, and the largest threshold with recall ≥ 0.95 on the validation set "
+            "(recall95)."
         ),
         header=("Features", "Classifier", *titles, *titles, *ranking),
         groups=point_groups(2, len(_SHOWN), [Group("All thresholds", len(ranking))]),
@@ -212,7 +245,19 @@ def main_table(results: Results, table: Sequence[Row]) -> Table:
 
 
 def latex_table(results: Results, table: Sequence[Row], point: str) -> Table:
-    """Tabulate every method at one operating point, for a column of a paper."""
+    """Tabulate every method at one operating point, for a column of a paper.
+
+    Parameters
+    ----------
+    results : Results
+    table : sequence of Row
+    point : str
+        One of ``OPERATING_POINTS``.
+
+    Returns
+    -------
+    Table
+    """
     shown = (*_SHOWN, ("auc", "AUC"))
     columns = [estimate_cells(table, "test", point, metric) for metric, _ in shown]
     several = any(row.finished > 1 for row in table)
@@ -240,12 +285,12 @@ def _split_note(results: Results) -> str:
     both = len(set(test["group"]) & set(rest["group"]))
     data = results.run.get("data", {})
     limit = results.run.get("config", {}).get("limit")
-    whole = "a sample of the test split" if limit else "the test split as it came with the data"
+    whole = "a sample of the test split" if limit else "the test split of the data"
     who = (
         f"of {thousands(test['group'].nunique())} patients, {both or 'none'} of them in training "
         "or validation"
         if data.get("groups_known", True)
-        else "of unknown patients, each image counted as its own"
+        else "of unknown patients, each image counted as one patient"
     )
     return (
         f"Split: {whole}, {thousands(len(test))} images ({thousands(test['label'].sum())} with "
@@ -256,8 +301,8 @@ def _split_note(results: Results) -> str:
 def _draws_note(results: Results) -> str:
     draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", DRAWS))
     return (
-        f"Intervals: 2.5th to 97.5th percentile of {draws} bootstrap draws of whole patients. "
-        "Nothing was chosen by its test score; bold describes and chooses nothing."
+        f"Intervals: 2.5th to 97.5th percentile of {draws} bootstrap resamples of patients. "
+        "No test score was used for selection."
     )
 
 
@@ -267,8 +312,8 @@ def _data_note(results: Results) -> list[str]:
     return [f"Data: {', '.join(f'doi:{one}' for one in found)}."] if found else []
 
 
-def every_seed(results: Results) -> Table:
-    """Tabulate every cell by itself."""
+def _every_seed(results: Results) -> Table:
+    """Tabulate every cell."""
     scores = results.scores[
         (results.scores["split"] == "test") & (results.scores["status"] == "ok")
     ]
@@ -284,19 +329,19 @@ def every_seed(results: Results) -> Table:
     titles = tuple(title for _, title in _SHOWN)
     return Table(
         name="seeds",
-        caption="Every cell, seed by seed, on the test images.",
+        caption="Every cell on the test images.",
         header=("Cell", *titles, *titles, "AUC"),
         groups=point_groups(1, len(_SHOWN), [Group("", 1)]),
         rows=tuple(lines),
     )
 
 
-def overview(table: Sequence[Row], synthetic: bool) -> Figure:
-    """Draw value and interval of every method at the threshold chosen on validation."""
+def _overview(table: Sequence[Row], synthetic: bool) -> Figure:
+    """Draw value and interval of every method at the threshold selected on the validation set."""
     look = looks(kinds(table))
     shown = (*_SHOWN, ("auc", "AUC"))
 
-    def paint(figure: MplFigure) -> None:
+    def _paint(figure: MplFigure) -> None:
         axes = figure.subplots(1, len(shown), sharey=True)
         for panel, (metric, title) in zip(axes, shown, strict=True):
             lows = []
@@ -318,9 +363,9 @@ def overview(table: Sequence[Row], synthetic: bool) -> Figure:
     return Figure(
         name="overview",
         caption=(
-            "Test images, threshold chosen on validation for a recall of 0.95. Lines are 95 % "
-            "intervals; the scales differ between panels."
+            "Test images, threshold selected on the validation set for a recall of 0.95. Lines: "
+            "95 % intervals. The scales differ between panels."
         ),
         alt=alt,
-        svg=draw("overview", (9.2, 1.0 + 0.215 * len(table)), paint, alt, synthetic),
+        svg=draw("overview", (9.2, 1.0 + 0.215 * len(table)), _paint, alt, synthetic),
     )
