@@ -138,7 +138,7 @@ def _split(results: Results, known: bool) -> str:
         else "All splits are those of the data"
     )
     level = (
-        "disjoint by patient" if known else "disjoint by file; the data do not identify patients, so "
+        "disjoint by patient" if known else "disjoint by file; patients are unknown, so "
         "a patient may be in two splits"
     )  # fmt: skip
     return f"{origin}; {level}."

@@ -181,7 +181,7 @@ def test_what_can_not_be_had_is_told(
     assert lost.loc["texture/xgboost/seed0", ["method", "status"]].tolist() == ["shap", "not_run"]
     assert (table[table["cell"] == "texture/xgboost/seed0"]["method"] == "permutation").any()
     report = (folder / "report.md").read_text(encoding="utf-8")
-    assert "Left out: " in report
+    assert "Unavailable: " in report
     assert "shap is missing" in report
 
 

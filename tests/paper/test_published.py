@@ -94,7 +94,7 @@ def test_another_task_has_no_published_results(tmp_path: Path) -> None:
     assert which_test_set(results) == ""
 
 
-def test_other_data_are_told_that_it_does_not_apply(tmp_path: Path) -> None:
+def test_other_data_are_not_compared(tmp_path: Path) -> None:
     section = published.render(run(tmp_path, "mine", positives=100))
     (block,) = section.blocks
     assert "its results are not comparable with them" in "".join(
