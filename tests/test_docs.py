@@ -58,6 +58,15 @@ def test_short_table_has_the_best_cell_of_each_feature_set_on_the_validation_set
     assert sorted(sets) == sorted([*DEFAULT_FEATURE_SETS, "pixels"])
 
 
+def test_sentence_of_the_readme_on_the_cnn_is_true() -> None:
+    scores = _script(RESULTS / "make_table.py").read_scores()
+    rows = scores[(scores["split"] == "test") & (scores["operating_point"] == "recall95")]
+    cnn, others = rows[rows["model"] == "cnn"].iloc[0], rows[rows["model"] != "cnn"]
+    for metric in ("precision", "specificity", "auc"):
+        assert (others[f"{metric}_hi"] < cnn[f"{metric}_lo"]).all()
+    assert (others["recall"] - cnn["recall"]).abs().max() < 0.03
+
+
 @pytest.mark.parametrize("name", ["findings", "importance"])
 def test_pages_come_from_the_tables(name: str) -> None:
     module = _script(RESULTS / f"make_{name}.py")

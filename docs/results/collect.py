@@ -1,8 +1,8 @@
-"""Copy from a run folder what the documentation shows: small tables, figures, the report.
+"""Copy the small tables, figures and report of a run into this folder, for the documentation.
 
     python docs/results/collect.py RUN_DIR CNN_RUN_DIR AUDIT_DIR
 
-No picture of a patient is copied. Paths of the machine become ``path/to``.
+No image of a patient is copied. Absolute paths are shortened to ``path/to``.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ WHOLE = (
     "calibration", "prevalence", "matched", "subgroups", "importance_stability",
     "importance_checks",
 )  # fmt: skip
-LEVELS = ("family", "subfamily")  # of importance: regions are thousands of rows
+LEVELS = ("family", "subfamily")  # of importance.csv; regions would be thousands of rows
 
 
 def main(run: Path, network: Path, audit: Path) -> None:
-    """Copy tables, figures and report of ``run``, the gap of the network, and the audit."""
+    """Copy the results of ``run``, the gap table of ``network`` and the findings of ``audit``."""
     for name in WHOLE:
         shutil.copy(run / f"{name}.csv", HERE / f"{name}.csv")
     comparisons = pd.read_csv(run / "comparisons.csv", dtype={"operating_point": str})
@@ -49,7 +49,7 @@ def _write(table: pd.DataFrame, name: str) -> None:
 
 
 def without_paths(text: str) -> str:
-    """Shorten absolute paths of two folders or more to their last part."""
+    """Shorten absolute paths with at least two folders to their last part."""
     return re.sub(r"(?<![\w.:/])/(?:[\w.\\-]+/)+([\w.\\-]+)", r"path/to/\1", text)
 
 
