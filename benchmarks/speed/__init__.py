@@ -1,4 +1,4 @@
-"""How fast the program is: ``python -m benchmarks.speed``. A section measures one thing."""
+"""Speed of the program, run by hand: ``python -m benchmarks.speed``. One section per file."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from benchmarks.speed import decoding, families, networks, size, stored, threads
+from benchmarks.speed import decoding, families, networks, scaling, threads, warm_store
 from benchmarks.speed.timing import Options
 
 SECTIONS: dict[str, Callable[[Options], pd.DataFrame]] = {
     "families": families.measure,
     "threads": threads.measure,
-    "sides": size.measure_sides,
-    "counts": size.measure_counts,
+    "sides": scaling.measure_sides,
+    "counts": scaling.measure_counts,
     "decoding": decoding.measure,
-    "store": stored.measure,
+    "store": warm_store.measure,
     "networks": networks.measure,
 }

@@ -1,4 +1,4 @@
-"""Time the program on phantoms against other libraries, and print a table a section."""
+"""Time the program on phantoms against other libraries, and print one table per section."""
 
 from __future__ import annotations
 
@@ -17,7 +17,22 @@ from features.compiled import warm_up
 
 
 def chosen(only: str) -> tuple[list[str], tuple[str, ...]]:
-    """Sections and families that ``--only`` names; a family alone means its comparison.
+    """Return the sections and families that ``--only`` selects.
+
+    Parameters
+    ----------
+    only : str
+        Names separated by commas; a family without a section selects the section ``families``.
+
+    Returns
+    -------
+    sections : list of str
+    families : tuple of str
+
+    Raises
+    ------
+    click.BadParameter
+        If a name is unknown.
 
     Examples
     --------
@@ -40,12 +55,12 @@ def chosen(only: str) -> tuple[list[str], tuple[str, ...]]:
 
 @click.command()
 @click.option("--size", default=224, show_default=True, help="Side of the phantoms in pixels.")
-@click.option("--images", default=8, show_default=True, help="Phantoms a round.")
+@click.option("--images", default=8, show_default=True, help="Phantoms per round.")
 @click.option("--repetitions", default=15, show_default=True, help="Rounds.")
-@click.option("--only", default="", help="Sections or families, with commas between. [all]")
+@click.option("--only", default="", help="Sections or families, separated by commas. [all]")
 @click.option("--weights", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="File of MobileNetV2's weights [random].")  # fmt: skip
-@click.option("--quick", is_flag=True, help="Smallest sizes, one round: a test of the program.")
+@click.option("--quick", is_flag=True, help="Smallest sizes, one round, to test the program.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -59,8 +74,8 @@ def main(
 ) -> None:  # fmt: skip
     """Time features, reading, store and networks on phantoms, all in one process.
 
-    Times are medians in milliseconds an image: of the processor on one thread, of the wall clock
-    on two. What other programs do moves the last alone, and ratios less than times.
+    Times are medians in milliseconds per image: processor time on one thread, wall time on two.
+    Other programs affect only wall times, and ratios less than times.
     """
     sections, families = chosen(only)
     out.mkdir(parents=True, exist_ok=True)
@@ -69,21 +84,21 @@ def main(
     cv2.setNumThreads(1)
     tables = []
     with threadpool_limits(limits=1):
-        warm_up([FEATURES[family]() for family in families], (size, size), _say_compiling)
+        warm_up([FEATURES[family]() for family in families], (size, size), _report_compilation)
         for name in sections:
             table = SECTIONS[name](options)
             click.echo(f"\n{name}\n\n{table.to_markdown(index=False, floatfmt='.4g')}", color=False)
             tables.append(table.assign(section=name))
     if "families" in sections and not find_spec("mahotas"):
-        click.echo("\nmahotas is not installed and was left out: pip install mahotas")
+        click.echo("\nmahotas is not installed and was skipped: pip install mahotas")
     table = pd.concat(tables, ignore_index=True)
     table = table[["section", *table.columns.drop("section")]]
     table.to_csv(out / "speed.csv", index=False, lineterminator="\n")
     click.echo(f"\n{out / 'speed.csv'}")
 
 
-def _say_compiling() -> None:
-    click.echo("Compiling the kernels (first use, some 10 seconds) …", err=True)
+def _report_compilation() -> None:
+    click.echo("Compiling the kernels (first use, about 10 seconds) …", err=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reading large JPEGs: at reduced scale against decoding everything."""
+"""Reading large JPEGs at reduced scale, compared with decoding them in full."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ QUALITY = 90
 
 
 def measure(options: Options) -> pd.DataFrame:
-    """Compare reading large JPEGs for a small size with decoding everything and resizing."""
+    """Compare reading large JPEGs at a small size with decoding them in full and resizing.
+
+    Parameters
+    ----------
+    options : Options
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`benchmarks.speed.timing.row`.
+    """
     with TemporaryDirectory() as folder:
         files = []
         for number, image in enumerate(phantoms(min(options.images, 8), 1000)):

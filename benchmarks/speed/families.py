@@ -1,4 +1,4 @@
-"""Each family on one thread against other libraries, and the floors under all of them."""
+"""Each family on one thread, compared with other libraries and with lower bounds of any method."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from functools import partial
 import cv2
 import pandas as pd
 
-from benchmarks.speed.kernels import cases
+from benchmarks.speed.library_features import cases
 from benchmarks.speed.timing import Call, GreyImages, Options, interleave, phantoms, row
 
 
 def measure(options: Options) -> pd.DataFrame:
-    """Compare each family and their sum with their peers; a row a comparison."""
+    """Compare each family and their sum with other libraries.
+
+    Parameters
+    ----------
+    options : Options
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`benchmarks.speed.timing.row`.
+    """
     images = phantoms(options.images, options.size)
     chosen = [case for case in cases() if case.family in options.families]
     calls: dict[str, Call] = {}
@@ -25,7 +35,7 @@ def measure(options: Options) -> pd.DataFrame:
             sample = images[:1] if peer in case.slow else images
             calls[f"{case.name} {peer}"] = partial(_each, function, sample)
             counts[f"{case.name} {peer}"] = len(sample)
-    calls["JPEG decoding"] = jpeg_decoder(images)
+    calls["JPEG decoding"] = _jpeg_decoder(images)
     calls["one pass over memory"] = images.max
     times = interleave(calls, options.repetitions, time.thread_time)
     times /= pd.Series(counts).reindex(times.columns, fill_value=len(images))
@@ -37,8 +47,8 @@ def measure(options: Options) -> pd.DataFrame:
     return pd.DataFrame(rows + [row(times, "sum", end) for end in ends])
 
 
-def jpeg_decoder(images: GreyImages) -> Callable[[], object]:
-    """Return a decoder of the images' own JPEGs (quality 95) to grey."""
+def _jpeg_decoder(images: GreyImages) -> Callable[[], object]:
+    """Return a function that decodes the images from JPEG (quality 95) to grey."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
     files = [cv2.imencode(".jpg", image, quality)[1] for image in images]
     return lambda: [cv2.imdecode(file, cv2.IMREAD_GRAYSCALE) for file in files]

@@ -1,4 +1,4 @@
-"""Time and memory of reading and describing more and more phantoms from disk."""
+"""Time and memory of reading phantoms from disk and computing features, for growing numbers."""
 
 from __future__ import annotations
 
@@ -24,14 +24,23 @@ from benchmarks.extraction.store import FeatureStore
 from benchmarks.speed.memory import peak_memory
 from features import FEATURE_SETS
 
-DRAWS = 20  # of noise, of each phantom
+DRAWS = 20  # copies of each phantom, with different noise
 COLUMNS = ["images", "pass", "data_seconds", "features_seconds", "peak_mib"]
 
 
 def write_phantoms(folder: Path, n_images: int, size: int) -> None:
-    """Write phantoms in a folder with ``{train,test}/{NORMAL,PNEUMONIA}``.
+    """Write phantoms to a folder with ``{train,test}/{NORMAL,PNEUMONIA}``.
 
-    Each phantom is written ``DRAWS`` times, each time with noise of its own of one grey level.
+    Each phantom is written ``DRAWS`` times, each time with different noise of one grey level.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if it does not exist.
+    n_images : int
+        About how many images are written.
+    size : int
+        Side in pixels.
     """
     phantoms = generate(max(16, n_images // DRAWS), size)
     noise = np.random.default_rng(0)
@@ -46,7 +55,18 @@ def write_phantoms(folder: Path, n_images: int, size: int) -> None:
 
 
 def describe(config: RunConfig) -> dict[str, float]:
-    """Read a folder, describe it into the store, and tell the seconds of both stages."""
+    """Read a folder, compute its features into the store, and time both stages.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``data`` is the folder, ``cache`` the folder of the store.
+
+    Returns
+    -------
+    dict of float
+        ``images``, ``data_seconds``, ``features_seconds``.
+    """
     start = time.perf_counter()
     dataset = datasets.load(config, reading_size(config))
     read = time.perf_counter()
@@ -62,7 +82,29 @@ def describe(config: RunConfig) -> dict[str, float]:
 
 
 def measure(folder: Path, n_images: int, size: int, cache: Path) -> dict[str, float]:
-    """Do the same in a process of its own and watch its memory."""
+    """Run :func:`describe` in a process of its own and measure its memory.
+
+    Parameters
+    ----------
+    folder : Path
+        From :func:`write_phantoms`.
+    n_images : int
+        About how many of its images are read.
+    size : int
+        Side in pixels.
+    cache : Path
+        Folder of the feature store.
+
+    Returns
+    -------
+    dict of float
+        As :func:`describe`, and ``peak_mib``.
+
+    Raises
+    ------
+    RuntimeError
+        If the process fails.
+    """
     values = {"data": str(folder), "limit": n_images, "image_size": size, "cache": str(cache),
               "quiet": True}  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.speed.growth", "--describe", json.dumps(values)]
@@ -72,11 +114,13 @@ def measure(folder: Path, n_images: int, size: int, cache: Path) -> dict[str, fl
     ):
         output = process.communicate()[0]
     if process.returncode:
-        raise RuntimeError(f"describing {n_images} phantoms ended with {process.returncode}")
+        raise RuntimeError(
+            f"{n_images} images: got exit code {process.returncode}, but expected 0."
+        )
     return {**json.loads(output), "peak_mib": peak.mib}
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
+def _draw(table: pd.DataFrame, path: Path) -> None:
     """Draw time and memory against the number of images, on logarithmic axes."""
     from matplotlib.figure import Figure
 
@@ -100,8 +144,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
 @click.option("--size", default=128, show_default=True, help="Side of the phantoms in pixels.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/growth"))
 @click.option("--describe", "values", hidden=True)
-def main(counts: str, size: int, out: Path, values: str | None) -> None:
-    """Describe growing numbers of phantoms, first with an empty store, then with a full one."""
+def _main(counts: str, size: int, out: Path, values: str | None) -> None:
+    """Compute features of growing numbers of phantoms, with an empty and with a full store."""
     if values is not None:
         click.echo(json.dumps(describe(RunConfig(**json.loads(values)))))
         return
@@ -120,9 +164,9 @@ def main(counts: str, size: int, out: Path, values: str | None) -> None:
                 click.echo(rows[-1], err=True)
     table = pd.DataFrame(rows)[COLUMNS]
     table.to_csv(out / "growth.csv", index=False, lineterminator="\n")
-    draw(table, out / "growth.svg")
+    _draw(table, out / "growth.svg")
     click.echo(table.to_markdown(index=False, floatfmt=".1f"))
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -1,4 +1,4 @@
-"""Memory of a process and all it has started."""
+"""Memory of a process and its descendants."""
 
 from __future__ import annotations
 
@@ -13,18 +13,33 @@ INTERVAL = 0.2  # seconds
 
 @dataclass
 class Peak:
-    """Largest resident memory seen, in MiB; pages that processes share count once."""
+    """Largest resident memory seen; pages that processes share count once.
+
+    Attributes
+    ----------
+    mib : float
+        In MiB.
+    """
 
     mib: float = 0.0
 
 
 def resident(pid: int) -> float:
-    """Proportional resident memory of a process and its descendants, in MiB.
+    """Measure the proportional resident memory of a process and its descendants.
+
+    Parameters
+    ----------
+    pid : int
+
+    Returns
+    -------
+    float
+        In MiB.
 
     Raises
     ------
     OSError
-        Where the system has no ``/proc/<pid>/smaps_rollup``: it is Linux that has it.
+        If the system has no ``/proc/<pid>/smaps_rollup``, which only Linux has.
     """
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
@@ -36,7 +51,7 @@ def resident(pid: int) -> float:
 
 @contextmanager
 def peak_memory(pid: int) -> Iterator[Peak]:
-    """Watch the memory of a process and its descendants from a thread.
+    """Measure the peak memory of a process and its descendants from a thread.
 
     Parameters
     ----------
@@ -45,17 +60,17 @@ def peak_memory(pid: int) -> Iterator[Peak]:
     Yields
     ------
     Peak
-        Of samples every 0.2 seconds; 0 where the system doesn't tell.
+        Of samples every 0.2 seconds; 0 if the system does not report memory.
     """
     peak, done = Peak(), threading.Event()
 
-    def watch() -> None:
+    def _watch() -> None:
         while not done.is_set():
-            with suppress(OSError, StopIteration):  # it has ended, or the system doesn't tell
+            with suppress(OSError, StopIteration):  # it has ended, or is not on Linux
                 peak.mib = max(peak.mib, resident(pid))
             done.wait(INTERVAL)
 
-    watcher = threading.Thread(target=watch, daemon=True)
+    watcher = threading.Thread(target=_watch, daemon=True)
     watcher.start()
     try:
         yield peak

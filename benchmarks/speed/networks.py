@@ -1,4 +1,4 @@
-"""How fast the networks are: embedding and CNN training against plain loops over timm's models."""
+"""Speed of the networks: embedding and CNN training, compared with plain loops over timm models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.datasets.phantoms import generate
-from benchmarks.speed.timing import COLUMNS, Options
+from benchmarks.speed.timing import COLUMNS, Call, Options, interleave, row
 from features.backbone import Backbone, create_backbone
 from features.embedding import FrozenEmbedding
 from models.cnn import CnnClassifier
@@ -28,7 +28,7 @@ IMAGES, BATCH, THREADS = 64, 32, 2
 
 
 def measure(options: Options) -> pd.DataFrame:
-    """Time embedding and training on phantoms, in turn with plain loops, on two threads of a CPU.
+    """Compare embedding and training with plain loops, on two threads of a CPU.
 
     Parameters
     ----------
@@ -38,9 +38,8 @@ def measure(options: Options) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a comparison: ``ours`` (the embedding's with the least cosine similarity of an image
-        to timm's output), median milliseconds an image, the same of the plain loop, and the median
-        of the ratios within repetitions. Empty without the extra ``deep``.
+        Columns of :func:`benchmarks.speed.timing.row`. The name of the embedding includes the
+        lowest cosine similarity of an image to timm's output. Empty without the extra ``deep``.
     """
     backbone = "test_resnet" if options.quick else BACKBONE
     repetitions = min(options.repetitions, 5)
@@ -59,7 +58,18 @@ def measure(options: Options) -> pd.DataFrame:
 
 
 def timm_features(network: Backbone, images: NDArray[np.uint8]) -> Callable[[], NDArray[Any]]:
-    """Return the plain loop: timm's own model on ready batches of 32, layer by layer in float32."""
+    """Return the plain loop: timm's own model on prepared batches, layer by layer in float32.
+
+    Parameters
+    ----------
+    network : Backbone
+    images : ndarray of shape (n, H, W), uint8
+
+    Returns
+    -------
+    callable
+        Without arguments; returns an ndarray of shape (n, d), float32.
+    """
     import timm
     import torch
 
@@ -68,17 +78,25 @@ def timm_features(network: Backbone, images: NDArray[np.uint8]) -> Callable[[], 
     parts = torch.from_numpy(images).split(BATCH)
     batches = [network.prepare(part.float() / 255).contiguous() for part in parts]
 
-    def features() -> NDArray[Any]:
+    def _features() -> NDArray[Any]:
         with torch.inference_mode():
             return torch.cat([model(batch) for batch in batches]).numpy()
 
-    return features
+    return _features
 
 
 def plain_epoch(
     network: Backbone, grey: torch.Tensor, target: torch.Tensor, generator: torch.Generator
 ) -> None:
-    """Train for one epoch as :class:`models.cnn.CnnClassifier` does, on one thread of Python."""
+    """Train for one epoch as :class:`models.cnn.CnnClassifier` does, on one Python thread.
+
+    Parameters
+    ----------
+    network : Backbone
+    grey : Tensor of shape (n, H, W), uint8
+    target : Tensor of shape (n,), int64
+    generator : torch.Generator
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -104,9 +122,10 @@ def _embedding(
     got, expected = ours.transform(images).astype(np.float64), peer().astype(np.float64)
     norms = np.linalg.norm(got, axis=1) * np.linalg.norm(expected, axis=1)
     cosine = ((got * expected).sum(axis=1) / norms).min()
-    times = [(_seconds(lambda: ours.transform(images)), _seconds(peer)) for _ in range(repetitions)]
     name = f"{backbone} embedding, {ours.engine_}, {ours.precision_}, cosine {cosine:.6f}"
-    return _row(name, f"timm, batches of {BATCH}, float32", np.array(times) / len(images))
+    other = f"timm, batches of {BATCH}, float32"
+    calls: dict[str, Call] = {name: lambda: ours.transform(images), other: peer}
+    return row(interleave(calls, repetitions) / len(images), name, other)
 
 
 def _training(
@@ -132,21 +151,8 @@ def _training(
         plain_epoch(plain, grey, target, generator)
         times.append((1 / ours.images_per_second_, (time.perf_counter() - start) / drawn))
     name = f"{backbone} training, {ours.precision_}, prefetching"
-    return _row(name, "the same without prefetching", np.array(times[1:]))
-
-
-def _row(ours: str, peer: str, times: NDArray[np.float64]) -> dict[str, Any]:
-    """Sum up ``times``: ours and the peer's of each repetition, seconds an image."""
-    mine, its = np.median(times, axis=0) * 1000
-    return dict(
-        zip(COLUMNS, (ours, mine, peer, its, np.median(times[:, 1] / times[:, 0])), strict=True)
-    )
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    other = "the same without prefetching"
+    return row(pd.DataFrame(times[1:], columns=[name, other]), name, other)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Time the plain script that a paper's author would write, on the same images and split."""
+"""Time a plain script with standard libraries, on the same images and split."""
 
 from __future__ import annotations
 
@@ -33,12 +33,32 @@ NETWORKS = {"embedding": True, "embedding_random": False}
 
 @dataclass
 class Clock:
-    """Wall seconds by stage, in the order in which the stages ran."""
+    """Wall time of each stage.
+
+    Attributes
+    ----------
+    seconds : dict of float
+        By stage, in the order in which the stages ran.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     def time(self, stage: str, call: Callable[..., Result], *arguments: Any) -> Result:
-        """Call, note how long it took, and say so."""
+        """Call a function, record its time and print it.
+
+        Parameters
+        ----------
+        stage : str
+            Name of the stage.
+        call : callable
+        *arguments
+            Of the call.
+
+        Returns
+        -------
+        object
+            What the call returned.
+        """
         start = time.perf_counter()
         result = call(*arguments)
         self.seconds[stage] = time.perf_counter() - start
@@ -46,13 +66,13 @@ class Clock:
         return result
 
     def table(self) -> pd.DataFrame:
-        """``stage``, ``seconds``; the last row is the sum."""
+        """Return the table of ``stage`` and ``seconds``; the last row is the total."""
         rows = [*self.seconds.items(), ("total", sum(self.seconds.values()))]
         return pd.DataFrame(rows, columns=["stage", "seconds"])
 
 
 def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run the peer on the images and the split that the benchmark would use.
+    """Run the plain script on the images and the split that the benchmark would use.
 
     Parameters
     ----------
@@ -61,9 +81,11 @@ def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Returns
     -------
-    times, scores : DataFrame
-        ``stage``, ``seconds`` (wall time on all cores); and a row a feature set × classifier with
-        the test split's ``auc``, ``precision`` and ``recall`` at 0.5 and their 95 % intervals.
+    times : DataFrame
+        ``stage``, ``seconds`` (wall time on all cores).
+    scores : DataFrame
+        One row per feature set × classifier: ``auc``, ``precision`` and ``recall`` at 0.5 on the
+        test split, with 95 % intervals.
     """
     clock = Clock()
     dataset = datasets.load(config, datasets.image_size(config))
@@ -87,7 +109,7 @@ def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _describe(
     images: NDArray[np.uint8], config: RunConfig, clock: Clock
 ) -> dict[str, NDArray[np.float32]]:
-    """Matrices by family; without weights and network, or without torch, fewer families."""
+    """Compute matrices by family; skip those of networks whose weights or torch are missing."""
     matrices = {}
     for family in FAMILIES:
         matrices[family] = clock.time(family, describe, family, images)
@@ -98,7 +120,7 @@ def _describe(
                 family, embed, images, config.backbone, weights, pretrained
             )
         except (ImportError, OSError) as error:
-            click.echo(f"  {family}: left out, {type(error).__name__}. Give --weights.", err=True)
+            click.echo(f"  {family}: skipped, {type(error).__name__}. Give --weights.", err=True)
     return matrices
 
 
@@ -109,7 +131,7 @@ def _fit_and_score(
 
 
 def _read(dataset: Dataset, config: RunConfig) -> NDArray[np.uint8]:
-    """Read again with Pillow where there are files; phantoms are in memory already."""
+    """Read the files again with Pillow; images without files are in memory already."""
     root = Path(config.data)
     if not root.is_dir():
         return np.stack([stretch(image) for image in np.asarray(dataset.images)])
@@ -139,11 +161,11 @@ def _scorer(test: pd.DataFrame) -> Callable[[NDArray[np.float64]], dict[str, flo
 @click.command()
 @click.option("--data", default="phantoms", show_default=True, help="As in run_benchmark.py.")
 @click.option("--weights", type=click.Path(path_type=Path), help="ImageNet weights, a file.")
-@click.option("--limit", type=int, help="About so many images.")
+@click.option("--limit", type=int, help="About how many images.")
 @click.option("--image-size", type=int, help="Side in pixels.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the two tables.")
-def main(out: Path | None, **options: Any) -> None:
-    """Time scikit-image, timm and scikit-learn as a plain script uses them, on all cores."""
+def _main(out: Path | None, **options: Any) -> None:
+    """Time a plain script with scikit-image, timm and scikit-learn, on all cores."""
     config = load_config({key: value for key, value in options.items() if value is not None})
     times, scores = run_peer(config)
     click.echo(times.to_markdown(index=False, floatfmt=".1f"))
@@ -155,4 +177,4 @@ def main(out: Path | None, **options: Any) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

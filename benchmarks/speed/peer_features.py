@@ -1,4 +1,4 @@
-"""The peer's features: scikit-image, SciPy and timm as their documentation shows them."""
+"""Features of the plain script: scikit-image, SciPy and timm used as in their documentation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from benchmarks.speed.kernels import skimage_glcm, skimage_hog, skimage_lbp
+from benchmarks.speed.library_features import skimage_glcm, skimage_hog, skimage_lbp
 from features.base import grid_cells
 
 GreyImages = NDArray[np.uint8]
@@ -24,7 +24,18 @@ BATCH = 32
 
 
 def read(path: Path, size: int) -> GreyImages:
-    """Read one image with Pillow: grey, resized to ``size`` pixels a side."""
+    """Read one image with Pillow, grey and resized.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size, size), uint8
+    """
     from PIL import Image
 
     with Image.open(path) as image:
@@ -32,7 +43,16 @@ def read(path: Path, size: int) -> GreyImages:
 
 
 def stretch(image: GreyImages) -> GreyImages:
-    """Stretch the 1st to 99th percentile to the full range, by scikit-image."""
+    """Stretch the 1st to 99th percentile to the full range with scikit-image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+    """
     from skimage.exposure import rescale_intensity
 
     low, high = np.percentile(image, (1, 99))
@@ -42,7 +62,16 @@ def stretch(image: GreyImages) -> GreyImages:
 
 
 def glcm(image: GreyImages) -> NDArray[np.float64]:
-    """Mean and range over angles of the whole image's properties, mean of each cell's."""
+    """Compute texture properties: mean and range over angles of the image, mean of each cell.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     whole = skimage_glcm(image, GLCM_DISTANCES)
     whole = whole.reshape(-1, len(GLCM_DISTANCES), 4)
     cells = [
@@ -54,7 +83,12 @@ def glcm(image: GreyImages) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def gabor_bank() -> list[NDArray[np.complex128]]:
-    """Gabor kernels of one octave's bandwidth, by scikit-image."""
+    """Return Gabor kernels of one octave bandwidth from scikit-image.
+
+    Returns
+    -------
+    list of ndarray of complex128
+    """
     from skimage.filters import gabor_kernel
 
     return [
@@ -65,7 +99,16 @@ def gabor_bank() -> list[NDArray[np.complex128]]:
 
 
 def gabor(image: GreyImages) -> NDArray[np.float64]:
-    """Mean and spread of each response's magnitude, mean by cell; convolved by FFT."""
+    """Compute mean and deviation of each response's magnitude, and its mean in each cell.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     from scipy.signal import fftconvolve
 
     grey = image / 255.0
@@ -78,7 +121,17 @@ def gabor(image: GreyImages) -> NDArray[np.float64]:
 
 
 def statistics(grey: GreyImages) -> list[float]:
-    """Moments, percentiles and entropy of grey values; 0 for the moments of constant ones."""
+    """Compute moments, percentiles and entropy of grey values.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    list of float
+        Skewness and kurtosis are 0 for constant values.
+    """
     from scipy.stats import kurtosis, skew
     from skimage.measure import shannon_entropy
 
@@ -89,7 +142,16 @@ def statistics(grey: GreyImages) -> list[float]:
 
 
 def intensity(image: GreyImages) -> NDArray[np.float64]:
-    """Statistics of the image and of each cell."""
+    """Compute the grey-level statistics of the image and of each cell.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     cells = [statistics(image[cell]) for cell in grid_cells(image.shape, GRID)]
     return np.concatenate([statistics(image), *cells])
 
@@ -104,7 +166,7 @@ FAMILIES: dict[str, Callable[[GreyImages], NDArray[np.float64]]] = {
 
 
 def describe(family: str, images: GreyImages) -> Matrix:
-    """Describe all images in a joblib loop over all cores.
+    """Compute one family for all images in a joblib loop over all cores.
 
     Parameters
     ----------
@@ -121,16 +183,16 @@ def describe(family: str, images: GreyImages) -> Matrix:
 
 
 def embed(images: GreyImages, backbone: str, weights: Path | None, pretrained: bool) -> Matrix:
-    """Pooled features of a timm network: eager float32, batches of 32, torch's own threads.
+    """Compute pooled features of a timm network in eager float32, in batches of 32.
 
     Parameters
     ----------
     images : ndarray of shape (n, H, W), uint8
     backbone : str
     weights : Path or None
-        A ``.safetensors`` file; None: timm's download, if ``pretrained``.
+        A ``.safetensors`` file; None: downloaded by timm, if ``pretrained``.
     pretrained : bool
-        False: random weights.
+        Whether to use ImageNet weights instead of random ones.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The peer's classifiers: scikit-learn, imbalanced-learn and XGBoost with common settings."""
+"""Classifiers of the plain script: scikit-learn, imbalanced-learn, XGBoost, common settings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ COMPONENTS = 200
 
 
 def classifiers(rows: int, columns: int, seed: int = 0) -> dict[str, Pipeline]:
-    """Unfitted pipelines, on all cores where the library can.
+    """Build unfitted pipelines that use all cores where the library can.
 
     Parameters
     ----------
     rows, columns : int
-        Of the training matrix; PCA keeps fewer than 200 components if they are fewer.
+        Of the training matrix; they limit the 200 components of the PCA.
     seed : int
+
+    Returns
+    -------
+    dict of Pipeline
+        By name.
     """
     components = min(COMPONENTS, rows - 1, columns)
     machine = make_pipeline(SMOTE(random_state=seed), SVC())

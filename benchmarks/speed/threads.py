@@ -1,4 +1,4 @@
-"""Each family on two threads against one."""
+"""Each family on two threads, compared with one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ import pandas as pd
 from benchmarks.speed.timing import Call, Options, interleave, phantoms, row
 from features import FEATURES
 
-IMAGES = 512  # 16 batches, so that a thread rarely waits for the other's last one
+IMAGES = 512  # 16 batches, so that a thread rarely waits for the last batch of the other
 
 
 def measure(options: Options) -> pd.DataFrame:
-    """Compare two threads with one; a row a family and one for all."""
+    """Compare two threads with one, for each family and for their sum.
+
+    Parameters
+    ----------
+    options : Options
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`benchmarks.speed.timing.row`.
+    """
     images = phantoms(64 if options.quick else IMAGES, options.size)
     calls: dict[str, Call] = {}
     for family in options.families:

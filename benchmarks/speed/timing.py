@@ -1,4 +1,4 @@
-"""Options, images, clocks and rows that all sections share."""
+"""Options, images, timing and table rows that all sections share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEWEST_PHANTOMS = 16
 
 @dataclass(frozen=True)
 class Options:
-    """What every section is given.
+    """Options of every section.
 
     Attributes
     ----------
@@ -33,15 +33,15 @@ class Options:
     size : int
         Side of the phantoms in pixels.
     images : int
-        Phantoms a round.
+        Phantoms per round.
     repetitions : int
         Rounds.
     quick : bool
-        Whether a section should do with its smallest sizes, for a test of the program.
+        Whether a section uses its smallest sizes, to test the program.
     families : tuple of str
         Handcrafted families, keys of ``FEATURES``.
     weights : Path or None
-        File of MobileNetV2's weights for the networks; random weights take as long.
+        File of MobileNetV2's weights; None: random weights, which take the same time.
     """
 
     out: Path
@@ -54,7 +54,19 @@ class Options:
 
 
 def phantoms(n: int, size: int) -> GreyImages:
-    """``n`` phantoms of ``size`` pixels a side, contrast stretched; repeated beyond the 16th."""
+    """Make phantoms with stretched contrast.
+
+    Parameters
+    ----------
+    n : int
+        Number of images; from the 17th on they repeat.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    ndarray of shape (n, size, size), uint8
+    """
     made = stretch_contrast(np.asarray(generate(FEWEST_PHANTOMS, min(size, 256)).images))
     return np.stack([resize(made[k % len(made)], size) for k in range(n)])
 
@@ -62,21 +74,21 @@ def phantoms(n: int, size: int) -> GreyImages:
 def interleave(
     calls: dict[str, Call], repetitions: int, clock: Callable[[], float] = time.perf_counter
 ) -> pd.DataFrame:
-    """Time every call once a repetition, in turn, after a first untimed round.
+    """Time all calls in turn, once per repetition, after an untimed first round.
 
     Parameters
     ----------
     calls : dict of callable without arguments
     repetitions : int
     clock : callable
-        ``time.thread_time`` for what runs on this thread alone: it doesn't count the time that
-        other programs take from it.
+        ``time.thread_time`` for calls that use only this thread: it does not count the time of
+        other programs.
 
     Returns
     -------
     DataFrame
-        A row a repetition, a column a call, seconds. What disturbs the machine disturbs
-        neighbours in a row alike, so ratios within a row are sounder than of two columns' times.
+        Seconds, one row per repetition, one column per call. A disturbance of the machine affects
+        neighbours in a row alike, so ratios within a row are more reliable than ratios of columns.
     """
     for call in calls.values():
         call()
@@ -86,7 +98,20 @@ def interleave(
 
 
 def row(times: pd.DataFrame, name: str, peer: str) -> dict[str, object]:
-    """Compare two columns of seconds an image: medians, and the median ratio in a repetition."""
+    """Compare two columns of times: medians, and the median of the ratios within repetitions.
+
+    Parameters
+    ----------
+    times : DataFrame
+        Seconds per image, from :func:`interleave`.
+    name, peer : str
+        Two of its columns.
+
+    Returns
+    -------
+    dict
+        ``COLUMNS``: both names, both medians in milliseconds, and the ratio.
+    """
     return {
         "ours": name,
         "ms": 1000 * times[name].median(),

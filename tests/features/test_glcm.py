@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.feature import graycomatrix
 
-from benchmarks.speed.kernels import skimage_glcm
+from benchmarks.speed.library_features import skimage_glcm
 from features.base import grid_cells
 from features.glcm import Glcm
 from features.glcm_kernels import ANGLES, PROPERTIES, co_occurrences, texture_properties

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmarks.speed.kernels import skimage_hog
+from benchmarks.speed.library_features import skimage_hog
 from features.hog import Hog, gradient_tables, pairwise_sum
 from tests.helpers import grey_images
 

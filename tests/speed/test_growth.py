@@ -1,4 +1,4 @@
-"""The growth benchmark: what it writes, what it measures, and its watch over memory."""
+"""The growth measurement: its files, its numbers, and its memory measurement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.config import RunConfig
-from benchmarks.speed.growth import COLUMNS, DRAWS, describe, draw, write_phantoms
+from benchmarks.speed.growth import COLUMNS, DRAWS, _draw, describe, write_phantoms
 from benchmarks.speed.memory import peak_memory
 
 
@@ -38,7 +38,7 @@ def test_second_pass_reads_the_store(folder: Path, tmp_path: Path) -> None:
 def test_curve_is_drawn(tmp_path: Path) -> None:
     rows = [[100, "cold", 1.0, 2.0, 300.0], [1000, "cold", 2.0, 20.0, 310.0],
             [100, "warm", 1.0, 0.2, 300.0], [1000, "warm", 2.0, 2.0, 305.0]]  # fmt: skip
-    draw(pd.DataFrame(rows, columns=COLUMNS), tmp_path / "growth.svg")
+    _draw(pd.DataFrame(rows, columns=COLUMNS), tmp_path / "growth.svg")
     assert "</svg>" in (tmp_path / "growth.svg").read_text(encoding="utf-8")
 
 

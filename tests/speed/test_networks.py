@@ -1,11 +1,10 @@
-"""The timing of the networks: its table, and that both sides compute the same."""
+"""Timing of the networks: its table, and that both sides compute the same."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -13,7 +12,7 @@ pytest.importorskip("timm")
 
 import torch
 
-from benchmarks.speed.networks import _row, measure
+from benchmarks.speed.networks import measure
 from benchmarks.speed.timing import COLUMNS, Options
 
 
@@ -28,9 +27,3 @@ def test_table(tmp_path: Path) -> None:
     assert "training" in table["ours"][1]
     assert (table[["ms", "its ms", "its time / ours"]] > 0).all(axis=None)
     assert torch.get_num_threads() == threads
-
-
-def test_row_by_hand() -> None:
-    """Medians of 1, 2, 3 and 4, 4, 9 ms; ratios 4, 2, 3."""
-    row = _row("a", "b", np.array([[1, 4], [2, 4], [3, 9]]) / 1000)
-    assert list(row.values()) == ["a", pytest.approx(2), "b", pytest.approx(4), pytest.approx(3)]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks.speed import SECTIONS
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.kernels import cases, opencv_gabor, scipy_gabor, scipy_intensity
-from benchmarks.speed.timing import COLUMNS, Options, phantoms
+from benchmarks.speed.library_features import cases, opencv_gabor, scipy_gabor, scipy_intensity
+from benchmarks.speed.timing import COLUMNS, Options, phantoms, row
 from features import FEATURES, HANDCRAFTED
 
 
@@ -45,7 +45,14 @@ def test_peers_give_the_same_values(
     np.testing.assert_allclose(FEATURES[family]().fit_transform(images), expected, rtol=1e-4)
 
 
-def test_phantoms_repeat_in_the_size_asked() -> None:
+def test_row_by_hand() -> None:
+    """Medians of 1, 2, 3 and 4, 4, 9 ms; ratios 4, 2, 3."""
+    times = pd.DataFrame(np.array([[1, 4], [2, 4], [3, 9]]) / 1000, columns=["a", "b"])
+    values = ["a", pytest.approx(2), "b", pytest.approx(4), pytest.approx(3)]
+    assert list(row(times, "a", "b").values()) == values
+
+
+def test_phantoms_repeat_in_the_requested_size() -> None:
     images = phantoms(17, 300)
     assert images.shape == (17, 300, 300)
     np.testing.assert_array_equal(images[16], images[0])
@@ -60,7 +67,7 @@ def test_sides_are_drawn(options: Options) -> None:
     assert "</svg>" in svg
 
 
-def test_chosen_families_are_printed_and_written(tmp_path: Path) -> None:
+def test_selected_families_are_printed_and_written(tmp_path: Path) -> None:
     out = tmp_path / "speed"
     done = CliRunner().invoke(main, ["--quick", "--only", "hog,intensity", "--out", str(out)])
     assert done.exit_code == 0, done.output
@@ -73,7 +80,7 @@ def test_chosen_families_are_printed_and_written(tmp_path: Path) -> None:
     assert "| HOG " in done.output
 
 
-def test_unknown_sections_are_refused() -> None:
+def test_unknown_sections_are_rejected() -> None:
     done = CliRunner().invoke(main, ["--only", "hog,speed"])
     assert done.exit_code == 2
     assert "got speed, but expected some of families" in done.output

@@ -1,4 +1,4 @@
-"""Cost against size and number of images: both should be straight lines."""
+"""Cost against size and number of images; both should grow linearly."""
 
 from __future__ import annotations
 
@@ -22,9 +22,17 @@ FIGURE = "speed_size.svg"
 
 
 def measure_sides(options: Options) -> pd.DataFrame:
-    """Time each family on one thread at several sides, against its smallest; draw the figure.
+    """Compare each family at several image sizes with its smallest, and draw the figure.
 
-    Adds the columns ``family``, ``side`` and ``ns a pixel``.
+    Parameters
+    ----------
+    options : Options
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`benchmarks.speed.timing.row`, ``family``, ``side`` (pixels) and
+        ``ns a pixel``.
     """
     sides = SIDES[:2] if options.quick else SIDES
     parts = []
@@ -42,9 +50,17 @@ def measure_sides(options: Options) -> pd.DataFrame:
 
 
 def measure_counts(options: Options) -> pd.DataFrame:
-    """Time each family on one thread for several numbers of images, against the fewest.
+    """Compare each family for several numbers of images with the fewest.
 
-    Adds the columns ``family``, ``images`` and ``s`` (seconds for all images).
+    Parameters
+    ----------
+    options : Options
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`benchmarks.speed.timing.row`, ``family``, ``images`` and ``s`` (seconds
+        for all images).
     """
     counts = (2, 4) if options.quick else COUNTS
     images = phantoms(max(counts), options.size)
@@ -78,10 +94,12 @@ def _figure(table: pd.DataFrame) -> str:
         axes.set_xticks(table["side"].unique(), [str(side) for side in table["side"].unique()])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:g}")
-        frame(axes, "Time an image, one thread", "side of the image, pixels", "milliseconds")
+        frame(axes, "Time per image, one thread", "side of the image, pixels", "milliseconds")
         legend(figure, keys)
 
-    alt = "Milliseconds an image against the side in pixels, both logarithmic, a line a family; "
-    alt += "the thin grey line rises with the number of pixels."
+    alt = (
+        "Milliseconds per image against the side in pixels, both logarithmic, one line per family; "
+        "the thin grey line rises with the number of pixels."
+    )
     svg = draw("speed-size", (5.4, 4.2), paint, alt, synthetic=False)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}\n'

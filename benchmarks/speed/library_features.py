@@ -1,4 +1,4 @@
-"""What is timed: each descriptor and the same outputs from other libraries."""
+"""The features of each family computed by other libraries, and the cases that are timed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,28 @@ GreyImages = NDArray[np.uint8]
 RADII, GRID = (1, 2, 3), 7
 DISTANCES, LEVELS = (1, 2, 4), 32  # by four angles: 12 offsets
 GABOR = Gabor()
-SIX = PROPERTIES[:-1]  # ours computes entropy as well, so the comparison favours the peer
+SIX = PROPERTIES[:-1]  # ours also computes entropy, so the comparison favours the library
 
 
 def skimage_hog(
     image: GreyImages, orientations: int = 9, cell: int = 16, block: int = 2
 ) -> NDArray[np.float64]:
-    """Return the columns of :class:`features.hog.Hog` for one image, by scikit-image."""
+    """Compute the columns of :class:`features.hog.Hog` with scikit-image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    orientations : int
+        Number of bins.
+    cell : int
+        Side of a cell in pixels.
+    block : int
+        Side of a block in cells.
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     from skimage.feature import hog
 
     return np.asarray(
@@ -46,7 +61,20 @@ def skimage_hog(
 def skimage_lbp(
     image: GreyImages, radii: tuple[int, ...] = RADII, grid: int = GRID
 ) -> NDArray[np.float64]:
-    """Return the columns of :class:`features.lbp.Lbp` for one image, by scikit-image."""
+    """Compute the columns of :class:`features.lbp.Lbp` with scikit-image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    radii : tuple of int
+        In pixels.
+    grid : int
+        Cells down and across.
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     from skimage.feature import local_binary_pattern
 
     parts = []
@@ -65,7 +93,22 @@ def skimage_glcm(
     levels: int = LEVELS,
     properties: tuple[str, ...] = SIX,
 ) -> NDArray[np.float64]:
-    """Return the whole-image :func:`features.glcm_kernels.texture_properties`, by scikit-image."""
+    """Compute the properties of :func:`features.glcm_kernels.texture_properties` with scikit-image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    distances : tuple of int
+        In pixels.
+    levels : int
+        Number of grey levels.
+    properties : tuple of str
+        Names in ``graycoprops``.
+
+    Returns
+    -------
+    ndarray of shape (properties, distances, angles), float64
+    """
     from skimage.feature import graycomatrix, graycoprops
 
     grey = (image.astype(np.uint16) * levels // 256).astype(np.uint8)
@@ -73,15 +116,15 @@ def skimage_glcm(
     return np.stack([graycoprops(matrices, name) for name in properties])
 
 
-def mahotas_lbp(image: GreyImages) -> NDArray[np.float64]:
-    """Rotation-invariant codes over the whole image at the same radii; not the same codes."""
+def _mahotas_lbp(image: GreyImages) -> NDArray[np.float64]:
+    """Compute rotation-invariant codes of the whole image at the same radii; other codes."""
     from mahotas.features import lbp
 
     return np.concatenate([lbp(image, radius, POINTS_PER_RADIUS * radius) for radius in RADII])
 
 
-def mahotas_haralick(image: GreyImages) -> NDArray[np.float64]:
-    """13 Haralick features at the same 12 offsets."""
+def _mahotas_haralick(image: GreyImages) -> NDArray[np.float64]:
+    """Compute 13 Haralick features at the same 12 offsets."""
     from mahotas.features import haralick
 
     grey = (image.astype(np.uint16) * LEVELS // 256).astype(np.uint8)
@@ -89,32 +132,54 @@ def mahotas_haralick(image: GreyImages) -> NDArray[np.float64]:
 
 
 def opencv_gabor(image: GreyImages, gabor: Gabor = GABOR) -> NDArray[np.float64]:
-    """Return the columns of ``gabor`` for one image, by OpenCV's filter2D."""
+    """Compute the columns of :class:`features.gabor.Gabor` with OpenCV's filter2D.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    gabor : Gabor
+        Which wavelengths, orientations and grid.
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     grey = image.astype(np.float32)
 
-    def magnitude(kernel: NDArray[np.complex64]) -> NDArray[np.float32]:
+    def _magnitude(kernel: NDArray[np.complex64]) -> NDArray[np.float32]:
         real, imaginary = (
             cv2.filter2D(grey, cv2.CV_32F, part, borderType=cv2.BORDER_REFLECT)
             for part in (kernel.real, kernel.imag)
         )
         return np.sqrt(real * real + imaginary * imaginary)
 
-    return _energies(magnitude, gabor, grid_cells(image.shape, gabor.grid))
+    return _energies(_magnitude, gabor, grid_cells(image.shape, gabor.grid))
 
 
 def scipy_gabor(image: GreyImages, gabor: Gabor = GABOR) -> NDArray[np.float64]:
-    """Return the same columns by SciPy's fftconvolve."""
+    """Compute the columns of :class:`features.gabor.Gabor` with SciPy's fftconvolve.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    gabor : Gabor
+        Which wavelengths, orientations and grid.
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     from scipy.signal import fftconvolve
 
-    def magnitude(kernel: NDArray[np.complex64]) -> NDArray[np.float32]:
+    def _magnitude(kernel: NDArray[np.complex64]) -> NDArray[np.float32]:
         padded = np.pad(image.astype(np.float32), kernel.shape[0] // 2, mode="symmetric")
         return np.abs(fftconvolve(padded, kernel[::-1, ::-1], mode="valid"))
 
-    return _energies(magnitude, gabor, grid_cells(image.shape, gabor.grid))
+    return _energies(_magnitude, gabor, grid_cells(image.shape, gabor.grid))
 
 
-def skimage_gabor(image: GreyImages) -> None:
-    """Filter with scikit-image's own kernels of the same size; they answer to constant light."""
+def _skimage_gabor(image: GreyImages) -> None:
+    """Filter with scikit-image's own kernels of the same size; they respond to constant grey."""
     from skimage.filters import gabor
 
     for wavelength, angle in _waves(GABOR):
@@ -123,7 +188,18 @@ def skimage_gabor(image: GreyImages) -> None:
 
 
 def scipy_intensity(image: GreyImages, grid: int = 4) -> NDArray[np.float64]:
-    """Return the columns of :class:`features.intensity.Intensity`, by NumPy and SciPy."""
+    """Compute the columns of :class:`features.intensity.Intensity` with NumPy and SciPy.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    grid : int
+        Cells down and across.
+
+    Returns
+    -------
+    ndarray of shape (d,), float64
+    """
     from scipy import stats
 
     parts = []
@@ -153,9 +229,20 @@ def _energies(
 
 
 class Case(NamedTuple):
-    """One family: ``ours``, called with a batch, and ``peers``, called with each image.
+    """A comparison of one family with other libraries.
 
-    The first peer gives the same values; those that are ``slow`` are timed on one image.
+    Attributes
+    ----------
+    family : str
+        Key of ``FEATURES``.
+    name : str
+        Name in the table.
+    ours : callable
+        Called with a batch of images.
+    peers : dict of callable
+        By name of the library, called with each image. The first computes the same values.
+    slow : tuple of str
+        Peers that are timed on one image only.
     """
 
     family: str
@@ -165,27 +252,32 @@ class Case(NamedTuple):
     slow: tuple[str, ...] = ("mahotas (other codes)", "mahotas (13 features)")
 
 
-def describe_glcm(images: GreyImages) -> None:
-    """Whole-image texture properties of a batch."""
+def _describe_glcm(images: GreyImages) -> None:
+    """Compute the whole-image texture properties of a batch."""
     for image in images:
         texture_properties(image, DISTANCES, LEVELS)
 
 
 def cases() -> list[Case]:
-    """One case a family; mahotas only where it is installed."""
+    """List one case per family; mahotas only if it is installed.
+
+    Returns
+    -------
+    list of Case
+    """
     gabor: dict[str, Callable[[GreyImages], object]] = {
         "OpenCV filter2D": opencv_gabor,
         "SciPy fftconvolve": scipy_gabor,
-        "scikit-image (its own kernels)": skimage_gabor,
+        "scikit-image (its own kernels)": _skimage_gabor,
     }
     found = [
         Case("hog", "HOG", Hog().transform, {"scikit-image": skimage_hog}),
         Case("lbp", "LBP", Lbp(radii=RADII, grid=GRID).transform, {"scikit-image": skimage_lbp}),
-        Case("glcm", "GLCM, 12 offsets", describe_glcm, {"scikit-image": skimage_glcm}),
+        Case("glcm", "GLCM, 12 offsets", _describe_glcm, {"scikit-image": skimage_glcm}),
         Case("gabor", "Gabor", Gabor().transform, gabor, tuple(gabor)[1:]),
         Case("intensity", "intensity", Intensity().transform, {"NumPy and SciPy": scipy_intensity}),
     ]
     if find_spec("mahotas"):
-        found[1].peers["mahotas (other codes)"] = mahotas_lbp
-        found[2].peers["mahotas (13 features)"] = mahotas_haralick
+        found[1].peers["mahotas (other codes)"] = _mahotas_lbp
+        found[2].peers["mahotas (13 features)"] = _mahotas_haralick
     return found
