@@ -1,4 +1,4 @@
-"""Command line: arguments → RunConfig → benchmarks. No logic here."""
+"""Command line: arguments → RunConfig → benchmarks.commands. No logic here."""
 
 from __future__ import annotations
 
@@ -9,260 +9,256 @@ from typing import Any
 
 import click
 
-UNUSABLE = 2
+from benchmarks.errors import UserError
+
 FILE = click.Path(path_type=Path)
 
 
 class Failure(click.ClickException):
-    """An error that the user can mend: one message, exit code 2."""
+    """An error that the user can correct: one message, exit code 2."""
 
-    exit_code = UNUSABLE
+    exit_code = 2
 
 
-@click.group(invoke_without_command=True, context_settings={"max_content_width": 100})
+class Commands(click.Group):
+    """Commands that print errors which the user can correct as one message."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; raise `Failure` in place of such an error."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise Failure(str(error)) from error
+        except OSError as error:  # a full disk, for example
+            kept = "" if ctx.invoked_subcommand else ". What was finished is kept."
+            raise Failure(f"{error}{kept}") from error
+
+
+class Names(click.ParamType):
+    """Names separated by commas."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        """Split a value into its names."""
+        parts = value.split(",") if isinstance(value, str) else value
+        return [part.strip() for part in parts if part.strip()]
+
+
+CELLS = click.option("--cells", type=Names(), help="Cells, or the first parts of their names as "
+                     "hog/svm, comma-separated [all].")  # fmt: skip
+WEIGHTS = click.option("--weights", type=FILE, help="File of the backbone's weights, if it has "
+                       "moved since the run.")  # fmt: skip
+LIMIT = click.option("--limit", help="Use about this many images: whole patients, with classes and "
+                     "splits in proportion.")  # fmt: skip
+MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of images that may be "
+                              "left out because they can't be read [0.01].")  # fmt: skip
+
+
+@click.group(cls=Commands, invoke_without_command=True,
+             context_settings={"max_content_width": 100})  # fmt: skip
 @click.option("--data", help="phantoms (default), pneumoniamnist, a folder with "
               "{train[,val],test}/{NORMAL,PNEUMONIA}, or a MedMNIST .npz file.")  # fmt: skip
 @click.option("--out", type=FILE, help="Run folder [default: runs/<data>-<time>].")
-@click.option("--config", "file", type=FILE, help="TOML file with the same names as keys; the "
-              "command line wins.")  # fmt: skip
+@click.option("--config", "file", type=FILE, help="TOML file with these option names as keys; the "
+              "command line takes precedence.")  # fmt: skip
 @click.option("--features", help="Feature sets, comma-separated; see list.")
 @click.option("--models", help="Models, comma-separated; see list.")
 @click.option("--backbone", help="timm network for embeddings and CNN [mobilenetv2_100].")
 @click.option("--weights", type=FILE, help="File of its ImageNet weights [timm's own cache or "
               "download].")  # fmt: skip
-@click.option("--image-size", help="Side in pixels [phantoms 128, else 224].")
+@click.option("--image-size", help="Side in pixels [phantoms 128, otherwise 224].")
 @click.option("--crop", help="Central fraction of each side that is kept, 0.5 to 1 [1].")
 @click.option("--contrast/--no-contrast", default=None, help="Stretch each image's 1st to 99th "
               "percentile to the full range [on].")  # fmt: skip
-@click.option("--balance", help="smote, borderline, svmsmote, adasyn, oversample, "
+@click.option("--balance", help="Class balancing: smote, borderline, svmsmote, adasyn, oversample, "
               "undersample, class_weight or none [smote].")  # fmt: skip
 @click.option("--seeds", help="Comma-separated [0].")
-@click.option("--jobs", help="Processes for features and classifiers; never changes a number "
-              "[all cores].")  # fmt: skip
-@click.option("--limit", help="About so many images: whole patients, classes and splits in "
-              "proportion.")  # fmt: skip
-@click.option("--max-unreadable", help="Largest fraction of images that may be left out [0.01].")
+@click.option("--jobs", help="Number of processes for features and classifiers; never changes a "
+              "result [all cores].")  # fmt: skip
+@LIMIT
+@MAX_UNREADABLE
 @click.option("--tune", is_flag=True, default=None, help="Search hyperparameters on training "
               "patients.")  # fmt: skip
-@click.option("--epochs", help="Of the CNN, at most.")
-@click.option("--batch-size", help="Of the CNN [32].")
+@click.option("--epochs", help="Maximum number of epochs of the CNN.")
+@click.option("--batch-size", help="Batch size of the CNN [32].")
 @click.option("--cache", type=FILE, help="Folder of the feature store [the user's cache folder].")
 @click.option("--no-cache", "use_cache", is_flag=True, flag_value=False, default=None,
-              help="Compute all features; store none.")  # fmt: skip
+              help="Compute all features and store none.")  # fmt: skip
 @click.option("--no-models", "save_models", is_flag=True, flag_value=False, default=None,
-              help="Keep no fitted models, and measure no importance.")  # fmt: skip
-@click.option("--resume", type=FILE, help="Go on with the run in this folder: finished cells are "
-              "kept, the others computed.")  # fmt: skip
-@click.option("--task", help="pneumonia: against normal; subtype: all classes, normal, bacterial, "
-              "viral or those of the folder [pneumonia].")  # fmt: skip
-@click.option("--folds", help="Of the cross-validation on training patients; 0: none [5].")
+              help="Do not save the fitted models; importance is then left out.")  # fmt: skip
+@click.option("--resume", type=FILE, help="Resume the run in this folder: keep its finished cells "
+              "and compute the others.")  # fmt: skip
+@click.option("--task", help="pneumonia: pneumonia versus normal; subtype: all classes (normal, "
+              "bacterial, viral, or those of the folder) [pneumonia].")  # fmt: skip
+@click.option("--folds", help="Folds of the cross-validation on training patients; 0: none [5].")
 @click.option("--cv-cnn", is_flag=True, default=None, help="Cross-validate the CNN, too.")
-@click.option("--study", help="Studies besides the comparison, comma-separated, or none; see list "
+@click.option("--study", help="Additional studies, comma-separated, or none; see list "
               "[shortcuts,importance].")  # fmt: skip
 @click.option("--full", is_flag=True, default=None, help="All studies and --cv-cnn.")
-@click.option("--external", multiple=True, metavar="NAME=CSV", help="Someone else's model: a file "
-              "with the columns image, score; may be given again.")  # fmt: skip
-@click.option("--allow-leakage", is_flag=True, default=None, help="Go on, marked on every page, "
-              "where the audit of the data would stop the run.")  # fmt: skip
+@click.option("--external", multiple=True, metavar="NAME=CSV", help="Scores of an external model: "
+              "a file with the columns image and score. Can be repeated.")  # fmt: skip
+@click.option("--allow-leakage", is_flag=True, default=None, help="Run even if the audit finds "
+              "leakage; every page of the report says so.")  # fmt: skip
 @click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
 @click.pass_context
 def main(context: click.Context, file: Path | None, resume: Path | None, **options: Any) -> None:
-    """Classical machine learning against a CNN on chest radiographs: one run, one report.
+    """Compare classical machine learning with a CNN on chest radiographs: one run, one report.
 
     Without a command, runs the benchmark and writes a run folder. Exit codes: 0 all cells done,
-    1 some cell failed (the report is written all the same), 2 unusable arguments or data, 130 or
-    143 interrupted (go on with --resume).
+    1 a cell failed (the report is still written), 2 unusable arguments or data, 130 or 143
+    interrupted (continue with --resume).
     """
     given = {key: value for key, value in options.items() if value not in (None, ())}
     if context.invoked_subcommand:
         if given or file or resume:
-            raise click.UsageError(f"Options go with a run, not with {context.invoked_subcommand}.")
+            raise click.UsageError(
+                f"These options belong to a run. Give the options of {context.invoked_subcommand} "
+                f"after its name; see {context.invoked_subcommand} --help."
+            )
         return
     from benchmarks.commands.run import run_benchmark
     from benchmarks.config import ConfigError, load_config
-    from benchmarks.datasets.dataset import DataError
-    from benchmarks.extraction.store import StoreError
-    from benchmarks.io.results import RunError
-    from benchmarks.run.resume import stored_config
+    from benchmarks.saved.stored_run import stored_config
 
+    if resume and file:
+        raise ConfigError("--config: a resumed run keeps its settings. Leave --config out.")
+    config = stored_config(resume, given) if resume else load_config(given, file)
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
-    try:
-        if resume and file:
-            raise ConfigError("--config: a run goes on with its own settings. Leave it out.")
-        config = stored_config(resume, given) if resume else load_config(given, file)
-        context.exit(run_benchmark(config, command, resume=resume is not None))
-    except (ConfigError, DataError, RunError, StoreError) as error:
-        raise Failure(str(error)) from error
-    except OSError as error:  # a full disk, say
-        raise Failure(f"{error}. What was finished is kept.") from error
+    context.exit(run_benchmark(config, command, resume=resume is not None))
 
 
 @main.command()
 @click.argument("run_dir", type=FILE)
 def report(run_dir: Path) -> None:
-    """Render the report of RUN_DIR again from its tables alone."""
+    """Render the report of RUN_DIR again from its tables."""
     from benchmarks.commands.report import render_report
-    from benchmarks.io.results import RunError
 
-    try:
-        render_report(run_dir)
-    except RunError as error:
-        raise Failure(str(error)) from error
+    render_report(run_dir)
     click.echo(run_dir / "report.html")
 
 
 @main.command()
-@click.option("--data", default="phantoms", help="As of a run [phantoms].")
+@click.option("--data", default="phantoms", help="As for a run [phantoms].")
 @click.option("--out", type=FILE, help="Folder for audit.csv [runs/<data>-<time>].")
 @click.option("--image-size", help="Side in pixels at which images are compared.")
-@click.option("--task", help="As of a run [pneumonia].")
-@click.option("--jobs", help="Processes [all cores].")
-@click.option("--limit", help="About so many images.")
-@click.option("--max-unreadable", help="Largest fraction of images that may be left out [0.01].")
+@click.option("--task", help="As for a run [pneumonia].")
+@click.option("--jobs", help="Number of processes [all cores].")
+@LIMIT
+@MAX_UNREADABLE
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def audit(**options: Any) -> None:
-    """Look for what would spoil a benchmark of --data, and fit nothing.
+@click.pass_context
+def audit(context: click.Context, **options: Any) -> None:
+    """Check the data for what would invalidate a benchmark; fit nothing.
 
-    Duplicates and near duplicates, conflicting labels, patients in two splits, unreadable and empty
-    images. Exit codes: 0 nothing stops a run, 1 something would, 2 unusable arguments or data.
+    Finds duplicates and near duplicates, conflicting labels, patients in two splits, and unreadable
+    or empty images. Exit codes: 0 nothing would stop a run, 1 something would, 2 unusable arguments
+    or data.
     """
     from benchmarks.commands.audit import audit_data
-    from benchmarks.config import ConfigError, load_config
-    from benchmarks.datasets.dataset import DataError
+    from benchmarks.config import load_config
 
     given = {key: value for key, value in options.items() if value is not None}
-    try:
-        code = audit_data(load_config(given))
-    except (ConfigError, DataError, OSError) as error:
-        raise Failure(str(error)) from error
-    click.get_current_context().exit(code)
+    context.exit(audit_data(load_config(given)))
 
 
 @main.command()
 @click.argument("run_a", type=FILE)
 @click.argument("run_b", type=FILE)
-@click.option("--cells", help="Cells, comma-separated: NAME for the same in both runs, A=B for A "
-              "of the first and B of the second [all that both have].")  # fmt: skip
+@click.option("--cells", type=Names(), default=(), help="Cells, comma-separated: NAME for the same "
+              "cell in both runs, A=B for A of the first and B of the second "
+              "[all that both have].")  # fmt: skip
 @click.option("--out", type=FILE, help="CSV file for all tests.")
-def compare(run_a: Path, run_b: Path, cells: str | None, out: Path | None) -> None:
-    """Test the differences between two runs on the same test images, patient by patient."""
+def compare(run_a: Path, run_b: Path, cells: list[str], out: Path | None) -> None:
+    """Test the differences between two runs on the same test images, with patients as the unit."""
     from benchmarks.commands.compare import compare as compare_runs
     from benchmarks.commands.compare import readable
-    from benchmarks.io.results import RunError
 
-    wanted = [part.strip() for part in (cells or "").split(",") if part.strip()]
-    try:
-        table = compare_runs(run_a, run_b, wanted, out)
-    except (RunError, OSError) as error:
-        raise Failure(str(error)) from error
-    click.echo(readable(table))
+    click.echo(readable(compare_runs(run_a, run_b, cells, out)))
 
 
 @main.command()
 @click.argument("run_dir", type=FILE)
 @click.argument("paths", type=FILE, nargs=-1, required=True, metavar="PATH...")
 @click.option("--out", type=FILE, help="CSV file [standard output].")
-@click.option("--cells", help="Cells or their beginnings, comma-separated, as hog/svm [all].")
-@click.option("--weights", type=FILE, help="File of the backbone's weights, if it has moved "
-              "since the run.")  # fmt: skip
+@CELLS
+@WEIGHTS
 @click.option("--quiet", is_flag=True, help="Print nothing but scores, cautions and errors.")
+@click.pass_context
 def predict(
-    run_dir: Path, paths: tuple[Path, ...], out: Path | None, cells: str | None,
-    weights: Path | None, quiet: bool,
+    context: click.Context, run_dir: Path, paths: tuple[Path, ...], out: Path | None,
+    cells: list[str] | None, weights: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Score images, or folders of them, with the fitted cells that RUN_DIR keeps.
+    """Score images, or folders of images, with the fitted cells of RUN_DIR.
 
     Not for clinical use. Exit codes: 0 all images scored, 1 some can't be read, 2 unusable
     arguments or run folder.
     """
     from benchmarks.commands.predict import predict as score_images
-    from benchmarks.config import ConfigError
-    from benchmarks.io.results import RunError
-    from benchmarks.saved.models import ModelFileError
 
-    wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
-    try:
-        table, left_out = score_images(
-            run_dir, paths, out, cells=wanted, weights=weights, quiet=quiet
-        )
-    except (ConfigError, ModelFileError, OSError, RunError) as error:
-        raise Failure(str(error)) from error
+    table, left_out = score_images(run_dir, paths, out, cells=cells, weights=weights, quiet=quiet)
     if out is None:
         click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)
-    click.get_current_context().exit(0 if left_out.empty else 1)
+    context.exit(0 if left_out.empty else 1)
 
 
 @main.command()
 @click.argument("run_dir", type=FILE)
-@click.option("--cells", help="Cells or their beginnings, comma-separated, as hog/svm [all].")
+@CELLS
 @click.option("--refits/--no-refits", default=True, help="Fit cells again: without families, by "
-              "folds, seeds and drawn patients [on].")  # fmt: skip
-@click.option("--data", help="Where the run's images are, if they have moved.")
-@click.option("--weights", type=FILE, help="File of the backbone's weights, if it has moved.")
+              "folds, seeds and resampled patients [on].")  # fmt: skip
+@click.option("--data", help="The run's data, if they have moved since the run.")
+@WEIGHTS
 @click.option("--cache", type=FILE, help="Folder of the feature store [the user's cache folder].")
-@click.option("--jobs", help="Processes; never changes a number [all cores].")
+@click.option("--jobs", help="Number of processes; never changes a result [all cores].")
 @click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
-def importance(run_dir: Path, cells: str | None, refits: bool, **options: Any) -> None:
-    """Say which features matter to the fitted cells of RUN_DIR, and where on the radiograph.
+def importance(run_dir: Path, cells: list[str] | None, refits: bool, **options: Any) -> None:
+    """Measure which features matter to the fitted cells of RUN_DIR, and where on the radiograph.
 
-    Permutation, SHAP and built-in importances of all cells, families left out, cross-validation,
-    stability and redundancy; writes tables into RUN_DIR and renders its report again.
+    Computes permutation, SHAP and built-in importance of all cells, importance without each family
+    and in cross-validation, stability and redundancy; writes tables into RUN_DIR and renders its
+    report again.
     """
     from benchmarks.commands.importance import importance as measure_importance
-    from benchmarks.config import ConfigError
-    from benchmarks.datasets.dataset import DataError
-    from benchmarks.extraction.store import StoreError
-    from benchmarks.io.results import RunError
-    from benchmarks.saved.models import ModelFileError
 
     given = {key: value for key, value in options.items() if value is not None}
-    wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
-    try:
-        measure_importance(run_dir, given, wanted, refits)
-    except (ConfigError, DataError, ModelFileError, OSError, RunError, StoreError) as error:
-        raise Failure(str(error)) from error
+    measure_importance(run_dir, given, cells, refits)
 
 
 @main.command()
 @click.argument("run_dir", type=FILE)
 @click.argument("image", type=FILE)
-@click.option("--cells", help="Cells or their beginnings, comma-separated [of each feature set the "
-              "best on validation, and the CNN].")  # fmt: skip
-@click.option("--weights", type=FILE, help="File of the backbone's weights, if it has moved "
-              "since the run.")  # fmt: skip
-@click.option("--data", help="The run's data, if they have moved since.")
+@click.option("--cells", type=Names(), help="Cells, or the first parts of their names, "
+              "comma-separated [the best cell of each feature set on validation, and "
+              "the CNN].")  # fmt: skip
+@WEIGHTS
+@click.option("--data", help="The run's data, if they have moved since the run.")
 @click.option("--cache", type=FILE, help="Folder of the feature store [the run's].")
 @click.option("--out", type=FILE, help="New or empty folder [explain-<name of the image>].")
-@click.option("--quiet", is_flag=True, help="Print nothing but cautions, errors and the page's "
-              "name.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Print nothing but cautions, errors and the path of "
+              "the page.")  # fmt: skip
 def explain(
-    run_dir: Path, image: Path, cells: str | None, weights: Path | None, data: str | None,
+    run_dir: Path, image: Path, cells: list[str] | None, weights: Path | None, data: str | None,
     cache: Path | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Explain why the fitted cells that RUN_DIR keeps score IMAGE as they do: a page with maps.
+    """Explain the scores that the fitted cells of RUN_DIR give to IMAGE, on one page with maps.
 
     Not for clinical use. Exit codes: 0 done, 2 unusable arguments, image or run folder.
     """
     from benchmarks.commands.explain import explain as explain_image
-    from benchmarks.config import ConfigError
-    from benchmarks.io.results import RunError
-    from benchmarks.saved.models import ModelFileError
 
-    wanted = None if cells is None else [part.strip() for part in cells.split(",") if part.strip()]
-    try:
-        page = explain_image(
-            run_dir, image, out, cells=wanted, weights=weights, data=data, cache=cache, quiet=quiet
+    click.echo(
+        explain_image(
+            run_dir, image, out, cells=cells, weights=weights, data=data, cache=cache, quiet=quiet
         )
-    except (ConfigError, ModelFileError, OSError, RunError) as error:
-        raise Failure(str(error)) from error
-    click.echo(page)
+    )
 
 
 @main.group()
 @click.option("--cache", "folder", type=FILE, help="Its folder [in the user's cache folder].")
 @click.pass_context
 def cache(context: click.Context, folder: Path | None) -> None:
-    """Look at the feature store, or empty it."""
+    """Show or empty the feature store."""
     from benchmarks.extraction.store import default_folder
 
     context.obj = folder or default_folder()
@@ -271,35 +267,25 @@ def cache(context: click.Context, folder: Path | None) -> None:
 @cache.command()
 @click.pass_obj
 def info(folder: Path) -> None:
-    """Say where the feature store is and what it holds."""
-    from benchmarks.commands.listing import contents
-    from benchmarks.extraction.store import FeatureStore, StoreError
+    """Show where the feature store is and what it holds."""
+    from benchmarks.commands.cache import store_contents
 
-    try:
-        with FeatureStore(folder) as store:
-            click.echo(contents(store.info()))
-    except StoreError as error:
-        raise Failure(str(error)) from error
+    click.echo(store_contents(folder))
 
 
 @cache.command()
 @click.pass_obj
 def clear(folder: Path) -> None:
     """Remove all rows of the feature store."""
-    from benchmarks.commands.listing import contents
-    from benchmarks.extraction.store import FeatureStore, StoreError
+    from benchmarks.commands.cache import clear_store
 
-    try:
-        with FeatureStore(folder) as store:
-            click.echo(f"Removed: {contents(store.clear())}")
-    except StoreError as error:
-        raise Failure(str(error)) from error
+    click.echo(clear_store(folder))
 
 
 @main.command("list")
 def list_choices() -> None:
-    """List features, models, balancing methods and data sets, with one line each."""
-    from benchmarks.commands.listing import choices
+    """List features, models, balancing methods, data sets and studies."""
+    from benchmarks.commands.list import choices
 
     for title, entries in choices().items():
         click.secho(title, bold=True)

@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from benchmarks.errors import UserError
 from features import DEFAULT_FEATURE_SETS, FEATURE_SETS
 from models import MODELS, declaration
 from models.balance import BALANCES
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A key or value can't be used; the message names it, the choices and the remedy."""
 
 
@@ -78,7 +79,7 @@ class RunConfig(BaseModel):
     cv_cnn : bool
         Whether the CNN is cross-validated, too.
     study : tuple of str
-        Keys of ``STUDIES``, or ``none``.
+        Keys of ``STUDIES``, or ``none``; checked by ``benchmarks.studies.stage``.
     full : bool
         All studies and the cross-validated CNN.
     external : tuple of (str, Path)
@@ -168,12 +169,10 @@ class RunConfig(BaseModel):
 
     @field_validator("study")
     @classmethod
-    def _known_studies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        from benchmarks.studies import STUDIES  # which imports this module
-
+    def _none_or_studies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "none" in value and len(value) > 1:
             raise ValueError("expected none alone, or names of studies")
-        return tuple(_choice(name, [*STUDIES, "none"]) for name in dict.fromkeys(value))
+        return tuple(dict.fromkeys(value))
 
     @field_validator("features")
     @classmethod
@@ -203,17 +202,6 @@ class RunConfig(BaseModel):
         if value is not None and not value.is_file():
             raise ValueError("expected an existing .safetensors or checkpoint file")
         return value
-
-    @property
-    def studies(self) -> tuple[str, ...]:
-        """Studies that the run makes, in their order."""
-        from benchmarks.studies import STUDIES
-
-        if self.task == "subtype":  # all studies are of two classes
-            return ()
-        wanted = [name for name in STUDIES if self.full or name in self.study]
-        # Importance is that of fitted models, which the run folder then has to keep.
-        return tuple(name for name in wanted if self.save_models or name != "importance")
 
 
 def _name_and_file(text: str) -> tuple[str, str]:
@@ -262,6 +250,32 @@ def _underscored(options: dict[str, Any]) -> dict[str, Any]:
     if len(result) < len(options):
         raise ConfigError(f"A key is given with - and with _, expected once: {', '.join(options)}.")
     return result
+
+
+def choose(key: str, name: str, choices: list[str]) -> str:
+    """Check that a name is one of the choices.
+
+    Parameters
+    ----------
+    key : str
+        Field of ``RunConfig``, for the message.
+    name : str
+    choices : list of str
+
+    Returns
+    -------
+    str
+        The name.
+
+    Raises
+    ------
+    ConfigError
+        Naming the choices, if it is none of them.
+    """
+    try:
+        return _choice(name, choices)
+    except ValueError as error:
+        raise ConfigError(f"--{key.replace('_', '-')}: {error}") from error
 
 
 def _choice(name: str, choices: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Audit of a data set by itself: tables and a summary, nothing fitted."""
+"""The command ``audit``: check a data set, write tables and a summary, fit nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.io.progress import say
 from benchmarks.io.results import write_table
-from benchmarks.run.state import make_folder
+from benchmarks.run.folder import make_folder
 
 NOTHING_STOPS, SOMETHING_STOPS = 0, 1
 

@@ -18,9 +18,10 @@ from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, in_training_order, recall_threshold
 from benchmarks.fitting.fit import Matrix, columns_of_cell
+from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.fitting.study_context import StudyContext
 from benchmarks.importance.family_shap import family_shap
 from benchmarks.importance.measured_cell import SEED, fitted_rows, ranked_rows
 from benchmarks.importance.refit_tables import (

@@ -1,10 +1,11 @@
-"""The stages of a run: data in, run folder out. Finished cells are kept, whatever comes after."""
+"""Run the benchmark: data in, run folder and report out. Finished cells are always kept."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -23,19 +24,31 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.io.columns import FEATURE_COLUMNS
+from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
 from benchmarks.io.workers import Interrupted, interruptible, stop_workers
-from benchmarks.run import exploration
+from benchmarks.run import exploration, stages
+from benchmarks.run.folder import make_folder
 from benchmarks.run.multiclass_tables import MulticlassTables
 from benchmarks.run.result_tables import ResultTables
-from benchmarks.run.resume import check_same, finished, read_record
-from benchmarks.run.stages import fit_features, fit_images
-from benchmarks.run.state import RunState, make_folder, stage_names
+from benchmarks.run.resume import check_same
+from benchmarks.run.state import RunState
+from benchmarks.saved.stored_run import finished_cells, read_record
 from benchmarks.statistics import tabulate_all
+from benchmarks.studies.stage import run_studies, selected_studies
 from features.backbone import MissingExtra, WeightsError, check_name, check_weights
 
-WRONG_SHOWN = 12  # of each class
+MISTAKES_SHOWN = 12  # per class
 ALL_DONE, SOME_FAILED = 0, 1
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a run will do: its cells, studies and stages in their order."""
+
+    cells: list[Cell]
+    studies: tuple[str, ...]
+    stages: list[str]
 
 
 def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) -> int:
@@ -45,73 +58,95 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
     ----------
     config : RunConfig
     command : str
-        As the user typed it, for the record.
-    going_on : bool
-        Keep the finished cells of the run in ``config.out`` and compute the others.
+        The command line, for the record.
+    resume : bool
+        Whether to keep the finished cells of the run in ``config.out`` and compute the others.
 
     Returns
     -------
     int
-        0 if every cell is done or could not run for want of weights or an extra, 1 if one failed,
-        130 or 143 if SIGINT or SIGTERM ended the run.
+        Exit code: 0 if every cell is done or lacks only weights or an extra, 1 if one failed, 130
+        or 143 if SIGINT or SIGTERM ended the run.
 
     Raises
     ------
     ConfigError
         If the run folder is in use or can't be written, no network fits the settings, or the run
-        can't be gone on with.
+        can't be resumed.
     DataError
-        If the data can't be used; no feature has been computed then.
+        If the data can't be used. No feature has been computed then.
     """
     if config.task == "subtype" and config.external:
-        raise ConfigError("--external: its scores are of two classes, so --task subtype has none.")
-    cells = plan(config)
-    families = {family for cell in cells for family in cell.families}
-    if families & {"embedding", "embedding_random"} or any(cell.on_images for cell in cells):
-        _check_network(config)
+        raise ConfigError(
+            "--external: the scores of an external model are of two classes, but --task subtype "
+            "has more. Leave one of them out."
+        )
+    plan = _plan(config)
+    _check_network(config, plan.cells)
     if resume:
-        state = RunState(config, command, before=read_record(_folder(config)))
+        assert config.out is not None
+        state = RunState(config, command, plan.stages, before=read_record(config.out))
     else:
-        state = RunState(config.model_copy(update={"out": make_folder(config)}), command)
+        config = config.model_copy(update={"out": make_folder(config)})
+        state = RunState(config, command, plan.stages)
     with warnings.catch_warnings(record=True) as caught, interruptible():
         warnings.simplefilter("default")
-        # joblib starts workers anew that hold much memory after a large cell: no concern of a user.
+        # Harmless: joblib restarts workers that hold much memory after a large cell.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         try:
-            return _run(state, cells, caught)
+            return _run(state, plan, caught)
         except Interrupted as interruption:
             stop_workers()
             _say_interrupted(state, caught)
             return interruption.exit_code
 
 
-def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessage]) -> int:
-    dataset, manifest, foreign = _load(state)
+def _plan(config: RunConfig) -> _Plan:
+    cells, studies = plan(config), selected_studies(config)
+    names = ["data", "exploration"]
+    if any(cell.on_features for cell in cells):
+        names += ["features", "classifiers", *(["cross-validation"] if config.folds else [])]
+        names += studies
+    if any(cell.on_images for cell in cells):
+        names.append("cnn")
+        if config.folds and (config.cv_cnn or config.full):
+            names.append("cnn, cross-validation")
+    if config.task == "pneumonia":
+        names.append("statistics")
+    return _Plan(cells, studies, [*names, "report"])
+
+
+def _check_network(config: RunConfig, cells: Sequence[Cell]) -> None:
+    """Refuse a misspelt backbone or a broken file of weights before anything is computed."""
+    families = {family for cell in cells for family in cell.families}
+    if not (families & {"embedding", "embedding_random"} or any(c.on_images for c in cells)):
+        return
+    try:
+        check_name(config.backbone)
+        if config.weights is not None:
+            check_weights(config.backbone, config.weights)
+    except MissingExtra:
+        return  # the cells that need it are recorded as not run
+    except WeightsError as error:
+        raise ConfigError(f"--weights {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"--backbone: {error}") from error
+
+
+def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) -> int:
+    dataset, manifest, external_results = _load(state)
     with state.stage("exploration"):
         exploration.explore(dataset, manifest["split"], state.folder)
-    rows = SplitIndices.of_manifest(manifest)
-    folds = state.config.folds
-    fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
-    kind = MulticlassTables if state.config.task == "subtype" else ResultTables
-    all_cells = [*cells, *(outcome.cell for outcome in foreign)]
-    tables = kind(state.folder, all_cells, manifest, rows, fold)
-    if state.before:
-        tables.add(*finished(state.folder, cells, rows, fold))
-        say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
-    else:
-        tables.add()
-        results.write_table(state.folder, "features", pd.DataFrame(columns=FEATURE_COLUMNS))
-    for outcome in foreign:
-        state.keep(tables, outcome)
+    tables = _start_tables(state, plan.cells, manifest, external_results)
     images = prepared(dataset.images, state.config)
-    stages = stage_names(state.config)
-    if "features" in stages:
-        with state.scratch() as scratch:
-            fit_features(state, images, tables, scratch)
-    if "cnn" in stages:
-        fit_images(state, images, tables)
-    _explain_errors(state, dataset)
-    if "statistics" in stages:
+    if "features" in plan.stages:
+        _fit_on_features(state, plan, images, tables)
+    if "cnn" in plan.stages:
+        stages.fit_networks(state, images, tables)
+    if "cnn, cross-validation" in plan.stages:
+        stages.cross_validate_networks(state, images, tables)
+    _save_mistakes(state, dataset)
+    if "statistics" in plan.stages:
         with state.stage("statistics"):
             tabulate_all(results.read_results(state.folder))
     state.end("finished", caught)
@@ -120,76 +155,100 @@ def _run(state: RunState, cells: list[Cell], caught: list[warnings.WarningMessag
     return _summarise(state, tables)
 
 
-def _folder(config: RunConfig) -> Path:
-    assert config.out is not None
-    return config.out
-
-
-def _check_network(config: RunConfig) -> None:
-    """Refuse a misspelt backbone or a broken file of weights before anything is computed."""
-    try:
-        check_name(config.backbone)
-        if config.weights is not None:
-            check_weights(config.backbone, config.weights)
-    except MissingExtra:
-        return  # the cells that need it will say so
-    except WeightsError as error:
-        raise ConfigError(f"--weights {error}") from error
-    except ValueError as error:
-        raise ConfigError(f"--backbone: {error}") from error
-
-
 def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
-    """Read and split the data, read others' scores; write the manifest and the first record."""
+    """Read, audit and split the data, read external scores; write the manifest and the record."""
+    config = state.config
     try:
         with state.stage("data"):
-            dataset = datasets.load(state.config, reading_size(state.config))
+            dataset = datasets.load(config, reading_size(config))
             found = audit(dataset)
-            leakage = stop_or_mark(found, state.config.allow_leakage)
+            leakage = stop_or_mark(found, config.allow_leakage)
             group = keep_together(dataset.manifest, found.duplicates)
             joined = dataset.manifest.assign(group=group)
             split, notes = splits.assign(
-                joined, allow_leakage=state.config.allow_leakage, classes=dataset.classes
+                joined, allow_leakage=config.allow_leakage, classes=dataset.classes
             )
             manifest = joined.assign(split=split)
             state.begin(dataset, manifest, notes, leakage)
             if state.before:
                 check_same(state.folder, state.before, state.record)
-            foreign = external.read_all(state.config, manifest)
+            external_results = external.read_all(config, manifest)
             results.write_table(state.folder, "manifest", manifest)
             results.write_table(state.folder, "audit", found.findings)
             results.write_table(state.folder, "audit_images", found.images)
-            pictured = shown(found)["image"].unique().tolist()
-            exploration.save_thumbnails(dataset, pictured, state.folder)
+            images = shown(found)["image"].unique().tolist()
+            exploration.save_thumbnails(dataset, images, state.folder)
     except BaseException:
         if not state.before:
             with suppress(OSError):
                 state.folder.rmdir()
         raise
     for note in [summary(found), *notes, *leakage]:
-        say(f"  {note}", state.config.quiet)
+        say(f"  {note}", config.quiet)
     state.write()
-    return dataset, manifest, foreign
+    return dataset, manifest, external_results
 
 
-def _explain_errors(state: RunState, dataset: Dataset) -> None:
-    """Keep thumbnails of the test images that most cells get wrong."""
+def _start_tables(
+    state: RunState,
+    cells: list[Cell],
+    manifest: pd.DataFrame,
+    external_results: list[CellResult],
+) -> ResultTables:
+    """Make the tables of the run, with the cells that are finished already."""
+    rows = SplitIndices.of_manifest(manifest)
+    folds = state.config.folds
+    fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
+    kind = MulticlassTables if state.config.task == "subtype" else ResultTables
+    all_cells = [*cells, *(result.cell for result in external_results)]
+    tables = kind(state.folder, all_cells, manifest, rows, fold)
+    if state.before:
+        tables.add(*finished_cells(state.folder, cells, rows, fold))
+        say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
+    else:
+        tables.add()
+        empty = pd.DataFrame(columns=FEATURE_COLUMNS)
+        results.write_table(state.folder, "features", empty)
+    for result in external_results:
+        stages.keep_result(state, tables, result)
+    return tables
+
+
+def _fit_on_features(
+    state: RunState, plan: _Plan, images: ImageStack, tables: ResultTables
+) -> None:
+    """Extract features, fit and cross-validate classifiers, make studies: what is missing of it."""
+    done = state.record["studies"]
+    studies = [name for name in plan.studies if done.get(name) != "ok"]
+    cells = [cell for cell in plan.cells if cell.on_features]
+    if not studies:
+        cells = [cell for cell in cells if not tables.complete(cell)]
+    with state.scratch() as scratch:
+        features = stages.extract_features(state, images, cells, scratch)
+        stages.fit_classifiers(state, features, tables)
+        if tables.fold is not None:
+            stages.cross_validate(state, features, tables)
+        run_studies(state, studies, images, features.matrices, tables)
+
+
+def _save_mistakes(state: RunState, dataset: Dataset) -> None:
+    """Save thumbnails of the test images that most cells misclassify."""
     tables = results.read_tables(state.folder, ("predictions", "scores"))
-    wrong = exploration.hardest(tables["predictions"], tables["scores"], WRONG_SHOWN)
+    wrong = exploration.hardest(tables["predictions"], tables["scores"], MISTAKES_SHOWN)
     exploration.save_thumbnails(dataset, wrong["image"].tolist(), state.folder)
 
 
 def _summarise(state: RunState, tables: ResultTables) -> int:
-    """Print times, failures and where the report is."""
+    """Print times, failures and the path of the report; return the exit code."""
     quiet = state.config.quiet
-    width = max(map(len, state.stages))
-    for name, seconds in state.stages.items():
+    width = max(map(len, state.seconds))
+    for name, seconds in state.seconds.items():
         say(f"  {name:<{width}} {seconds:8.1f} s", quiet)
-    failed = [o for o in tables.outcomes.values() if o.status == "failed"]
-    for outcome in failed:
-        say(f"{outcome.cell.name} failed: {outcome.reason}", quiet=False)
+    failed = [result for result in tables.outcomes.values() if result.status == "failed"]
+    for result in failed:
+        say(f"{result.cell.name} failed: {result.reason}", quiet=False)
     say(f"Report: {state.folder / 'report.html'}", quiet)
-    studied = all(outcome == "ok" for outcome in state.record["studies"].values())
+    studied = all(status == "ok" for status in state.record["studies"].values())
     crossed = all(tables.complete(cell) for cell in tables.cells if cell.on_features)
     return SOME_FAILED if failed or not studied or not crossed else ALL_DONE
 
@@ -201,7 +260,7 @@ def _say_interrupted(state: RunState, caught: list[warnings.WarningMessage]) -> 
     state.end("interrupted", caught)
     done = sum(bool(details) for details in state.record["cells"].values())
     say(
-        f"Interrupted: {done} cells are finished and kept. Go on with: "
+        f"Interrupted: {done} cells are finished and kept. To resume: "
         f"python run_benchmark.py --resume {state.folder}",
         quiet=False,
     )

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.errors import UserError
 from benchmarks.io.image_stack import ImageStack
 
 CLASSES = ("NORMAL", "PNEUMONIA")
 MACRO = "macro"  # the mean over classes in tables; no class may have this name
 
 
-class DataError(ValueError):
+class DataError(UserError, ValueError):
     """The data can't be used; the message says what was found, expected, and the remedy."""
 
 

@@ -10,6 +10,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from benchmarks.errors import UserError
+
 FILE = "features.sqlite"
 LOCK = "features.lock"
 VERSION = 1
@@ -48,7 +50,7 @@ SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file is cut off
 Identity = tuple[int, int] | None
 
 
-class StoreError(RuntimeError):
+class StoreError(UserError, RuntimeError):
     """The feature store can't be used or is full; a run can continue without it.
 
     The message names the folder, what happened and the remedy.

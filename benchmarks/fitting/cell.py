@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
@@ -17,23 +17,27 @@ EXTERNAL = "external"
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the benchmark.
+    """One row of the benchmark: what is fitted, with all its settings.
 
     Attributes
     ----------
     features : str
-        Key of ``FEATURE_SETS``, ``pixels`` for a model on images, or ``external`` for scores that
-        were computed elsewhere.
+        Key of ``FEATURE_SETS``, ``pixels`` for a model on images, or ``external`` for scores of an
+        external model.
     model : str
         Key of ``MODELS``, or the name of an external model.
     balance : str
+        Key of ``BALANCES``, ``weighted_sampling`` or ``none``.
     seed : int
+    tune : bool
+        Whether hyperparameters are searched on the training images.
     """
 
     features: str
     model: str
     balance: str
     seed: int
+    tune: bool = field(default=False, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -42,33 +46,42 @@ class Cell:
 
     @property
     def random_state(self) -> int:
-        """Seed of everything random in the cell; no other cell's presence changes it."""
+        """Seed of all random numbers in the cell; it does not depend on the other cells."""
         key = crc32(f"{self.features}/{self.model}".encode())
         return int(np.random.SeedSequence([self.seed, key]).generate_state(1)[0] >> 1)
 
     @property
     def families(self) -> tuple[str, ...]:
-        """Feature families whose columns it uses."""
+        """Feature families whose columns the cell uses."""
         return FEATURE_SETS.get(self.features, ())
 
     @property
     def on_features(self) -> bool:
-        """Whether it is a classifier on feature columns."""
+        """Whether the cell is a classifier on feature columns."""
         return self.features in FEATURE_SETS
 
     @property
     def on_images(self) -> bool:
-        """Whether it is a network on the images themselves."""
+        """Whether the cell is a network on images."""
         return self.features == PIXELS
 
 
 def plan(config: RunConfig) -> list[Cell]:
-    """List all cells of a run in the order of its tables."""
+    """List the cells of a run in the order of its tables.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Returns
+    -------
+    list of Cell
+    """
     on_features = [name for name in config.models if not declaration(name).on_images]
     on_images = [name for name in config.models if declaration(name).on_images]
     sampling = "none" if config.balance == "none" else "weighted_sampling"
     return [
-        *(Cell(features, model, config.balance, seed) for features in config.features
-          for model in on_features for seed in config.seeds),
+        *(Cell(features, model, config.balance, seed, tune=config.tune)
+          for features in config.features for model in on_features for seed in config.seeds),
         *(Cell(PIXELS, model, sampling, seed) for model in on_images for seed in config.seeds),
     ]  # fmt: skip

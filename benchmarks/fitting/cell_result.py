@@ -14,20 +14,28 @@ from features.backbone import MissingExtra, WeightsUnavailable
 
 @dataclass
 class CellResult:
-    """What became of a cell: scores by split, or a reason.
+    """Scores of a cell by split, or the reason why there are none.
 
     Attributes
     ----------
-    scores : dict of ndarray of shape (n,), float64
-        Probability of pneumonia, by the parts of ``SplitIndices``.
-    folds : dict of ndarray of float64
-        The same of the held-out images of each fold of a cross-validation, by its number.
-    fold : int
-        Which fold was held out; 0 outside a cross-validation.
+    cell : Cell
     status : str
         ``ok``, ``failed`` or ``not_run``.
+    reason : str
+        Empty if the status is ``ok``.
+    scores : dict of ndarray of shape (n,), or (n, k) for k > 2 classes, float64
+        Probability of the positive class, or of each class, by the parts of ``SplitIndices``.
+    folds : dict of ndarray of float64
+        Scores of the held-out images of each fold of a cross-validation, by fold number.
+    fold : int
+        Number of the held-out fold; 0 outside a cross-validation.
+    fit_seconds, predict_seconds : float or None
+    details : dict
+        What ``run.json`` records about the cell.
+    training : list of dict
+        One row per epoch of a network.
     model : Pipeline or CnnClassifier, or None
-        As fitted.
+        The fitted model.
     """
 
     cell: Cell
@@ -44,7 +52,20 @@ class CellResult:
 
 
 def failure(cell: Cell, error: BaseException, fold: int = 0) -> CellResult:
-    """Outcome of a cell that could not be run."""
+    """Make the result of a cell that could not be fitted.
+
+    Parameters
+    ----------
+    cell : Cell
+    error : BaseException
+        Missing weights or a missing extra give the status ``not_run``, other errors ``failed``.
+    fold : int
+        Number of the held-out fold; 0 outside a cross-validation.
+
+    Returns
+    -------
+    CellResult
+    """
     if isinstance(error, (WeightsUnavailable, MissingExtra)):
         return CellResult(cell, "not_run", str(error), fold=fold)
     return CellResult(cell, "failed", f"{type(error).__name__}: {error}", fold=fold)

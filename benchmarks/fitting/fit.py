@@ -35,11 +35,10 @@ def fit_on_features(
     cell: Cell,
     matrices: Mapping[str, Matrix],
     rows: SplitIndices,
-    tune: bool = False,
     keep_model: bool = False,
     fold: int = 0,
 ) -> CellResult:
-    """Fit and score one cell on one thread, so that its numbers don't depend on the machine's load.
+    """Fit and score one cell on one thread, so that its numbers do not depend on the load.
 
     Parameters
     ----------
@@ -47,18 +46,16 @@ def fit_on_features(
     matrices : dict of ndarray or StoredMatrix of shape (n, d), float32
         By family.
     rows : SplitIndices
-    tune : bool
-        Search the model's ``GRID`` on training rows, grouped by patient.
     keep_model : bool
-        Whether the outcome holds the fitted model; if so, each image is scored by itself, so that
-        the model gives the same score to the last bit for that image alone.
+        Whether the result holds the fitted model. If so, each image is scored separately, so that
+        the saved model later gives exactly the same score for that image alone.
     fold : int
-        Number of the fold that is held out, for the outcome.
+        Number of the held-out fold; 0 outside a cross-validation.
 
     Returns
     -------
     CellResult
-        With status ``failed`` and the reason if anything went wrong.
+        With the status ``failed`` and the reason if an exception was raised.
     """
     if cell.balance == "class_weight" and not declaration(cell.model).class_weight:
         reason = f"{cell.model} takes no class weights. Use another --balance."
@@ -66,8 +63,8 @@ def fit_on_features(
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome = _fit_on_features(cell, matrices, rows, tune, keep_model)
-        except Exception as error:  # a cell's failure is a row of the table, not the run's end
+            outcome = _fit_on_features(cell, matrices, rows, keep_model)
+        except Exception as error:  # a failed cell is a row of the table; the run continues
             outcome = failure(cell, error)
     outcome.fold = fold
     return _with_warnings(outcome, caught)
@@ -81,7 +78,7 @@ def fit_on_images(
     folder: Path,
     fold: int = 0,
 ) -> CellResult:
-    """Fit and score an end-to-end cell, going on from its last epoch if it was interrupted.
+    """Fit and score an end-to-end cell; an interrupted fit continues after its last epoch.
 
     Parameters
     ----------
@@ -91,9 +88,14 @@ def fit_on_images(
     config : RunConfig
         ``backbone``, ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
     folder : Path
-        Run folder: the state after each epoch is kept there until the cell is finished.
+        Run folder. The state after each epoch is kept there until the cell is finished.
     fold : int
-        Number of the fold that is held out; 0 outside a cross-validation.
+        Number of the held-out fold; 0 outside a cross-validation.
+
+    Returns
+    -------
+    CellResult
+        With the status ``failed`` or ``not_run`` and the reason if an exception was raised.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -107,17 +109,17 @@ def fit_on_images(
 
 
 def _fit_on_features(
-    cell: Cell, matrices: Mapping[str, Matrix], rows: SplitIndices, tune: bool, keep_model: bool
+    cell: Cell, matrices: Mapping[str, Matrix], rows: SplitIndices, keep_model: bool
 ) -> CellResult:
     outcome = CellResult(cell)
     model = MODELS[cell.model]
     start = time.perf_counter()
     pipeline = model.build(cell.random_state, cell.balance, 1)
-    pipeline.set_params(scale__copy=False)  # the rows are this cell's own
+    pipeline.set_params(scale__copy=False)  # X is this cell's own copy
     y, groups = rows.label[rows.train], rows.group[rows.train]
     X = columns_of_cell(cell, matrices, rows.train)
     fit_params = {"classify__groups": groups} if _wants_groups(pipeline) else {}
-    if tune:
+    if cell.tune:
         folds = StratifiedGroupKFold(TUNING_FOLDS, shuffle=True, random_state=cell.random_state)
         search = GridSearchCV(pipeline, model.GRID, scoring="average_precision", cv=folds)
         search.fit(X, y, groups=groups, **fit_params)
@@ -171,7 +173,7 @@ def _score(
     for split, part in rows.parts.items():
         scores = score(outcome.cell.model, model, select(part), block)
         if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
-            raise ValueError(f"{outcome.cell.name} gave {split} scores that are no probabilities")
+            raise ValueError(f"{outcome.cell.name} gave {split} scores outside [0, 1]")
         outcome.scores[split] = scores
     outcome.predict_seconds = time.perf_counter() - start
     return outcome
@@ -180,7 +182,20 @@ def _score(
 def columns_of_cell(
     cell: Cell, matrices: Mapping[str, Matrix], part: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Columns of a cell's families, side by side, for some images: shape (len(part), d)."""
+    """Concatenate the columns of a cell's families for some images.
+
+    Parameters
+    ----------
+    cell : Cell
+    matrices : dict of matrices of shape (n, d), float32
+        By feature family.
+    part : ndarray of int
+        Row numbers of the images.
+
+    Returns
+    -------
+    ndarray of shape (len(part), d), float32
+    """
     widths = [matrices[family].shape[1] for family in cell.families]
     columns = np.empty((len(part), sum(widths)), dtype=np.float32)
     for family, end, width in zip(cell.families, np.cumsum(widths), widths, strict=True):
@@ -189,7 +204,20 @@ def columns_of_cell(
 
 
 def checkpoint_path(folder: Path, cell: Cell, fold: int = 0) -> Path:
-    """File in the run folder for the state of a cell's training."""
+    """Path of the file in the run folder that holds the state of a cell's training.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    cell : Cell
+    fold : int
+        Number of the held-out fold; 0 outside a cross-validation.
+
+    Returns
+    -------
+    Path
+    """
     name = cell.name.replace("/", "-") + (f"-fold{fold}" if fold else "")
     return folder / CHECKPOINTS / f"{name}.safetensors"
 

@@ -1,4 +1,4 @@
-"""Which images a cell is fitted on and which it scores."""
+"""Row numbers of the images that a cell is fitted on and of those that it scores."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+SCORED_SPLITS = ("validation", "test")
+
 
 @dataclass(frozen=True)
 class SplitIndices:
-    """Which images to fit on and which to score, given by position.
+    """Row numbers of the images to fit on and of the images to score.
 
     Attributes
     ----------
-    label, group : ndarrays of shape (n,)
-        Of all images: label and patient.
+    label : ndarray of shape (n,), int
+        Label of every image.
+    group : ndarray of shape (n,), object
+        Patient of every image.
     train : ndarray of int
         Images to fit on.
     parts : dict of ndarray of int
@@ -30,11 +34,21 @@ class SplitIndices:
 
     @classmethod
     def of_manifest(cls, manifest: pd.DataFrame) -> SplitIndices:
-        """Rows of the official split."""
+        """Take the split from the ``split`` column of a manifest.
+
+        Parameters
+        ----------
+        manifest : DataFrame
+            With the columns ``label``, ``group`` and ``split``.
+
+        Returns
+        -------
+        SplitIndices
+        """
         split = manifest["split"].to_numpy()
         return cls(
             label=manifest["label"].to_numpy(dtype=np.int64),
             group=manifest["group"].to_numpy(dtype=object),
             train=np.flatnonzero(split == "train"),
-            parts={name: np.flatnonzero(split == name) for name in ("validation", "test")},
+            parts={name: np.flatnonzero(split == name) for name in SCORED_SPLITS},
         )

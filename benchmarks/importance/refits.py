@@ -73,7 +73,7 @@ def family_tasks(cell: Cell, rows: SplitIndices) -> list[Task]:
     Returns
     -------
     list of (FamilyCell, SplitIndices)
-        For :func:`benchmarks.fitting.study_context.fit_each`; empty where the cell has one family.
+        For :func:`benchmarks.fitting.fit_each.fit_each`; empty where the cell has one family.
     """
     if len(cell.families) < 2:
         return []

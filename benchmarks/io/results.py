@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.errors import UserError
 from benchmarks.io.columns import MORE_TABLES, TABLES
 
 IMAGES = "images"
 
 
-class RunError(ValueError):
+class RunError(UserError, ValueError):
     """The folder is not a run folder, or is incomplete; the message says what is missing."""
 
 

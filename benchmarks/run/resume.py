@@ -1,4 +1,4 @@
-"""Go on with a run: what it had finished is read back, and nothing else is believed."""
+"""Checks before a run is resumed: no table may mix numbers of two data sets or programs."""
 
 from __future__ import annotations
 
@@ -6,83 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from benchmarks.config import ConfigError, RunConfig, load_config
-from benchmarks.fitting.cell import Cell
-from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV
-from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.io import results
-from benchmarks.run.result_tables import SPLITS
+from benchmarks.config import ConfigError
 
-# Where the same data or weights lie, and what changes no number, may be given anew.
-FREE = ("data", "weights", "jobs", "quiet", "cache", "use_cache")
-SAME = ("program", "versions", "protocol", "models", "external")
-
-
-def stored_config(folder: Path, given: dict[str, Any]) -> RunConfig:
-    """Read the settings of the run in ``folder``, with the free ones among those given.
-
-    Parameters
-    ----------
-    folder : Path
-        A run folder.
-    given : dict
-        Options of the command line; keys as the fields of ``RunConfig``.
-
-    Raises
-    ------
-    ConfigError
-        If an option would change a number.
-    RunError
-        If the folder holds no run.
-    """
-    fixed = sorted(set(given) - set(FREE))
-    if fixed:
-        raise ConfigError(
-            f"Got --resume with {', '.join('--' + name.replace('_', '-') for name in fixed)}, but "
-            f"a run goes on with its own settings. Besides --resume only "
-            f"{', '.join('--' + name.replace('_', '-') for name in FREE[:-1])} and --no-cache may "
-            "be given; for other settings start a new run."
-        )
-    stored = {key: value for key, value in read_record(folder)["config"].items()
-              if value is not None}  # fmt: skip
-    return load_config({**stored, **given, "out": folder})
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """``run.json`` of a run that has read its data.
-
-    Raises
-    ------
-    RunError
-        If there is none.
-    """
-    record = results.read_run(folder)
-    if not isinstance(record.get("config"), dict) or "fingerprint" not in record.get("data", {}):
-        raise results.RunError(
-            f"{folder / 'run.json'}: expected the settings and data of a run, found none. "
-            "Start a new run."
-        )
-    return record
+SAME = ("program", "versions", "protocol", "models", "external")  # keys of run.json
 
 
 def check_same(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse to mix numbers of different data, programs or libraries in one table.
+    """Check that data, program and libraries are those of the interrupted run.
 
     Parameters
     ----------
     folder : Path
+        The run folder.
     before, now : dict
         ``run.json`` as the run left it and as it would be written now.
 
     Raises
     ------
     ConfigError
-        Naming the first thing that differs.
+        If something differs; the message names the first difference.
     """
     if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
         raise ConfigError(
@@ -96,68 +40,31 @@ def check_same(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> Non
             if was != value:
                 raise ConfigError(
                     f"--resume {folder}: the run was made with {key} {was}, but now it is {value}. "
-                    "Start a new run, or go back to what it was made with."
+                    "Start a new run, or install what it was made with."
                 )
 
 
-def finished(
-    folder: Path, cells: list[Cell], rows: SplitIndices, fold: NDArray[np.integer] | None = None
-) -> list[CellResult]:
-    """Outcomes of the cells that are done, complete in every table, as they were.
+def check_same_weights(folder: Path, before: pd.DataFrame, now: pd.DataFrame) -> None:
+    """Check that feature families use the weights of the interrupted run.
 
     Parameters
     ----------
     folder : Path
         The run folder.
-    cells : list of Cell
-        All cells of the run.
-    rows : SplitIndices
-    fold : ndarray of shape (len(rows.train),), optional
-        Fold of each training image, where there is a cross-validation.
+    before, now : DataFrame
+        ``features.csv`` as the run left it and as it would be written now.
+
+    Raises
+    ------
+    ConfigError
+        If a family has other weights.
     """
-    if not (folder / "scores.csv").exists():
-        return []
-    tables = results.read_tables(folder, ("predictions", "scores", "training"))
-    details = read_record(folder).get("cells", {})
-    outcomes = []
-    for cell in cells:
-        parts = {name: table[table["cell"] == cell.name] for name, table in tables.items()}
-        done = len(parts["scores"]) and (parts["scores"]["status"] == "ok").all()
-        if done and cell.name in details:
-            outcome = _outcome(cell, parts, details[cell.name])
-            outcome.folds = _folds(parts["predictions"], fold)
-            if all(len(outcome.scores[split]) == len(rows.parts[split]) for split in SPLITS):
-                outcomes.append(outcome)
-    return outcomes
-
-
-def _folds(
-    predictions: pd.DataFrame, fold: NDArray[np.integer] | None
-) -> dict[int, NDArray[np.float64]]:
-    """Read back the folds of a cross-validation that are complete."""
-    crossed = predictions[predictions["split"] == CV]
-    found = {int(str(k)): _given(part) for k, part in crossed.groupby("fold")}
-    return {
-        k: score
-        for k, score in found.items()
-        if fold is not None and len(score) == (fold == k).sum()
-    }
-
-
-def _given(predictions: pd.DataFrame) -> NDArray[np.float64]:
-    """Read what a model gave: of more than two classes a column each."""
-    classes = [name for name in predictions.columns if name.startswith("score_")]
-    return predictions[classes or "score"].to_numpy(dtype=float)
-
-
-def _outcome(cell: Cell, parts: dict[str, pd.DataFrame], details: dict[str, Any]) -> CellResult:
-    predictions, first = parts["predictions"], parts["scores"].iloc[0]
-    training = parts["training"].drop(columns="cell")
-    return CellResult(
-        cell,
-        scores={split: _given(predictions[predictions["split"] == split]) for split in SPLITS},
-        fit_seconds=float(first["fit_seconds"]),
-        predict_seconds=float(first["predict_seconds"]),
-        details=details,
-        training=[{str(k): v for k, v in row.items()} for row in training.to_dict("records")],
-    )
+    both = before.merge(now, on="family", suffixes=("_before", "_now"))
+    other = both[(both["status_before"] == "ok") & (both["status_now"] == "ok")
+                 & (both["weights_before"] != both["weights_now"])]  # fmt: skip
+    if len(other):
+        row = other.iloc[0]
+        raise ConfigError(
+            f"--resume {folder}: {row['family']} had the weights {row['weights_before']}, "
+            f"but now {row['weights_now']}. Give the same --weights, or start a new run."
+        )

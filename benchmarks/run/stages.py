@@ -1,200 +1,213 @@
-"""The stages of a run that fit: features, classifiers, cross-validation, studies, networks."""
+"""The stages of a run that extract features and fit cells, in their order.
+
+Each stage computes what is missing and hands every finished cell to :func:`keep_result`.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-from joblib import delayed
 
-from benchmarks.config import ConfigError, RunConfig
-from benchmarks.datasets import splits
 from benchmarks.extraction.extract import FeatureMatrices, extract
 from benchmarks.extraction.store import open_store
 from benchmarks.fitting.cell import Cell
-from benchmarks.fitting.cell_result import CellResult, failure
+from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, fold_rows
-from benchmarks.fitting.fit import CHECKPOINTS, fit_on_features, fit_on_images
-from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.fitting.study_context import StudyContext
+from benchmarks.fitting.fit import CHECKPOINTS, fit_on_images
+from benchmarks.fitting.fit_each import FitTask, fit_each
 from benchmarks.io import results
 from benchmarks.io.image_stack import ImageStack
-from benchmarks.io.progress import say, track
-from benchmarks.io.workers import check_interrupted, parallel
+from benchmarks.io.progress import say
+from benchmarks.io.workers import check_interrupted
 from benchmarks.run.result_tables import ResultTables
+from benchmarks.run.resume import check_same_weights
 from benchmarks.run.state import RunState
-from benchmarks.studies import STUDIES
+from benchmarks.saved.models import save_cell
+from benchmarks.saved.pipeline_file import ModelFileError
 
 
-def fit_features(state: RunState, images: ImageStack, tables: ResultTables, scratch: Path) -> None:
-    """Describe the images, fit the cells that need the features, cross-validate and study them."""
-    cells = [cell for cell in tables.cells if cell.on_features]
-    done = state.record["studies"]
-    studies = [name for name in state.config.studies if done.get(name) != "ok"]
-    to_do = cells if studies else [cell for cell in cells if not tables.complete(cell)]
-    families = {family for cell in to_do for family in cell.families}
+def extract_features(
+    state: RunState, images: ImageStack, cells: Iterable[Cell], scratch: Path
+) -> FeatureMatrices:
+    """Extract the features of some cells and write ``features.csv``.
+
+    Parameters
+    ----------
+    state : RunState
+    images : ImageStack of shape (n, size, size)
+        Prepared images.
+    cells : iterable of Cell
+        Families of no cell are not computed.
+    scratch : Path
+        Folder for the matrices.
+
+    Returns
+    -------
+    FeatureMatrices
+    """
+    families = {family for cell in cells for family in cell.families}
     with state.stage("features"), open_store(state.config) as store:
-        extracted = extract(images, state.config, families, scratch, store)
-        _write_features(state, extracted)
-        state.told.update(reason for _, reason in extracted.reasons.values())
-    with state.stage("classifiers"):
-        ready = []
-        for cell in _left(tables, cells):
-            reasons = [extracted.reasons[f] for f in cell.families if f in extracted.reasons]
-            if reasons:
-                state.keep(tables, CellResult(cell, *reasons[0]))
-            else:
-                ready.append((cell, tables.rows, 0))
-        for outcome in _fit_all(ready, extracted, state, "classifiers", keep_model=True):
-            state.keep(tables, outcome)
-    if tables.fold is not None:
-        with state.stage("cross-validation"):
-            _cross_validate(state, extracted, tables)
-    for name in studies:
-        with state.stage(name):
-            _study(state, name, images, extracted, tables)
-
-
-def _cross_validate(state: RunState, extracted: FeatureMatrices, tables: ResultTables) -> None:
-    """Fit every finished cell on features once a fold; keep it when all its folds are done."""
-    assert tables.fold is not None
-    rows_of = fold_rows(tables.rows, tables.fold)
-    tasks = [
-        (cell, rows_of[k], k) for cell, outcome in tables.outcomes.items()
-        if outcome.status == "ok" and cell.on_features
-        for k in rows_of if k not in outcome.folds
-    ]  # fmt: skip
-    for outcome in _fit_all(tasks, extracted, state, "cross-validation"):
-        _keep_fold(state, tables, outcome)
-
-
-def _keep_fold(state: RunState, tables: ResultTables, fitted: CellResult) -> None:
-    """Put the scores of one fold to its cell; a fold that failed leaves the cell without."""
-    outcome = tables.outcomes[fitted.cell]
-    if fitted.status == "ok":
-        outcome.folds[fitted.fold] = fitted.scores[CV]
-    else:
-        failed = f"fold {fitted.fold} of the cross-validation failed: {fitted.reason}"
-        outcome.details.setdefault("warnings", []).append(failed)
-        say(f"  {fitted.cell.name}: {failed}", quiet=False)
-    if tables.complete(fitted.cell) or fitted.cell.on_images:
-        tables.add(outcome)
-    check_interrupted()
-
-
-def _study(
-    state: RunState, name: str, images: ImageStack, extracted: FeatureMatrices, tables: ResultTables
-) -> None:
-    """Make one study and write its tables; if it fails, the run goes on without them."""
-    fold = tables.fold
-    if fold is None:
-        train = tables.manifest.iloc[tables.rows.train]
-        fold = splits.folds(train, RunConfig.model_fields["folds"].default)
-    finished = {
-        cell.name: outcome for cell, outcome in tables.outcomes.items()
-        if outcome.status == "ok" and cell.on_features
-    }  # fmt: skip
-    context = StudyContext(
-        state.config,
-        tables.manifest,
-        tables.rows,
-        fold,
-        images,
-        extracted.matrices,
-        finished,
-        state.folder,
-    )
-    try:
-        made = STUDIES[name].run(context)
-    except Exception as error:  # as with a cell
-        state.record["studies"][name] = f"failed: {type(error).__name__}: {error}"
-        say(f"  {name} {state.record['studies'][name]}", quiet=False)
-    else:
-        for table, rows in made.items():
-            results.write_table(state.folder, table, rows)
-        state.record["studies"][name] = "ok"
-    state.write()
-    check_interrupted()
-
-
-def fit_images(state: RunState, images: ImageStack, tables: ResultTables) -> None:
-    """Fit the end-to-end cells, one after the other; cross-validate them if asked."""
-    config = state.config
-    cells = [cell for cell in tables.cells if cell.on_images]
-    with state.stage("cnn"):
-        for cell in _left(tables, cells):
-            outcome = fit_on_images(cell, images, tables.rows, config, state.folder)
-            state.keep(tables, outcome)
-            shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
-    if tables.fold is None or not (config.cv_cnn or config.full):
-        return
-    rows_of = fold_rows(tables.rows, tables.fold, keep=("validation",))
-    with state.stage("cnn, cross-validation"):
-        for cell in cells:
-            outcome = tables.outcomes[cell]
-            for k in rows_of if outcome.status == "ok" else ():
-                if k not in outcome.folds:
-                    fitted = fit_on_images(cell, images, rows_of[k], config, state.folder, k)
-                    _keep_fold(state, tables, fitted)
-                    shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
-
-
-def _left(tables: ResultTables, cells: list[Cell]) -> list[Cell]:
-    return [cell for cell in cells if cell not in tables.outcomes]
-
-
-def _write_features(state: RunState, extracted: FeatureMatrices) -> None:
-    """Write ``features.csv``; a run that goes on keeps the rows of families it has no need of."""
-    table = extracted.table
+        features = extract(images, state.config, families, scratch, store)
+    table = features.table
     if state.before and (state.folder / "features.csv").exists():
         known = results.read_tables(state.folder, ("features",))["features"]
-        _check_weights_source(state, known, table)
+        check_same_weights(state.folder, known, table)
         others = known[~known["family"].isin(table["family"])]
         table = pd.concat([others, table]) if len(table) else others
     results.write_table(state.folder, "features", table)
-    state.record["features"] = {**state.record["features"], **extracted.settings}
+    state.record["features"] = {**state.record["features"], **features.settings}
     state.write()
+    state.reported.update(reason for _, reason in features.reasons.values())
+    return features
 
 
-def _check_weights_source(state: RunState, known: pd.DataFrame, table: pd.DataFrame) -> None:
-    both = known.merge(table, on="family", suffixes=("_before", "_now"))
-    other = both[(both["status_before"] == "ok") & (both["status_now"] == "ok")
-                 & (both["weights_before"] != both["weights_now"])]  # fmt: skip
-    if len(other):
-        row = other.iloc[0]
-        raise ConfigError(
-            f"--resume {state.folder}: {row['family']} had the weights {row['weights_before']}, "
-            f"but now {row['weights_now']}. Give the same --weights, or start a new run."
-        )
+def fit_classifiers(state: RunState, features: FeatureMatrices, tables: ResultTables) -> None:
+    """Fit the cells on features that are not finished yet.
 
-
-def _fit_all(
-    tasks: list[tuple[Cell, SplitIndices, int]],
-    extracted: FeatureMatrices,
-    state: RunState,
-    stage: str,
-    keep_model: bool = False,
-) -> Iterator[CellResult]:
-    """Fit cells side by side, one thread each; yield them as they finish.
-
-    A task is a cell, the rows to fit it on and to score, and the number of the fold or 0.
+    Parameters
+    ----------
+    state : RunState
+    features : FeatureMatrices
+    tables : ResultTables
     """
-    config = state.config
-    # Model by model: side by side the cells of the widest feature set would need the most memory.
-    tasks = sorted(tasks, key=lambda task: config.models.index(task[0].model))
-    left = {(cell, fold) for cell, _, fold in tasks}
-    unit = "fits" if any(fold for _, fold in left) else "cells"
+    with state.stage("classifiers"):
+        tasks = []
+        for cell in _missing(tables, [cell for cell in tables.cells if cell.on_features]):
+            reasons = [features.reasons[f] for f in cell.families if f in features.reasons]
+            if reasons:
+                keep_result(state, tables, CellResult(cell, *reasons[0]))
+            else:
+                tasks.append(FitTask(cell, tables.rows))
+        for result in fit_each(
+            _by_model(state, tasks), features.matrices, state.config, "classifiers",
+            keep_model=True, ordered=False,
+        ):  # fmt: skip
+            keep_result(state, tables, result)
+
+
+def cross_validate(state: RunState, features: FeatureMatrices, tables: ResultTables) -> None:
+    """Cross-validate the finished cells on features; keep a cell when all its folds are done.
+
+    Parameters
+    ----------
+    state : RunState
+    features : FeatureMatrices
+    tables : ResultTables
+        With the fold of each training image.
+    """
+    assert tables.fold is not None
+    with state.stage("cross-validation"):
+        rows_of = fold_rows(tables.rows, tables.fold)
+        tasks = [
+            FitTask(cell, rows_of[k], k) for cell, result in tables.outcomes.items()
+            if result.status == "ok" and cell.on_features
+            for k in rows_of if k not in result.folds
+        ]  # fmt: skip
+        for result in fit_each(
+            _by_model(state, tasks), features.matrices, state.config, "cross-validation",
+            ordered=False,
+        ):  # fmt: skip
+            _keep_fold(state, tables, result)
+
+
+def fit_networks(state: RunState, images: ImageStack, tables: ResultTables) -> None:
+    """Fit the end-to-end networks that are not finished yet, one after the other.
+
+    Parameters
+    ----------
+    state : RunState
+    images : ImageStack of shape (n, size, size)
+        Prepared images.
+    tables : ResultTables
+    """
+    with state.stage("cnn"):
+        for cell in _missing(tables, [cell for cell in tables.cells if cell.on_images]):
+            result = fit_on_images(cell, images, tables.rows, state.config, state.folder)
+            keep_result(state, tables, result)
+            shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
+
+
+def cross_validate_networks(state: RunState, images: ImageStack, tables: ResultTables) -> None:
+    """Cross-validate the finished end-to-end networks.
+
+    Parameters
+    ----------
+    state : RunState
+    images : ImageStack of shape (n, size, size)
+        Prepared images.
+    tables : ResultTables
+        With the fold of each training image.
+    """
+    assert tables.fold is not None
+    rows_of = fold_rows(tables.rows, tables.fold, keep=("validation",))
+    with state.stage("cnn, cross-validation"):
+        for cell in (cell for cell in tables.cells if cell.on_images):
+            result = tables.outcomes[cell]
+            for k in rows_of if result.status == "ok" else ():
+                if k not in result.folds:
+                    fold = fit_on_images(cell, images, rows_of[k], state.config, state.folder, k)
+                    _keep_fold(state, tables, fold)
+                    shutil.rmtree(state.folder / CHECKPOINTS, ignore_errors=True)
+
+
+def keep_result(state: RunState, tables: ResultTables, result: CellResult) -> None:
+    """Save a finished cell: its model, its entry in ``run.json``, then its rows in the tables.
+
+    Parameters
+    ----------
+    state : RunState
+    tables : ResultTables
+    result : CellResult
+    """
+    name = result.cell.name
+    _save_model(state, result)
+    state.record["cells"][name] = result.details
+    state.write()
+    tables.add(result)
+    check_interrupted()
+    seconds = f", {result.fit_seconds:.1f} s" if result.fit_seconds is not None else ""
+    reason = f": {result.reason}" if result.reason else ""
+    if reason and result.reason in state.reported:
+        reason = ", for the reason above"
+    state.reported.add(result.reason)
+    say(f"  {name}: {result.status}{seconds}{reason}", state.config.quiet)
+
+
+def _save_model(state: RunState, result: CellResult) -> None:
+    """Save the fitted model and release it; the scores are kept even if saving fails."""
+    model, result.model = result.model, None
+    if model is None or not state.config.save_models:
+        return
     try:
-        outcomes = parallel(config.jobs, return_as="generator_unordered")(
-            delayed(fit_on_features)(cell, extracted.matrices, rows, config.tune, keep_model, fold)
-            for cell, rows, fold in tasks
+        columns = getattr(model, "n_features_in_", None)  # a model on images has none
+        save_cell(state.folder, result.cell.name, model, columns=columns)
+    except (OSError, ModelFileError) as error:
+        result.details.setdefault("warnings", []).append(
+            f"UserWarning: the fitted model could not be saved: {error}"
         )
-        for outcome in track(outcomes, stage, len(tasks), unit, config.quiet):
-            left.discard((outcome.cell, outcome.fold))
-            yield outcome
-    except (RuntimeError, OSError) as error:  # a worker was killed, for want of memory say
-        for cell, _, fold in tasks:
-            if (cell, fold) in left:
-                yield failure(cell, error, fold)
+
+
+def _keep_fold(state: RunState, tables: ResultTables, fold: CellResult) -> None:
+    """Add the scores of one fold to its cell; a failed fold leaves the cell without them."""
+    result = tables.outcomes[fold.cell]
+    if fold.status == "ok":
+        result.folds[fold.fold] = fold.scores[CV]
+    else:
+        failed = f"fold {fold.fold} of the cross-validation failed: {fold.reason}"
+        result.details.setdefault("warnings", []).append(failed)
+        say(f"  {fold.cell.name}: {failed}", quiet=False)
+    if tables.complete(fold.cell) or fold.cell.on_images:
+        tables.add(result)
+    check_interrupted()
+
+
+def _missing(tables: ResultTables, cells: list[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell not in tables.outcomes]
+
+
+def _by_model(state: RunState, tasks: list[FitTask]) -> list[FitTask]:
+    """Sort by model: fitting the cells of the widest feature set together needs most memory."""
+    return sorted(tasks, key=lambda task: state.config.models.index(task.cell.model))

@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import InconsistentVersionWarning
 from xgboost import XGBModel
 
+from benchmarks.errors import UserError
 from models import MODELS, declaration
 
 ARCHIVE = "skops"
@@ -26,7 +27,7 @@ MAX_SCHEMA = 2**26  # bytes; a forest of 300 trees has 6 million
 REMEDY = "Run the benchmark again, and load no models from people you don't trust."
 
 
-class ModelFileError(ValueError):
+class ModelFileError(UserError, ValueError):
     """A saved model is damaged, unsafe or of another shape; the message says which and why."""
 
 

@@ -22,9 +22,9 @@ from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io import results
 from benchmarks.io.progress import say
 from benchmarks.io.results import RunError
-from benchmarks.run import resume
 from benchmarks.saved.fitted_run import descriptor_of, wanted_cells
 from benchmarks.saved.models import other_versions
+from benchmarks.saved.stored_run import finished_cells, stored_config
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def reopened(
     DataError
         If the data can't be read or are not the run's.
     """
-    config = resume.stored_config(run_dir, given)
+    config = stored_config(run_dir, given)
     run = results.read_results(run_dir)
     if config.task == "subtype":
         raise RunError(
@@ -73,7 +73,7 @@ def reopened(
         run.manifest.iloc[rows.train], config.folds or RunConfig.model_fields["folds"].default
     )
     crossed = fold if config.folds else None
-    finished = {o.cell.name: o for o in resume.finished(run_dir, cells, rows, crossed)}
+    finished = {o.cell.name: o for o in finished_cells(run_dir, cells, rows, crossed)}
     images = prepared(dataset.images, config)
     families = {family for cell in cells for family in cell.families}
     for family in families:

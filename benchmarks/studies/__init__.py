@@ -1,4 +1,4 @@
-"""Studies beside the comparison: one a file, each with ``run(context) -> tables``."""
+"""Studies that fit more models than the comparison, one per file: ``run(context) -> tables``."""
 
 from __future__ import annotations
 

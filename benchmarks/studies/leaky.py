@@ -17,8 +17,9 @@ from benchmarks.fitting.cross_validation import (
     fold_rows,
     in_training_order,
 )
+from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.selection import best_cells
-from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval

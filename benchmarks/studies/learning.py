@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval

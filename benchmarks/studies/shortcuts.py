@@ -16,7 +16,8 @@ import pandas as pd
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, fold_rows, in_training_order, recall_threshold
-from benchmarks.fitting.study_context import StudyContext, fit_each
+from benchmarks.fitting.fit_each import fit_each
+from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def test_a_cell_draws_from_its_own_name_and_seed() -> None:
 
 def test_scores_validation_and_test() -> None:
     matrices, rows = data()
-    outcome = fit_on_features(CELL, matrices, rows, tune=False)
+    outcome = fit_on_features(CELL, matrices, rows)
     assert outcome.status == "ok"
     assert {split: len(score) for split, score in outcome.scores.items()} == {
         "validation": 30, "test": 30,
@@ -55,14 +57,15 @@ def test_scores_validation_and_test() -> None:
 def test_fit_never_sees_other_rows() -> None:
     """Spoil validation and test rows and labels: the fitted model scores as before."""
     matrices, rows = data()
-    first = fit_on_features(CELL, matrices, rows, tune=True)
+    cell = replace(CELL, tune=True)
+    first = fit_on_features(cell, matrices, rows)
     spoilt = {family: X.copy() for family, X in matrices.items()}
     spoilt["hog"][rows.parts["test"][1:]] = 1e6
     spoilt["hog"][rows.parts["validation"][1:]] = -1e6
     label = rows.label.copy()
     label[120:] = 1 - label[120:]
     other = SplitIndices(label, rows.group, rows.train, rows.parts)
-    second = fit_on_features(CELL, spoilt, other, tune=True)
+    second = fit_on_features(cell, spoilt, other)
     for split in ("validation", "test"):
         assert first.scores[split][0] == second.scores[split][0]
 
@@ -79,8 +82,8 @@ def test_search_keeps_patients_together(model: str, monkeypatch: pytest.MonkeyPa
         return split(self, X, y, groups)
 
     monkeypatch.setattr(StratifiedGroupKFold, "split", watch)
-    cell = Cell("hog", model, "smote", 0)
-    outcome = fit_on_features(cell, matrices, rows, tune=True)
+    cell = Cell("hog", model, "smote", 0, tune=True)
+    outcome = fit_on_features(cell, matrices, rows)
     assert outcome.status == "ok", outcome.reason
     assert "C" in outcome.details["tuned"]
     np.testing.assert_array_equal(seen[0], rows.group[rows.train])
@@ -93,7 +96,7 @@ def test_a_failure_is_an_outcome_with_its_reason() -> None:
     label[rows.train] = 1
     label[0] = 0
     broken = SplitIndices(label, rows.group, rows.train, rows.parts)
-    outcome = fit_on_features(CELL, matrices, broken, tune=False)
+    outcome = fit_on_features(CELL, matrices, broken)
     assert outcome.status == "failed"
     assert "smote needs two labels with at least 2 rows" in outcome.reason
     assert outcome.scores == {}

@@ -15,8 +15,8 @@ from benchmarks.config import RunConfig
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.fit import fit_on_features
+from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.fitting.study_context import fit_each
 from benchmarks.importance.refits import (
     ALONE,
     COLUMNS,

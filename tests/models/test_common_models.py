@@ -12,7 +12,7 @@ import pytest
 from imblearn.pipeline import Pipeline
 from sklearn.model_selection import ParameterGrid
 
-from benchmarks.commands.listing import choices
+from benchmarks.commands.list import choices
 from benchmarks.config import RunConfig
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.fit import fit_on_features

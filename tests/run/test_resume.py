@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 
 from benchmarks.io.workers import Interrupted, check_interrupted, interruptible
 from benchmarks.run import stages
-from benchmarks.run.state import SCRATCH, RunState
+from benchmarks.run.state import SCRATCH
 from run_benchmark import main
 
 ROOT = Path(__file__).parents[2]
@@ -44,18 +44,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that Ctrl-C ended after two of its four cells."""
     out = tmp_path_factory.mktemp("runs") / "half"
-    keep = RunState.keep
+    keep = stages.keep_result
 
-    def two(self: RunState, tables: Any, outcome: Any) -> None:
-        keep(self, tables, outcome)
+    def two(state: Any, tables: Any, result: Any) -> None:
+        keep(state, tables, result)
         if len(tables.outcomes) == 2:
             raise Interrupted(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunState, "keep", two)
+        patch.setattr(stages, "keep_result", two)
         done = invoke(*QUICK, "--jobs", 1, "--out", out)
     assert done.exit_code == 130
-    assert f"2 cells are finished and kept. Go on with: python run_benchmark.py --resume {out}" in (
+    assert f"2 cells are finished and kept. To resume: python run_benchmark.py --resume {out}" in (
         done.output
     )
     return out
@@ -103,7 +103,7 @@ def test_a_finished_run_computes_nothing(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = shutil.copytree(whole, tmp_path / "copy")
-    monkeypatch.setattr(stages, "fit_on_features", None)
+    monkeypatch.setattr("benchmarks.fitting.fit_each.fit_on_features", None)
     assert invoke("--resume", folder, "--jobs", 1).exit_code == 0
     assert_same(folder, whole)
 
@@ -141,10 +141,10 @@ def test_failed_cells_are_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--models", "svm"], "--resume with --models, but a run goes on with its own settings"),
+        (["--models", "svm"], "--resume with --models, but a resumed run keeps its settings"),
         (["--no-models"], "--resume with --save-models"),
         (["--out", "x"], "--resume with --out"),
-        (["--config", "x.toml"], "--config: a run goes on with its own settings"),
+        (["--config", "x.toml"], "--config: a resumed run keeps its settings"),
     ],
 )
 def test_settings_stay(half: Path, arguments: list[str], message: str) -> None:
@@ -217,7 +217,7 @@ def test_signals_end_the_run_and_its_workers(tmp_path: Path, number: int, code: 
         rest = run.stderr.read()
         assert run.wait(60) == code
     assert "Traceback" not in rest
-    assert "Go on with" in rest
+    assert "To resume" in rest
     assert_gone(children)
     assert not (tmp_path / "run" / SCRATCH).exists()
 
