@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -167,6 +167,26 @@ def plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(plain(one) for one in value)
     return str(value)
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words with commas and a final "and".
+
+    Parameters
+    ----------
+    words : sequence of str
+        At least one.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> join_words(["0.90", "0.95", "0.98"]), join_words(["AUC", "recall"]), join_words(["AUC"])
+    ('0.90, 0.95 and 0.98', 'AUC and recall', 'AUC')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def change_text(before: float, after: float) -> str:

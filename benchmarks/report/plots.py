@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import quoteattr
 
 from benchmarks.io.escaping import printable
+from benchmarks.statistics.method_rows import Row, kinds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,6 +78,23 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     's'
     """
     return {name: _LOOKS[k % len(_LOOKS)] for k, name in enumerate(names)}
+
+
+def method_looks(table: Sequence[Row]) -> dict[str, Look]:
+    """Assign a look to each method by its feature set or external model; the CNN has its own.
+
+    Parameters
+    ----------
+    table : sequence of Row
+        All rows of the comparison, so that every figure uses the same looks.
+
+    Returns
+    -------
+    dict of Look
+        By the label of the row.
+    """
+    look = looks(kinds(table))
+    return {row.label: CNN_LOOK if row.is_cnn else look[row.kind] for row in table}
 
 
 def draw(

@@ -239,8 +239,8 @@ def test_report_names_the_significant_differences() -> None:
         "AUC 0.960 versus 0.900, difference 0.060 (0.010–0.110); p < 0.001, < 0.001 after Holm’s "
         "correction: significant." in text
     )
-    assert "versus the 1 other: its AUC is significantly higher than that of none" in text
-    assert "Classifiers on the same feature set: 0 of 1 differences are significant." in text
+    assert "versus the 1 other: it has a significantly higher AUC than none" in text
+    assert "Classifiers on the same feature set differ significantly in 0 of 1 pairs." in text
     assert "It would find 3 significant differences" in text
     assert "50 % narrower" in text
     figure = next(block for block in section.blocks if isinstance(block, Figure))

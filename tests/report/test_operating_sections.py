@@ -1,4 +1,4 @@
-"""Calibration, matched recall, decision curve and prevalence: tables by hand, then sections."""
+"""Calibration, matched recall, decision curves and prevalence: tables and sections."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_results(
     label: Scores = LABEL,
     synthetic: bool = False,
 ) -> Results:
-    """Results of some cells, with the tables of the four statistics; each image is a patient."""
+    """Make results of some cells with the tables of four statistics; one image per patient."""
     predictions, scores = [], []
     for features, model, seed, score in cells:
         cell = f"{features}/{model}/seed{seed}"
@@ -94,7 +94,7 @@ def graded(tmp_path: Path) -> Results:
 
 
 def test_matched_by_hand(graded: Results) -> None:
-    """Thresholds 0.2, 0.1, 0.1; on test 6, 7, 7 of 8 found, 3, 5, 5 of 8 false alarms."""
+    """Thresholds 0.2, 0.1, 0.1; on test 6, 7, 7 of 8 true and 3, 5, 5 of 8 false positives."""
     table = graded.tables["matched"].set_index(["split", "target_recall"])
     test = table.loc["test"]
     assert test["threshold"].tolist() == [0.2, 0.1, 0.1]
@@ -131,7 +131,7 @@ def test_calibration_rows(tmp_path: Path) -> None:
     assert raw["reliability"] - raw["resolution"] + raw["uncertainty"] == pytest.approx(brier)
     assert raw["intercept_lo"] < raw["intercept"] < raw["intercept_hi"]
     assert np.isfinite(raw["slope"])
-    assert np.isnan(raw["slope_lo"])  # too many draws of so few images part the classes
+    assert np.isnan(raw["slope_lo"])  # too many resamples of so few images separate the classes
     perfect = table.loc[("b/svm/seed0", "none")]
     assert (perfect["brier"], perfect["ece"]) == (0, 0)
     assert perfect[["slope", "slope_lo", "slope_hi"]].isna().all()
@@ -153,7 +153,7 @@ def test_recalibration_never_sees_test_labels(tmp_path: Path) -> None:
     assert one["observed"].tolist() != other["observed"].tolist()
 
 
-def test_one_seed_a_method(tmp_path: Path) -> None:
+def test_one_seed_per_method(tmp_path: Path) -> None:
     results = make_results(tmp_path, [("a", "svm", 0, GRADED), ("a", "svm", 1, PERFECT)])
     for name in ("matched", "calibration", "reliability", "prevalence"):
         assert set(results.tables[name]["cell"]) == {"a/svm/seed0"}, name
@@ -166,7 +166,7 @@ def test_sentences_follow_from_the_numbers(graded: Results) -> None:
     assert "from its target by up to 0.150 and is below it in 3 of 3 cases" in text
     assert "Target recall 0.90: test recall 0.750, below the target for the one method; from "
     assert "specificity falls from 1.000 to 0.625" in text
-    # At 0.75 three pneumonias found and one false alarm of weight 3: no benefit.
+    # At 0.75: three true positives and one false positive of weight 3, so no benefit.
     ranges = decision.ranges_of(graded, decision.leaders(decision.measured(graded, "decision"))[0])
     assert not any(low <= 0.75 <= high for low, high in ranges)
     assert any(low <= 0.5 <= high for low, high in ranges)
@@ -175,7 +175,7 @@ def test_sentences_follow_from_the_numbers(graded: Results) -> None:
     assert f"precision would be {0.05 * 7 / (0.05 * 7 + 0.95 * 5):.3f}" in text
 
 
-def test_recalibration_is_praised_only_where_it_helps(tmp_path: Path) -> None:
+def test_verdict_on_recalibration_follows_the_table(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     label = {split: rng.integers(0, 2, 300) for split in ("validation", "test")}
     timid = {split: 0.45 + 0.1 * y + 0.04 * rng.random(300) for split, y in label.items()}

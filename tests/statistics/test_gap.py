@@ -1,4 +1,4 @@
-"""The gap between cross-validation and test: by hand, and against the table of scores."""
+"""The gap between cross-validation and test, checked by hand and against the scores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.report.test_report import make_run
 
 @dataclass(frozen=True, eq=False)
 class Drawn(SplitScores):
-    """A split whose draws of patients are given."""
+    """A split with given bootstrap weights of patients."""
 
     weights: np.ndarray = field(default_factory=lambda: np.ones((1, 4)))
 
@@ -44,7 +44,7 @@ def test_metrics_of_draws_by_hand() -> None:
     expected = {
         ("precision", "0.5"): [1 / 2, 2 / 3], ("recall", "0.5"): [1 / 2, 1],
         ("specificity", "0.5"): [1 / 2, 1 / 2],
-        # Called: the second positive and the second negative.
+        # Predicted positive: the second positive and the second negative.
         ("precision", "recall95"): [1 / 2, 0], ("recall", "recall95"): [1 / 2, 0],
         ("specificity", "recall95"): [1 / 2, 1 / 2],
         ("auc", ""): [3 / 4, 1], ("average_precision", ""): [5 / 6, 1],
@@ -55,8 +55,8 @@ def test_metrics_of_draws_by_hand() -> None:
         assert drawn["x", metric, point] == pytest.approx(values, abs=1e-12)
 
 
-def test_as_many_patients_in_both_splits_are_not_drawn_alike() -> None:
-    """The variance of a difference of independent draws is the sum of theirs."""
+def test_splits_of_equal_size_are_resampled_independently() -> None:
+    """The variance of a difference of independent resamples is the sum of their variances."""
     rng = np.random.default_rng(5)
     patients = np.array([f"p{k:03d}" for k in range(80)], dtype=object)
     label = (np.arange(80) % 2).astype(np.int64)
@@ -96,7 +96,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return read_results(folder)
 
 
-def test_both_ends_are_those_of_the_scores(run: Results) -> None:
+def test_cross_validation_and_test_values_equal_the_scores(run: Results) -> None:
     table = gap.tabulate(run)["gap"]
     assert table.columns.tolist() == MORE_TABLES["gap"]
     assert table["cell"].unique().tolist() == ["hog/svm/seed0", "hog/forest/seed0"]
@@ -111,8 +111,8 @@ def test_both_ends_are_those_of_the_scores(run: Results) -> None:
         assert line["gap_lo"] < line["gap"] < line["gap_hi"]
 
 
-def test_draws_are_those_of_the_intervals_in_the_scores(run: Results) -> None:
-    """Same patients, folds and thresholds: the interval of a gap rests on both ends' draws."""
+def test_resamples_equal_those_of_the_intervals_in_the_scores(run: Results) -> None:
+    """The interval of a gap uses the same patients, folds and thresholds as the scores."""
     cell = "hog/forest/seed0"
     split = read_split(run, CV, [cell])
     chosen = cross_fitted_thresholds(split.label, split.scores[cell], split.fold, 0.95)
@@ -132,7 +132,7 @@ def test_without_cross_validation_there_is_no_row(run: Results) -> None:
 
 
 def lines(values: dict[str, tuple[float, float]]) -> pd.DataFrame:
-    """A table of gaps, 0.1 to either side of each; AUC and specificity alike."""
+    """Make a table of gaps with intervals of ± 0.1, the same for AUC and specificity."""
     return pd.DataFrame([
         {"cell": cell, "metric": metric, "operating_point": point, "cv": cv, "cv_lo": cv,
          "cv_hi": cv, "official": test, "official_lo": test, "official_hi": test,
@@ -146,15 +146,15 @@ def test_sentence_says_what_the_table_holds() -> None:
     text = from_cross_validation(
         lines({"a": (0.99, 0.6), "b": (0.9, 0.7), "c": (0.8, 0.75), "d": (0.7, 0.85)})
     )
-    assert "In AUC it is 0.125 in the median of 4 methods (−0.150 to 0.390)" in text
+    assert "In AUC, it is 0.125 in the median of 4 methods (−0.150 to 0.390)" in text
     assert "lies above 0 for 2 of 4 methods and below 0 for 1" in text
     assert "is −1.00 (4 methods)" in text
     one = from_cross_validation(lines({"a": (0.9, 0.6)}))
-    assert "In AUC it is 0.300, and" in one
+    assert "In AUC, it is 0.300. In specificity" in one
     assert "Spearman" not in one
 
 
-def test_no_order_is_claimed_of_ties_or_two() -> None:
+def test_no_rank_correlation_for_ties_or_two_methods() -> None:
     assert rank_correlation(np.array([0.9, 0.8]), np.array([0.7, 0.8])) == ""
     assert rank_correlation(np.array([0.9, 0.9, 0.9]), np.array([0.7, 0.8, 0.9])) == ""
 

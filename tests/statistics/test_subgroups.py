@@ -1,4 +1,4 @@
-"""Recall by kind of pneumonia and false positives by series, by hand."""
+"""Recall by kind of pneumonia and false positives by series, checked by hand."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def test_values_by_hand() -> None:
     }  # fmt: skip
 
 
-def test_intervals_come_from_drawing_patients() -> None:
-    """A patient's images come together: of IM/0's two all or none, so no draw gives 1 of 6."""
+def test_intervals_resample_patients() -> None:
+    """Resampling takes both images of patient IM/0 or none, so no resample gives 1 of 6."""
     table = subgroups.tabulate(made())["subgroups"].set_index(["operating_point", "name"])
     virus = table.loc[("0.5", "virus")]
     assert (virus["lo"], virus["hi"]) == (1, 1)
@@ -80,13 +80,13 @@ def test_intervals_come_from_drawing_patients() -> None:
         [(group.replace("NORMAL2", "IM"), *rest) for group, *rest in IMAGES],
         [(group.replace("/", "-"), *rest) for group, *rest in IMAGES],
     ],
-    ids=["few", "one series", "names without series"],
+    ids=["few patients", "one series", "names without series"],
 )
 def test_series_need_two_with_five_patients(images: list[tuple[str, str, float]]) -> None:
     assert set(subgroups.tabulate(made(images))["subgroups"]["kind"]) == {"subtype"}
 
 
-def test_a_method_without_threshold_has_rows_at_half_only() -> None:
+def test_a_method_without_selected_threshold_has_rows_at_0_5_only() -> None:
     table = subgroups.tabulate(made(chosen=float("nan")))["subgroups"]
     assert set(table["operating_point"]) == {"0.5"}
 

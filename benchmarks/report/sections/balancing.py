@@ -215,7 +215,8 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
             name_rows(places, methods, range(1, len(methods)))
         legend(figure, keys, marks=True)
 
-    alt, size = _answer(done), (9.2, 0.8 + (0.6 + 0.3 * len(methods)) * len(sets))
+    alt = f"{', '.join(_SHOWN.values())} of every classifier with {', '.join(methods)}."
+    size = (9.2, 0.8 + (0.6 + 0.3 * len(methods)) * len(sets))
     return Figure(
         name="balancing",
         caption="Methods of class balancing on the test set. The scales differ between panels.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.formatting import count_of, number
+from benchmarks.io.formatting import count_of, join_words, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.metrics.recalibration import RECALIBRATIONS
@@ -134,8 +134,8 @@ def _table(
     heads = [_TITLES[kind] for kind in RECALIBRATIONS]
     return Table(
         name=name,
-        caption=", ".join(title for _, title, _ in shown).capitalize()
-        + " on the test set, of the original and the recalibrated scores, with 95 % intervals.",
+        caption=f"{join_words([title for _, title, _ in shown]).capitalize()} of the original and "
+        "the recalibrated scores on the test set, with 95 % intervals.",
         header=("Features", "Classifier", *heads * len(shown)),
         groups=(Group("", 2), *(Group(title, 3, title.lower()) for _, title, _ in shown)),
         rows=table_rows(table, columns),

@@ -13,13 +13,22 @@ from benchmarks.io.formatting import number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence
 from benchmarks.report.blocks import Figure, Section, paragraph, text_section
-from benchmarks.report.plots import CNN_LOOK, GREY, Look, draw, frame, legend, looks, panels
+from benchmarks.report.plots import (
+    CNN_LOOK,
+    GREY,
+    Look,
+    draw,
+    frame,
+    legend,
+    looks,
+    method_looks,
+    panels,
+)
 from benchmarks.statistics.method_rows import (
     Row,
     classical,
     feature_sets,
     finished,
-    kinds,
     leaders,
     leaders_caption,
     rows,
@@ -91,16 +100,14 @@ def curve(results: Results, row: Row, kind: str) -> Points:
 
 
 def _best(results: Results, chosen: Sequence[Row]) -> Figure:
-    look = looks(kinds(rows(results)))
-    base = prevalence(results)
+    look, base = method_looks(rows(results)), prevalence(results)
 
     def paint(figure: MplFigure) -> None:
         left, right = figure.subplots(1, 2)
         lowest = 1.0
         for row in chosen:
-            style = CNN_LOOK if row.is_cnn else look[row.kind]
-            lowest = min(lowest, _draw_row(left, results, row, "pr", style))
-            _draw_row(right, results, row, "roc", style)
+            lowest = min(lowest, _draw_row(left, results, row, "pr", look[row.label]))
+            _draw_row(right, results, row, "roc", look[row.label])
         _finish_pr(left, base, lowest, "Precision–recall")
         right.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
         right.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))

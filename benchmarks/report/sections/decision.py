@@ -13,8 +13,8 @@ from benchmarks.io.run_record import is_synthetic, prevalence
 from benchmarks.metrics.arrays import Floats
 from benchmarks.report.blocks import Cell, Figure, Section, Table, paragraph, row, text_section
 from benchmarks.report.method_tables import first_seed, measured, part
-from benchmarks.report.plots import CNN_LOOK, INK, draw, frame, looks
-from benchmarks.statistics.method_rows import Row, kinds, leaders, leaders_caption, rows
+from benchmarks.report.plots import INK, draw, frame, method_looks
+from benchmarks.statistics.method_rows import Row, leaders, leaders_caption, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -23,8 +23,9 @@ TREAT_ALL = "treat_all"
 _SHOWN = (0.1, 0.25, 0.5, 0.75)
 _MEANING = (
     "Net benefit is the proportion of true positives minus t/(1 − t) times that of false "
-    "positives among all images, where t is the probability of pneumonia at which one would just "
-    "treat a patient. Scores are used as probabilities without recalibration."
+    "positives, among all images. The threshold t is the probability of pneumonia at which "
+    "treating and not treating a patient are equally good. Scores are used as probabilities "
+    "without recalibration."
 )
 
 
@@ -43,7 +44,7 @@ def render(results: Results) -> Section:
     chosen = leaders(measured(results, "decision"))
     if not chosen:
         return text_section(title, "No cell finished, or the run folder has no decision.csv.")
-    text = f"{_sentence(results, chosen)} {_MEANING}{first_seed(chosen)}"
+    text = f"{_MEANING} {_sentence(results, chosen)}{first_seed(chosen)}"
     return Section(title, (paragraph(text), _figure(results, chosen), _table(results, chosen)))
 
 
@@ -119,7 +120,7 @@ def _sentence(results: Results, chosen: Sequence[Row]) -> str:
 
 
 def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
-    look = looks(kinds(rows(results)))
+    look = method_looks(rows(results))
     table = results.tables["decision"]
     everyone = table[table["cell"] == TREAT_ALL]
     top = prevalence(results)
@@ -132,7 +133,7 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
         axes.axhline(0, color=INK, linewidth=0.8, label="treat none")
         for method in chosen:
             own = part(results, "decision", method)
-            style = CNN_LOOK if method.is_cnn else look[method.kind]
+            style = look[method.label]
             axes.plot(own["threshold"], own["net_benefit"], color=style.colour,
                       linestyle=style.dash, label=method.label)  # fmt: skip
         axes.set(xlim=(0, 1), ylim=(-0.25 * top, 1.05 * top))

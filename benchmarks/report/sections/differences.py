@@ -152,7 +152,7 @@ def _bullets(pairs: _Pairs) -> list[tuple[Part, ...]]:
         ]  # fmt: skip
         if inside:
             count = int(_significant(_between(pairs.clustered, inside)).sum())
-            found.append((f"{words}: {count} of {len(inside)} differences are significant.",))
+            found.append((f"{words} differ significantly in {count} of {len(inside)} pairs.",))
     return [*found, (_plain(pairs),), (_mcnemar(pairs),)]
 
 
@@ -180,11 +180,11 @@ def _lead(pairs: _Pairs, lead: Row, others: Sequence[Row]) -> str:
         marked = (_significant(table) & side).to_numpy()
         names = [row.label for row, mark in zip(others, marked, strict=True) if mark]
         listed = f" ({', '.join(names)})" if 0 < len(names) <= _MOST_NAMES else ""
-        parts.append(f"{words} than that of {len(names) or 'none'}{listed}")
+        parts.append(f"a significantly {words} AUC than {len(names) or 'none'}{listed}")
     return (
         f"{lead.label}, the classical method with the highest average precision on the validation "
-        f"set, versus the {len(others)} other{'s' * (len(others) > 1)}: its AUC is significantly "
-        f"{' and significantly '.join(parts)}."
+        f"set, versus the {len(others)} other{'s' * (len(others) > 1)}: it has "
+        f"{' and '.join(parts)}."
     )
 
 
@@ -207,8 +207,9 @@ def _mcnemar(pairs: _Pairs) -> str:
     count, total = int(_significant(pairs.mcnemar).sum()) // 2, len(pairs.mcnemar) // 2
     return (
         "McNemar’s exact test of accuracy, at the threshold for a recall of 0.95 on the "
-        f"validation set: {count} of {total} differences are significant. This test also treats "
-        "images as independent. Read it as a description of how often only one method is correct."
+        f"validation set, finds a significant difference in {count} of {total} pairs. This test "
+        "also treats images as independent. Read it as a description of how often only one method "
+        "is correct."
     )
 
 

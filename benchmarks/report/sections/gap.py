@@ -90,10 +90,10 @@ def from_cross_validation(gaps: pd.DataFrame) -> str:
     n, (above, below) = len(area), signs(area, "gap")
     return (
         "The gap is the score of a method in cross-validation by patient on the training images "
-        f"minus its score on the official test split. In AUC it is {_median_range(area)}, and in "
-        f"specificity at the threshold for a recall of 0.95 {_median_range(strict)}. The 95 % "
-        f"interval of the gap in AUC lies above 0 for {above} of {n} method{'s' * (n > 1)} and "
-        f"below 0 for {below}. "
+        f"minus its score on the official test split. In AUC, it is {_median_range(area)}. In "
+        f"specificity at the threshold for a recall of 0.95, it is {_median_range(strict)}. The "
+        f"95 % interval of the gap in AUC lies above 0 for {above} of {n} method{'s' * (n > 1)} "
+        f"and below 0 for {below}. "
         f"{rank_correlation(area['cv'].to_numpy(float), area['official'].to_numpy(float))}"
         f"{' Only one method was cross-validated.' if n == 1 else ''}"
     ).strip()

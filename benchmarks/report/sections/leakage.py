@@ -133,7 +133,7 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
         keys = {"by patient": _LOOKS["grouped"], "by image": _LOOKS["leaky"]}
         legend(figure, keys, marks=True)
 
-    alt = _text(done)
+    alt = f"{', '.join(_METRICS.values())} of {len(cells)} cells, by patient and by image."
     return Figure(
         name="leakage",
         caption="The same cells cross-validated with folds by patient and with folds by image "

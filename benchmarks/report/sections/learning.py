@@ -142,7 +142,7 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
             frame(place, title, x="Training patients (log scale)")
         legend(figure, keys)
 
-    alt = " ".join(_sentence(str(c), own) for c, own in done.groupby("cell", sort=False))
+    alt = f"{' and '.join(_METRICS.values())} by number of training patients: {', '.join(keys)}."
     return Figure(
         name="learning",
         caption=(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.io.formatting import change_text, count_of, number
+from benchmarks.io.formatting import change_text, count_of, join_words, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.report.blocks import Bullets, Figure, Group, Section, Table, paragraph, text_section
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 _LOOKS = (Look(BLUE, "-", "o"), Look(VERMILION, "-", "s"), Look(GREEN, "-", "^"))
 _SHOWN = (("recall", "Recall"), ("specificity", "Specificity"), ("precision", "Precision"))
-_NOTE = (
-    "95 % intervals by bootstrap over patients. The threshold is held fixed, so the intervals on "
-    "the validation set do not include the uncertainty of its selection."
-)
 
 
 def render(results: Results) -> Section:
@@ -82,7 +78,9 @@ def _opening(lines: Lines, chosen: Sequence[Row], targets: Sequence[float]) -> s
         f"{_list(targets)} on the validation set. On the test set, the recall differs from its "
         f"target by up to {number(max(map(abs, errors)))} and is below it in "
         f"{sum(error < 0 for error in errors)} of {len(errors)} cases. Read specificity and "
-        "precision together with the recall reached."
+        "precision together with the recall reached. Intervals are 95 % bootstrap "
+        "intervals over patients with the threshold held fixed; those on the validation set "
+        "do not include the uncertainty of its selection."
     )
 
 
@@ -104,8 +102,7 @@ def _sentence(lines: Lines, chosen: Sequence[Row], target: float) -> str:
 
 
 def _list(targets: Sequence[float]) -> str:
-    words = [f"{target:.2f}" for target in targets]
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return join_words([f"{target:.2f}" for target in targets])
 
 
 def _bounds(name: str) -> tuple[str, str]:
@@ -130,7 +127,6 @@ def _table(lines: Lines, table: Sequence[Row], target: float) -> Table:
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
-        note=_NOTE,
     )
 
 

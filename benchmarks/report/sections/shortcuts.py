@@ -92,10 +92,12 @@ def _text(done: pd.DataFrame) -> str:
         return "None of the controls without lungs is available for these data."
     whole = _by_split(done, "whole")
     areas = [f"{_area(line)} {_on(split)}" for split, line in whole.items()]
-    end = f" Whole image, with the same features: {' and '.join(areas)}." if areas else ""
+    end = (
+        f" AUC of the whole image, with the same features: {' and '.join(areas)}." if areas else ""
+    )
     return (
         "These controls should contain no information about the lungs, so their AUC should be near "
-        f"0.5 (chance): {'; '.join(controls)}.{end}"
+        f"0.5 (chance). AUC by control: {'; '.join(controls)}.{end}"
     )
 
 

@@ -15,14 +15,13 @@ from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.paper.facts import balancing
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
 from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
-from benchmarks.report.plots import CNN_LOOK, draw, frame, looks, name_rows
+from benchmarks.report.plots import draw, frame, method_looks, name_rows
 from benchmarks.report.sections.gap import gap_cells
 from benchmarks.statistics.method_rows import (
     POINT_TITLES,
     Row,
     classical,
     feature_sets,
-    kinds,
     rows,
     validation_precision,
 )
@@ -338,7 +337,7 @@ def _every_seed(results: Results) -> Table:
 
 def _overview(table: Sequence[Row], synthetic: bool) -> Figure:
     """Draw value and interval of every method at the threshold selected on the validation set."""
-    look = looks(kinds(table))
+    look = method_looks(table)
     shown = (*_SHOWN, ("auc", "AUC"))
 
     def _paint(figure: MplFigure) -> None:
@@ -347,7 +346,7 @@ def _overview(table: Sequence[Row], synthetic: bool) -> Figure:
             lows = []
             for k, row in enumerate(table):
                 one = row.estimate("test", "recall95", metric)
-                style = CNN_LOOK if row.is_cnn else look[row.kind]
+                style = look[row.label]
                 lows.append(one.value if math.isnan(one.low) else one.low)
                 if not math.isnan(one.low):
                     panel.plot([one.low, one.high], [k, k], color=style.colour, linewidth=1.3)
