@@ -68,8 +68,9 @@ def bootstrap_metrics(
 
     Parameters
     ----------
-    label, score, threshold
-        As in :func:`point_metrics`.
+    label : ndarray of shape (n,), 1 = positive
+    score : ndarray of shape (n,), in [0, 1]
+    threshold : float or ndarray of shape (n,)
     weights : ndarray of shape (draws, n)
         How often each image is in each draw.
     ranking : Ranking, optional
@@ -98,8 +99,9 @@ def evaluate(
 
     Parameters
     ----------
-    label, score, threshold
-        As in :func:`point_metrics`.
+    label : ndarray of shape (n,), 1 = positive
+    score : ndarray of shape (n,), in [0, 1]
+    threshold : float or ndarray of shape (n,)
     subtype : ndarray of shape (n,), str
         Kind of pneumonia; empty where it is unknown or there is none.
     bootstrap : PatientBootstrap

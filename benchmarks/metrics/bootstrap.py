@@ -87,8 +87,9 @@ def percentile_interval(values: Floats) -> tuple[float, float]:
 
     Returns
     -------
-    low, high : float
-        NaN if no value is defined.
+    low : float
+    high : float
+        Both NaN if no value is defined.
 
     Examples
     --------
@@ -116,7 +117,8 @@ def paired_intervals(
 
     Returns
     -------
-    low, high : ndarray of shape (pairs,)
+    low : ndarray of shape (pairs,)
+    high : ndarray of shape (pairs,)
         Bounds of method i minus method j.
 
     Examples

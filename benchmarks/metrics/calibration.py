@@ -148,8 +148,12 @@ def expected_calibration_error(
 
     Parameters
     ----------
-    label, score, bins, weights
-        As in :func:`reliability_curve`.
+    label : ndarray of shape (n,), 1 = positive
+    score : ndarray of shape (n,), in [0, 1]
+    bins : int
+        Number of bins of equal count; see :func:`score_bins`.
+    weights : ndarray of shape (..., n), optional
+        How often each image is in each bootstrap draw; once by default.
 
     Returns
     -------
@@ -213,8 +217,12 @@ def brier_decomposition(
 
     Parameters
     ----------
-    label, score, bins, weights
-        As in :func:`reliability_curve`.
+    label : ndarray of shape (n,), 1 = positive
+    score : ndarray of shape (n,), in [0, 1]
+    bins : int
+        Number of bins of equal count; see :func:`score_bins`.
+    weights : ndarray of shape (..., n), optional
+        How often each image is in each bootstrap draw; once by default.
 
     Returns
     -------

@@ -42,7 +42,8 @@ class AucCovariance:
 
         Returns
         -------
-        low, high : float
+        low : float
+        high : float
         """
         half = QUANTILE * float(np.sqrt(self.covariance[i, i]))
         return float(self.auc[i]) - half, float(self.auc[i]) + half

@@ -1,4 +1,4 @@
-"""Tables that follow from predictions and scores: one a file, ``tabulate(results) -> tables``."""
+"""Tables computed from predictions and scores; each file has ``tabulate(results) -> tables``."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ STATISTICS: dict[str, ModuleType] = {
 
 
 def tabulate_all(results: Results) -> None:
-    """Write the table of every statistic into the run folder.
+    """Compute all statistics and write their tables into the run folder.
 
     Parameters
     ----------
     results : Results
-        Predictions and scores as the run left them.
+        Results of a finished run.
     """
     for module in STATISTICS.values():
         for name, table in module.tabulate(results).items():

@@ -1,4 +1,4 @@
-"""How far each method's scores are probabilities, before and after recalibration."""
+"""Calibration of each method, before and after recalibration on the validation set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SLOPE_DRAWS = 500
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Calibration of every method on the test images.
+    """Tabulate the calibration of every method on the test set.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``calibration``: a row for each method and recalibration. ``reliability``: a row for each
-        of their bins. What was fitted on validation stays as it is in the draws of the
-        bootstrap; slope and intercept, which have to be fitted anew in each, use the first 500.
+        ``calibration``: one row per method and recalibration. ``reliability``: one row per bin of
+        each of these. A recalibration fitted on the validation set is not fitted again in the
+        bootstrap draws. Slope and intercept are, in the first 500 draws.
     """
     cells = methods(results)
     validation, test = (read_split(results, name, cells) for name in ("validation", "test"))
@@ -58,7 +58,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def _line(label: Labels, score: Floats, weights: Floats) -> tuple[dict[str, Any], pd.DataFrame]:
-    """One row of ``calibration`` and the bins that belong to it."""
+    """One row of ``calibration``, and its bins."""
     parts = brier_decomposition(label, score)
     value, drawn = (reliability_curve(label, score, weights=w) for w in (None, weights))
     slope, intercept = calibration_slope_intercept(label, score)
@@ -78,7 +78,7 @@ def _line(label: Labels, score: Floats, weights: Floats) -> tuple[dict[str, Any]
 
 
 def _interval(draws: Floats) -> tuple[float, float]:
-    """Percentile interval; none where more draws than a tail holds have no finite value."""
+    """Percentile interval; NaN if the value is undefined in more than 2.5 % of the draws."""
     if np.isnan(draws).mean() > (1 - CONFIDENCE) / 2:
         return np.nan, np.nan
     return percentile_interval(draws)

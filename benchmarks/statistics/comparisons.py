@@ -1,4 +1,4 @@
-"""Every method against every other on the test images: differences with intervals and tests."""
+"""Pairwise comparisons of methods on the test set: differences, intervals and tests."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Scored:
-    """Several methods' scores of the same images.
+    """Scores of several methods on the same images.
 
     Attributes
     ----------
     cells : list of str
-        Names, which may repeat where the methods are of two runs.
+        Names; they may repeat if the methods come from two runs.
     label : ndarray of shape (n,), 1 = positive
     group : ndarray of shape (n,)
         Patient of each image.
@@ -42,7 +42,7 @@ class Scored:
     thresholds : dict of str to ndarray of shape (methods,)
         By operating point.
     bootstrap : PatientBootstrap
-        Draws of the patients.
+        Draws of these images' patients.
     """
 
     cells: list[str]
@@ -54,7 +54,7 @@ class Scored:
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Compare all pairs of methods on the test images, the first finished seed of each.
+    """Compare all pairs of methods on the test set, by the first finished seed of each.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
 
     Returns
     -------
-    dict
+    dict of DataFrame
         ``comparisons``; see :func:`compare_pairs`. Empty with fewer than two methods.
     """
     split = read_split(results, "test", methods(results))
@@ -83,26 +83,26 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Compare pairs of methods by every test.
+    """Compare pairs of methods with every test.
 
     Parameters
     ----------
     scored : Scored
     pairs : sequence of (int, int)
-        Positions of the methods; differences are of the first less the second.
+        Positions of the methods; differences are first minus second.
 
     Returns
     -------
     DataFrame
         Columns as in ``benchmarks.io.columns.MORE_TABLES``. ``test`` is one of
 
-        - ``clustered_delong``: AUC, patients independent (Obuchowski 1997);
-        - ``delong``: AUC, images independent, beside it;
-        - ``mcnemar``: accuracy at the threshold for a recall of 0.95 on validation, exact, images
-          independent; its interval is that of ``bootstrap``;
-        - ``bootstrap``: every metric, by whole patients, with an interval and no p value.
+        - ``clustered_delong``: AUC, assuming independent patients (Obuchowski 1997);
+        - ``delong``: AUC, assuming independent images;
+        - ``mcnemar``: accuracy at the threshold for a recall of 0.95 on the validation set; exact
+          test assuming independent images; the interval is in the rows of ``bootstrap``;
+        - ``bootstrap``: every metric, resampling patients, with an interval and no p value.
 
-        ``p_holm`` is adjusted over all pairs, for each test by itself.
+        ``p_holm`` is adjusted over all pairs, separately for each test.
     """
     if not pairs:
         return pd.DataFrame(columns=COLUMNS)
@@ -123,7 +123,7 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
 def _rows(
     test: str, metric: str, point: str, values: Floats, i: NDArray[np.intp], j: NDArray[np.intp]
 ) -> pd.DataFrame:
-    """One line a pair, what the test does not give left empty."""
+    """One row per pair; columns that the test does not provide are empty."""
     empty = np.full(len(i), np.nan)
     counts = pd.array([pd.NA] * len(i), dtype="Int64")
     return pd.DataFrame({
@@ -143,8 +143,8 @@ def _area_rows(
 
 
 def _mcnemar_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> pd.DataFrame:
-    called = scored.scores >= scored.thresholds[MCNEMAR_POINT][:, None]
-    right = (called == (scored.label == 1)).astype(np.int64)
+    predicted = scored.scores >= scored.thresholds[MCNEMAR_POINT][:, None]
+    right = (predicted == (scored.label == 1)).astype(np.int64)
     both = right @ right.T
     only_a = np.diag(both)[i] - both[i, j]
     only_b = np.diag(both)[j] - both[i, j]

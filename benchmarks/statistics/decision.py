@@ -1,4 +1,4 @@
-"""Net benefit of acting on each method's scores, and of treating all."""
+"""Decision curves: net benefit of each method and of treating all patients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TREAT_ALL = "treat_all"
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Decision curves on the test images, at thresholds from 0.01 to 0.99.
+    """Tabulate decision curves on the test set, at thresholds from 0.01 to 0.99.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``decision``: a row for each threshold, of ``treat_all`` and of each method. The scores
-        are read as probabilities just as they are, not recalibrated.
+        ``decision``: one row per method or ``treat_all``, and threshold. Scores are read as
+        probabilities without recalibration.
     """
     test = read_split(results, "test", methods(results))
     policies = {TREAT_ALL: np.ones(len(test.label)), **test.scores} if test.scores else {}

@@ -1,4 +1,4 @@
-"""How much better a method looks in cross-validation than on the official test split."""
+"""Difference between cross-validation and the official test split."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Key = tuple[str, str, str]  # cell, metric, operating point
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Table ``gap``: cross-validation, official test and their difference, each with its interval.
+    """Tabulate metrics in cross-validation and on the official test split, and their difference.
 
     Parameters
     ----------
     results : Results
-        Methods without scores of a cross-validation are left out.
+        Methods that were not cross-validated are left out.
 
     Returns
     -------
     dict of DataFrame
-        ``gap``. Values and their intervals are those of ``scores.csv``; the interval of the
-        difference is the percentile interval over pairs of draws, one of training and one of test
-        patients, who are different people and so drawn independently.
+        ``gap``: one row per method, metric and operating point. Values and their intervals are
+        those of ``scores.csv``. The interval of the difference is a percentile interval over pairs
+        of draws: training and test patients are different people, so they are drawn independently.
     """
     crossed = set(results.scores.loc[results.scores["split"] == CV, "cell"])
     cells = [cell for cell in methods(results) if cell in crossed]
@@ -44,18 +44,18 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def gap_draws(cv: Floats, official: Floats) -> Floats:
-    """Differences of paired draws of two independent bootstraps.
+    """Compute differences between the draws of two independent bootstraps.
 
     Parameters
     ----------
-    cv, official : ndarrays of shape (draws,)
-        Values of a metric; if one bootstrap has fewer draws, only so many of the other are taken.
+    cv, official : ndarray of shape (draws,)
+        Values of a metric. If one bootstrap has more draws, its surplus is not used.
 
     Returns
     -------
     ndarray
-        ``cv`` minus ``official``, whose draws are taken from the last to the first: both come from
-        one seed, so that of two splits with as many patients the k-th draws would be alike.
+        ``cv`` minus ``official`` in reverse order. Both bootstraps have the same seed, so for two
+        splits with equally many patients the k-th draws would not be independent.
 
     Examples
     --------
@@ -69,19 +69,19 @@ def gap_draws(cv: Floats, official: Floats) -> Floats:
 def draws_of(
     split: SplitScores, chosen: Mapping[tuple[str, str], float | Floats]
 ) -> dict[Key, Floats]:
-    """Metrics of all cells in every draw of a split's patients, by one product of matrices.
+    """Compute the metrics of all cells in every draw of a split's patients.
 
     Parameters
     ----------
     split : SplitScores
         AUC and average precision are means over its folds.
     chosen : dict of float or ndarray of shape (n,)
-        Threshold, or that of each image, by cell and operating point.
+        Threshold, common or of each image, by cell and operating point.
 
     Returns
     -------
     dict of ndarray of shape (draws,)
-        By cell, metric and operating point, which is empty for metrics without a threshold.
+        By cell, metric and operating point; the latter is empty for threshold-free metrics.
     """
     label, weights = split.label, split.bootstrap().weights
     draws: dict[Key, Floats] = {}

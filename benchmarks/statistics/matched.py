@@ -1,4 +1,4 @@
-"""Methods at the same recall: what validation promised, and what test gave."""
+"""Methods at matched recall: rates on the validation and the test set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TARGETS = (0.90, 0.95, 0.98)
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Rates of every method at thresholds for three recalls on validation.
+    """Tabulate the rates of every method at thresholds for three recalls on validation.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``matched``: a row for each method, target and split. Thresholds stay as they are in the
-        draws of the bootstrap, so that an interval on validation leaves out their choice.
+        ``matched``: one row per method, target and split. Thresholds are fixed in the bootstrap
+        draws, so the intervals on validation do not include the uncertainty of their selection.
     """
     cells = methods(results)
     validation, test = (read_split(results, name, cells) for name in ("validation", "test"))

@@ -1,4 +1,4 @@
-"""Precision of each method where pneumonia is rarer or more frequent than on test."""
+"""Precision of each method at other prevalences than that of the test set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREVALENCES = (0.05, 0.10, 0.25, 0.50)
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Precision at four prevalences, from recall and specificity on the test images.
+    """Tabulate precision at four prevalences, from recall and specificity on the test set.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``prevalence``: a row for each method, operating point and prevalence.
+        ``prevalence``: one row per method, operating point and prevalence.
     """
     test = read_split(results, "test", methods(results))
     lines: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""What all statistics read: one cell a method, and its scores side by side."""
+"""Scores of several cells on one split, as the input of all statistics."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from benchmarks.metrics.bootstrap import PatientBootstrap
 
 @dataclass(frozen=True, eq=False)
 class SplitScores:
-    """Images of one split with the scores of several cells.
+    """Images of one split, with the scores of several cells.
 
     Attributes
     ----------
-    image, group, subtype : ndarrays of shape (n,), object
+    image, group, subtype : ndarray of shape (n,), object
+        Name, patient and kind of pneumonia.
     label : ndarray of shape (n,), int64
     fold : ndarray of shape (n,), int64
-        0 outside a cross-validation.
+        0 outside cross-validation.
     scores : dict of ndarray of shape (n,)
         By cell.
     """
@@ -36,7 +37,12 @@ class SplitScores:
     scores: dict[str, Floats]
 
     def bootstrap(self) -> PatientBootstrap:
-        """Draws of patients, the same that the intervals of ``scores.csv`` come from."""
+        """Draw patients, in the same way as for the intervals of ``scores.csv``.
+
+        Returns
+        -------
+        PatientBootstrap
+        """
         return _draws(tuple(self.group), tuple(self.label.tolist()))
 
 
@@ -46,14 +52,23 @@ def _draws(group: tuple[str, ...], label: tuple[int, ...]) -> PatientBootstrap:
 
 
 def methods(results: Results) -> list[str]:
-    """Name the first finished cell of each method (features × model), in the order of the run."""
+    """List the first finished cell of each method (features × model), in the order of the run.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of str
+    """
     done = results.scores[results.scores["status"] == "ok"]
     first = done.drop_duplicates(["features", "model"])
     return [str(name) for name in first["cell"]]
 
 
 def read_split(results: Results, split: str, cells: Sequence[str]) -> SplitScores:
-    """Put the scores of some cells on one split side by side.
+    """Read the scores of some cells on one split.
 
     Parameters
     ----------
@@ -61,12 +76,16 @@ def read_split(results: Results, split: str, cells: Sequence[str]) -> SplitScore
     split : str
         ``validation``, ``test`` or ``cv``.
     cells : sequence of str
-        Those without scores on the split are left out; all must have scored the same images.
+        Cells without scores on the split are left out.
+
+    Returns
+    -------
+    SplitScores
 
     Raises
     ------
     ValueError
-        If they have not.
+        If the cells did not score the same images in the same order.
     """
     table = results.predictions
     table = table[(table["split"] == split) & table["cell"].isin(list(cells))]
@@ -75,7 +94,10 @@ def read_split(results: Results, split: str, cells: Sequence[str]) -> SplitScore
     images = first["image"].to_numpy(dtype=object)
     for name, part in parts.items():
         if not np.array_equal(part["image"].to_numpy(dtype=object), images):
-            raise ValueError(f"Got other {split} images from {name} than from {next(iter(parts))}.")
+            raise ValueError(
+                f"predictions.csv: got different {split} images for {name} and "
+                f"{next(iter(parts))}, but expected the same. Run the benchmark again."
+            )
     return SplitScores(
         image=images,
         group=first["group"].to_numpy(dtype=object),
@@ -89,7 +111,19 @@ def read_split(results: Results, split: str, cells: Sequence[str]) -> SplitScore
 
 
 def thresholds(results: Results, point: str) -> dict[str, float]:
-    """Threshold of each finished cell at an operating point, as it was used on test."""
+    """Read the threshold of each finished cell at an operating point of the test set.
+
+    Parameters
+    ----------
+    results : Results
+    point : str
+        One of ``benchmarks.io.columns.OPERATING_POINTS``.
+
+    Returns
+    -------
+    dict of float
+        By cell.
+    """
     table = results.scores
     table = table[
         (table["split"] == "test") & (table["operating_point"] == point) & (table["status"] == "ok")

@@ -1,4 +1,4 @@
-"""Recall of each kind of pneumonia, and false positives in each series of normal radiographs."""
+"""Recall by kind of pneumonia, and false positive rate by series of normal radiographs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,23 @@ from benchmarks.metrics.bootstrap import percentile_interval
 from benchmarks.metrics.rates import fraction_predicted_positive
 from benchmarks.statistics.split_scores import SplitScores, methods, read_split, thresholds
 
-FEWEST = 5  # patients that a series needs
+MIN_PATIENTS = 5  # of a series
 KINDS = ("subtype", "series")
 
 
 @dataclass(frozen=True, eq=False)
 class Subgroup:
-    """Images of one class that have something in common: ``member`` is a mask of shape (n,)."""
+    """A group of images of one class.
+
+    Attributes
+    ----------
+    kind : {"subtype", "series"}
+    name : str
+    metric : str
+        What the fraction of positive predictions is in this group.
+    member : ndarray of shape (n,), bool
+        Whether each image is in the group.
+    """
 
     kind: str
     name: str
@@ -30,11 +40,11 @@ class Subgroup:
     member: NDArray[np.bool_]
 
 
-Share = tuple[Subgroup, Floats]  # fractions of shape (1 + draws, methods × operating points)
+Fractions = tuple[Subgroup, Floats]  # fractions of shape (1 + draws, methods × operating points)
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Table ``subgroups``: on test, the share that is called pneumonia of each subgroup.
+    """Tabulate the fraction predicted positive in each subgroup of the test set.
 
     Parameters
     ----------
@@ -43,9 +53,9 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``subgroups``: of a kind of pneumonia that share is the recall, of a series of normal
-        radiographs the false positive rate. Where a kind has two subgroups their difference is a
-        row, too. Intervals come from the bootstrap over patients.
+        ``subgroups``: the fraction is the recall for a kind of pneumonia, and the false positive
+        rate for a series of normal radiographs. If there are two kinds, or two series, their
+        difference has a row, too. Intervals are from the bootstrap over patients.
     """
     cells = methods(results)
     test = read_split(results, "test", cells)
@@ -62,33 +72,37 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     lines = []
     if keys and found:
         weights = test.bootstrap().with_original()
-        called = np.column_stack([test.scores[cell] >= chosen[cell, point] for cell, point in keys])
-        shares = [(one, fraction_predicted_positive(called, one.member, weights)) for one in found]
-        shares += [difference for kind in KINDS if (difference := _difference(shares, kind))]
-        lines = [line for one in shares for line in _lines(test, *one, keys)]
+        predicted = np.column_stack(
+            [test.scores[cell] >= chosen[cell, point] for cell, point in keys]
+        )
+        fractions = [
+            (one, fraction_predicted_positive(predicted, one.member, weights)) for one in found
+        ]
+        fractions += [difference for kind in KINDS if (difference := _difference(fractions, kind))]
+        lines = [line for one in fractions for line in _lines(test, *one, keys)]
     table = pd.DataFrame(lines, columns=MORE_TABLES["subgroups"])
     return {"subgroups": table}
 
 
 def subgroups(test: SplitScores) -> list[Subgroup]:
-    """Kinds of pneumonia and series of normal patients among some images.
+    """Find the kinds of pneumonia and the series of normal radiographs.
 
     Parameters
     ----------
     test : SplitScores
-        A series is what stands before the ``/`` in the name of a patient.
+        The series of a patient is the part of the patient's name before the ``/``.
 
     Returns
     -------
     list of Subgroup
-        Kinds in alphabetical order, then series; no series unless at least two have 5 patients.
+        Kinds, then series, in alphabetical order; no series unless at least two have 5 patients.
     """
     positive = test.label == 1
     kinds = sorted({str(name) for name in test.subtype[positive]} - {""})
     found = [
         Subgroup("subtype", name, "recall", positive & (test.subtype == name)) for name in kinds
     ]
-    # A patient without a known name is called after the image: that tells of no series.
+    # A patient identified by the image's own name has no series.
     named = [
         "" if patient == image else str(patient).rpartition("/")[0].partition("/")[0]
         for patient, image in zip(test.group, test.image, strict=True)
@@ -97,14 +111,14 @@ def subgroups(test: SplitScores) -> list[Subgroup]:
     series = []
     for name in sorted(set(named) - {""}):
         member = ~positive & (series_of == name)
-        if len(set(test.group[member])) >= FEWEST:
+        if len(set(test.group[member])) >= MIN_PATIENTS:
             series.append(Subgroup("series", name, "false_positive_rate", member))
     return found + (series if len(series) > 1 else [])
 
 
-def _difference(shares: Sequence[Share], kind: str) -> Share | None:
-    """First less second where a kind has two subgroups."""
-    own = [share for share in shares if share[0].kind == kind]
+def _difference(fractions: Sequence[Fractions], kind: str) -> Fractions | None:
+    """First minus second, where a kind has two subgroups."""
+    own = [one for one in fractions if one[0].kind == kind]
     if len(own) != 2:
         return None
     (a, of_a), (b, of_b) = own
