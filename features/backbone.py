@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -252,11 +253,20 @@ def _load_file(model: torch.nn.Module, name: str, path: Path) -> tuple[str, str]
     heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
     body = {key: value for key, value in state.items() if not key.startswith(heads)}
     own = {key: value for key, value in model.state_dict().items() if not key.startswith(heads)}
-    misfits = _misfits(body, own)
-    if misfits:
+    counted = "num_batches_tracked"  # of batch norm; not used here, and old files lack it
+    needed = {key: own[key] for key in own if key in body or not key.endswith(counted)}
+    common = [key for key in own if key in body]
+    wrong = misfits(body, needed, {
+        "of whole numbers": [
+            key for key in common
+            if own[key].is_floating_point() and not body[key].is_floating_point()
+        ],
+        "with NaN or infinity": [key for key in common if not body[key].isfinite().all()],
+    })  # fmt: skip
+    if wrong:
         raise WeightsError(
             f"{path}: expected the weights of {name} in timm's parameter names, got tensors "
-            f"that don't fit: {', '.join(misfits)}. Name the file's own network with --backbone, "
+            f"that don't fit: {', '.join(wrong)}. Name the file's own network with --backbone, "
             "or give a file of this one."
         )
     model.load_state_dict(body, strict=False)
@@ -265,22 +275,35 @@ def _load_file(model: torch.nn.Module, name: str, path: Path) -> tuple[str, str]
     return f"file {path.name} (sha256 {short_sha256(path)})", note
 
 
-def _misfits(found: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> list[str]:
-    counted = "num_batches_tracked"  # of batch norm; of no use here, and old files lack it
-    common = [key for key in own if key in found]
+def misfits(
+    found: Mapping[str, torch.Tensor],
+    own: Mapping[str, torch.Tensor],
+    more: Mapping[str, list[str]] | None = None,
+) -> list[str]:
+    """List why tensors of a file can't be the weights of a network.
+
+    Parameters
+    ----------
+    found : mapping of str to Tensor
+        Tensors of the file.
+    own : mapping of str to Tensor
+        Tensors of the network.
+    more : mapping of str to list of str, optional
+        Further reasons, each with the names of the tensors that it holds for.
+
+    Returns
+    -------
+    list of str
+        One sentence part per reason, with the number of tensors and the first; empty if all fit.
+    """
     kinds = {
-        "missing": [key for key in own if key not in found and not key.endswith(counted)],
-        "unknown": [key for key in found if key not in own],
+        "missing": [name for name in own if name not in found],
+        "unknown": [name for name in found if name not in own],
         "of another shape": [
-            f"{key} {tuple(found[key].shape)} instead of {tuple(own[key].shape)}"
-            for key in common
-            if found[key].shape != own[key].shape
+            f"{name} {tuple(found[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in own.items()
+            if name in found and found[name].shape != value.shape
         ],
-        "of whole numbers": [
-            key
-            for key in common
-            if own[key].is_floating_point() and not found[key].is_floating_point()
-        ],
-        "with NaN or infinity": [key for key in common if not found[key].isfinite().all()],
+        **(more or {}),
     }
-    return [f"{len(keys)} {kind} (first: {keys[0]})" for kind, keys in kinds.items() if keys]
+    return [f"{len(names)} {kind} (first: {names[0]})" for kind, names in kinds.items() if names]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.network.image_checks import ImageStack
-from models.network.tensor_file import TensorFileError, misfits, read_tensors, write_tensors
+from models.network.tensor_file import TensorFileError, read_tensors, unfit_tensors, write_tensors
 from models.network.training import Labelled, Plan, Training
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _check(
     moments = _expected_moments(training.optimiser, _within("optimiser", tensors))
     groups = {"now": own, "best": own, "random": _random_states(training), "optimiser": moments}
     for group, expected in groups.items():
-        wrong = misfits(_within(group, tensors), expected)
+        wrong = unfit_tensors(_within(group, tensors), expected)
         if wrong:
             raise TensorFileError(f"{path}: {group}: tensors that don't fit: {', '.join(wrong)}.")
 

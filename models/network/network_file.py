@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from features.backbone import Backbone, create_backbone
 from models.cnn import CnnClassifier
-from models.network.tensor_file import TensorFileError, misfits, read_tensors, write_tensors
+from models.network.tensor_file import TensorFileError, read_tensors, unfit_tensors, write_tensors
 from models.network.torch_settings import best_device
 
 FORMAT: Literal["cnn-classifier-1"] = "cnn-classifier-1"
@@ -160,7 +160,7 @@ def _rebuild(path: Path, facts: Facts, tensors: dict[str, Any]) -> Backbone:
         network = create_backbone(name, pretrained=False, num_classes=len(facts.classes))
     except ValueError as error:
         raise NetworkFileError(f"{path}: {error}") from error
-    wrong = misfits(tensors, network.model.state_dict())
+    wrong = unfit_tensors(tensors, network.model.state_dict())
     if wrong:
         raise NetworkFileError(
             f"{path}: expected the tensors of {name}, got some that don't fit: "

@@ -7,7 +7,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from features.backbone import misfits
 
 if TYPE_CHECKING:
     import torch
@@ -98,23 +100,25 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str]:
     return tensors, facts
 
 
-def misfits(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> list[str]:
-    """List what keeps tensors from being a network's own: names, shapes, number formats."""
-    lists: dict[str, list[Any]] = {
-        "missing": [name for name in own if name not in found],
-        "unknown": [name for name in found if name not in own],
-        "of another shape": [
-            f"{name} {tuple(found[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in own.items()
-            if name in found and found[name].shape != value.shape
-        ],
-        "of another number format": [
-            f"{name} {found[name].dtype} instead of {value.dtype}"
-            for name, value in own.items()
-            if name in found and found[name].dtype != value.dtype
-        ],
-    }
-    return [f"{len(names)} {kind} (first: {names[0]})" for kind, names in lists.items() if names]
+def unfit_tensors(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> list[str]:
+    """List why tensors of a file can't be a network's own: names, shapes, number formats.
+
+    Parameters
+    ----------
+    found, own : mapping of str to Tensor
+        Tensors of the file and of the network.
+
+    Returns
+    -------
+    list of str
+        As :func:`features.backbone.misfits`; empty if all fit.
+    """
+    formats = [
+        f"{name} {found[name].dtype} instead of {value.dtype}"
+        for name, value in own.items()
+        if name in found and found[name].dtype != value.dtype
+    ]
+    return misfits(found, own, {"of another number format": formats})
 
 
 def _sha256(tensors: Mapping[str, torch.Tensor], facts: str) -> str:
