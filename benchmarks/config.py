@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from benchmarks.errors import UserError
-from features import DEFAULT_FEATURE_SETS, FEATURE_SETS
+from features import DEFAULT_FEATURE_SETS, all_feature_sets
 from models import MODELS, declaration
 from models.balance import BALANCES
 
@@ -40,7 +40,7 @@ class RunConfig(BaseModel):
     out : Path or None
         Run folder; ``runs/<data>-<time>`` if None.
     features, models : tuple of str
-        Keys of ``FEATURE_SETS`` and ``MODELS``.
+        Names of feature sets and ``MODELS``.
     backbone : str
         timm network for embeddings and the CNN.
     weights : Path or None
@@ -177,7 +177,7 @@ class RunConfig(BaseModel):
     @field_validator("features")
     @classmethod
     def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_choice(name, list(FEATURE_SETS)) for name in value)
+        return tuple(_choice(name, list(all_feature_sets())) for name in value)
 
     @field_validator("models")
     @classmethod

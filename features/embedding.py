@@ -1,11 +1,11 @@
-"""Pooled penultimate features of a frozen CNN (timm): ImageNet weights, nothing fitted."""
+"""Pooled penultimate activations of a frozen CNN from timm; nothing is fitted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from joblib import parallel_config
@@ -19,48 +19,62 @@ if TYPE_CHECKING:
     import torch
 
 ENGINES = ("graph", "eager")
+_COLUMNS_PER_PART = 100  # the outputs of a network have no order: a part is just some of them
+_RAZAVIAN = {
+    "kind": "inproceedings",
+    "authors": "Razavian, A. S. and Azizpour, H. and Sullivan, J. and Carlsson, S.",
+    "title": "CNN features off-the-shelf: an astounding baseline for recognition",
+    "year": 2014,
+    "venue": "IEEE Conference on Computer Vision and Pattern Recognition Workshops",
+    "pages": "512-519",
+    "doi": "10.1109/CVPRW.2014.131",
+    "what": "Embeddings as features",
+}
 
 
 class FrozenEmbedding(ImageDescriptor):
-    """Describe an image by what a network sees in it just before its classifier.
+    """Pooled activations of a pretrained network just before its classifier.
 
-    Grey is copied to three channels and normalised as the network was trained. Columns are named
-    ``embedding/<backbone>/0413``, and ``embedding_random/<backbone>/0413`` for random weights.
+    Grey values are copied to three channels and normalised as in the training of the network.
+    Columns are named ``embedding/<backbone>/0413``, and ``embedding_random/<backbone>/0413`` for
+    random weights.
 
     Parameters
     ----------
     backbone : str
-        timm's name of the network.
+        Name of the network in timm.
     weights : Path, optional
-        File of its weights; without it they come from the hub's cache or a download.
+        File of its weights; by default they come from the hub's cache or a download.
     pretrained : bool
-        False: random weights, the control that shows what pretraining adds.
+        If False, the weights are random.
     seed : int
         Of the random weights.
     batch_size : int
-        Images a forward pass. With 1 a row is the same to the last bit whatever the other images
-        and the number of threads; a larger one moves it by about 1e-5, and is no faster on a CPU.
+        Images per forward pass. With 1, a row is the same to the last bit whatever the other
+        images and the number of threads; a larger batch changes it by about 1e-5, and is no faster
+        on a CPU.
     n_jobs : int, optional
-        Images described at once, each on one thread; None: as many as torch has threads.
+        Images described at once, each on one thread; by default as many as torch has threads.
     engine : {"graph", "eager"}
-        ``graph``: batch norms and activations are made part of the convolutions, which moves a
-        value by about 1e-6 of the largest; a network that can't be had so, or a ``batch_size``
-        over 1, runs as ``eager``: layer by layer.
+        With ``graph``, batch normalisations and activations are merged into the convolutions,
+        which changes a value by about 1e-6 of the largest. A network that can't be traced, or a
+        ``batch_size`` over 1, runs as ``eager``, layer by layer.
 
     Attributes
     ----------
     weights_source_ : str
         Where the weights came from, with their hash; after ``fit``.
     precision_, engine_ : str
-        Number format; how it is computed, with the reason if not as asked.
+        Number format; the engine in use, with the reason if it is not the one requested.
     input_note_ : str
-        What the network did to the size of the images, or to its head; may be empty.
+        Whether the images were resized for the network, or the head of the file was not used;
+        may be empty.
 
     Notes
     -----
-    Runs on the CPU in float32: bfloat16 is faster still, but turns the features of a radiograph by
-    more than float noise (cosine similarity 0.993 to float32 for MobileNetV2). The network is built
-    at first use, once, and never pickled.
+    Runs on the CPU in float32. bfloat16 is faster, but changes the features of a radiograph by
+    more than rounding (cosine similarity to float32 is 0.993 for MobileNetV2). The network is
+    built once, at first use, and never pickled.
 
     References
     ----------
@@ -68,7 +82,24 @@ class FrozenEmbedding(ImageDescriptor):
     astounding baseline for recognition. CVPR Workshops 2014. doi:10.1109/CVPRW.2014.131
     """
 
-    family = "embedding"
+    title = "CNN embedding"
+    description = "pooled penultimate activations of a frozen CNN with pretrained weights"
+    references: ClassVar = {
+        "razavian2014": _RAZAVIAN,
+        "deng2009": {
+            "kind": "inproceedings",
+            "authors": "Deng, J. and Dong, W. and Socher, R. and Li, L.-J. and Li, K. and Fei-Fei, "
+            "L.",
+            "title": "ImageNet: a large-scale hierarchical image database",
+            "year": 2009,
+            "venue": "IEEE Conference on Computer Vision and Pattern Recognition",
+            "pages": "248-255",
+            "doi": "10.1109/CVPR.2009.5206848",
+            "what": "ImageNet, for pretrained weights",
+        },
+    }
+    libraries = ("numpy", "timm", "torch")
+    network = True
 
     def __init__(
         self,
@@ -89,15 +120,27 @@ class FrozenEmbedding(ImageDescriptor):
         self.engine = engine
 
     def fit(self, X: GreyImages, y: object = None) -> FrozenEmbedding:
-        """Note the image size and load the network.
+        """Store the image size and load the network.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, H, W), uint8
+            Grey images.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        FrozenEmbedding
+            Itself.
 
         Raises
         ------
         ValueError
-            If ``X`` is not a stack of uint8 grey images, timm knows no such network, or ``engine``
+            If ``X`` is not a stack of uint8 grey images, timm has no such network, or ``engine``
             is unknown.
         MissingExtra, WeightsError, WeightsUnavailable
-            As :func:`features.backbone.create_backbone`.
+            See :func:`features.backbone.create_backbone`.
         """
         if self.engine not in ENGINES:
             raise ValueError(f"Got engine={self.engine!r}, but expected one of {ENGINES}.")
@@ -109,25 +152,41 @@ class FrozenEmbedding(ImageDescriptor):
 
     @property
     def engine_(self) -> str:
-        """How the network is run; the graph is built when this or a first image asks for it."""
-        with _one_thread_an_operation():
+        """Engine in use; the graph is built when this or the first image needs it."""
+        with _one_thread_per_operation():
             self._graph(*self.image_shape_)
         return self._how
 
     def transform(self, X: GreyImages) -> Matrix:
-        """Describe every image, several at once on threads; see the base class."""
+        """Describe every image, several at once on threads.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, H, W), uint8
+            Grey images.
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32
+        """
         with (
-            _one_thread_an_operation() as threads,
+            _one_thread_per_operation() as threads,
             parallel_config(backend="threading", n_jobs=threads),
         ):
             images = check_images(X)
-            self._graph(*images.shape[1:])  # before the threads start, so that one builds it
+            self._graph(*images.shape[1:])  # built once, before the threads start
             return super().transform(images)
 
     def describe_batch(self, images: GreyImages) -> NDArray[np.float32]:
-        """Describe a batch: ``(n, H, W)`` uint8 to ``(n, d)`` float32.
+        """Describe several images.
 
-        ``batch_size`` images a forward pass.
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W), uint8
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32
         """
         import torch
 
@@ -141,28 +200,79 @@ class FrozenEmbedding(ImageDescriptor):
             )
 
     def feature_names(self, height: int, width: int) -> list[str]:
-        """Names of the ``d`` columns; ``d`` is asked of the network."""
+        """Name the ``d`` columns; see the notes of the class.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the images, in pixels.
+
+        Returns
+        -------
+        list of str
+        """
         prefix = "embedding" if self.pretrained else "embedding_random"
         columns = self.describe_batch(np.zeros((1, height, width), dtype=np.uint8)).shape[1]
         return [f"{prefix}/{self.backbone}/{column:04d}" for column in range(columns)]
 
+    def part(self, column: str) -> str:
+        """Read the part from a column's name.
+
+        Parameters
+        ----------
+        column : str
+            From :meth:`feature_names`.
+
+        Returns
+        -------
+        str
+            Its hundred, for instance ``mobilenetv2_100/04xx``.
+        """
+        backbone, number = column.split("/")[1:]
+        return f"{backbone}/{int(number) // _COLUMNS_PER_PART:02d}xx"
+
+    def in_words(self, column: str) -> str:
+        """Say what a column measures, and where on the image.
+
+        Parameters
+        ----------
+        column : str
+            From :meth:`feature_names`.
+
+        Returns
+        -------
+        str
+        """
+        backbone, number = column.split("/")[1:]
+        weights = "" if self.pretrained else " with random weights"
+        return f"output {int(number)} of the network {backbone}{weights}"
+
+    def build_network(self) -> Backbone:
+        """Build another copy of the network, which runs layer by layer.
+
+        Returns
+        -------
+        Backbone
+        """
+        return create_backbone(
+            self.backbone, weights=self.weights, pretrained=self.pretrained, seed=self.seed
+        )
+
     def _network(self) -> Backbone:
         wanted = (self.backbone, self.weights, self.pretrained, self.seed)
         if getattr(self, "_built_for", None) != wanted:
-            self._built = create_backbone(
-                self.backbone, weights=self.weights, pretrained=self.pretrained, seed=self.seed
-            )
+            self._built = self.build_network()
             self._built_for = wanted
         return self._built
 
     def _graph(self, height: int, width: int) -> torch.nn.Module | None:
-        """Return the graph for images of this size, or None: layer by layer."""
+        """Return the graph for images of this size, or None to run layer by layer."""
         network = self._network()
         wanted = (network, height, width, self.engine, self.batch_size)
         if getattr(self, "_frozen_for", None) != wanted:
             self._frozen, self._how = None, "eager"
             if self.engine == "graph" and self.batch_size != 1:
-                self._how = f"eager: a graph is for one image, batch_size is {self.batch_size}"
+                self._how = f"eager: a graph takes one image, batch_size is {self.batch_size}"
             elif self.engine == "graph":
                 try:
                     self._frozen, self._how = freeze(network, height, width), "graph"
@@ -177,9 +287,46 @@ class FrozenEmbedding(ImageDescriptor):
         return {key: state[key] for key in state if key not in built}
 
 
+class RandomEmbedding(FrozenEmbedding):
+    """Activations of a network with random weights: a control for pretraining.
+
+    Parameters
+    ----------
+    backbone : str
+        Name of the network in timm.
+    pretrained : bool
+        False.
+    seed : int
+        Of the random weights.
+    batch_size, n_jobs, engine
+        See :class:`FrozenEmbedding`.
+
+    References
+    ----------
+    See :class:`FrozenEmbedding`.
+    """
+
+    title = "CNN embedding, random weights"
+    description = (
+        "pooled penultimate activations of a CNN with random weights, as a control for pretraining"
+    )
+    references: ClassVar = {"razavian2014": _RAZAVIAN}
+
+    def __init__(
+        self,
+        backbone: str = "mobilenetv2_100",
+        pretrained: bool = False,
+        seed: int = 0,
+        batch_size: int = 1,
+        n_jobs: int | None = None,
+        engine: str = "graph",
+    ) -> None:
+        super().__init__(backbone, None, pretrained, seed, batch_size, n_jobs, engine)
+
+
 @contextmanager
-def _one_thread_an_operation() -> Iterator[int]:
-    """Split no operation over threads, for sums in one order; yield how many there were."""
+def _one_thread_per_operation() -> Iterator[int]:
+    """Run every operation on one thread, so that sums keep their order; yield torch's threads."""
     import torch
 
     threads = torch.get_num_threads()

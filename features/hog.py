@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.base import GreyImages, ImageDescriptor
 from features.compiled import compiled
+from features.geometry import Region, direction_in_words
 
 EPSILON = 1e-5  # keeps the norm of an empty block from 0
-CLIP = 0.2  # largest share of one direction in a block (L2-Hys)
+CLIP = 0.2  # largest fraction of one direction in a block (L2-Hys)
 
 
 @lru_cache(maxsize=8)
@@ -21,15 +23,21 @@ def gradient_tables(orientations: int) -> tuple[NDArray[np.uint8], NDArray[np.fl
     Parameters
     ----------
     orientations : int
-        Bins of unsigned direction over 0…π, at most 254.
+        Bins of unsigned direction over 0…π, 1 to 254.
 
     Returns
     -------
     bins : ndarray of shape (511 * 511,), uint8
-        Entry ``511 * (dy + 255) + dx + 255`` for differences dy, dx in [-255, 255]. A bin holds
-        its lower edge; rounding may leave a direction just under π to no bin, ``orientations``.
+        Entry ``511 * (dy + 255) + dx + 255`` for differences dy, dx in [-255, 255]. A bin
+        includes its lower edge. By rounding, a direction just under π may belong to no bin; its
+        entry is then ``orientations``.
     magnitudes : ndarray of shape (511 * 511,), float64
         Same entries, in grey levels.
+
+    Raises
+    ------
+    ValueError
+        If ``orientations`` is out of range.
 
     Examples
     --------
@@ -67,8 +75,8 @@ def _add_row(
     for c in (0, used - 1):
         if c == 0 or c == last:
             index[c] = np.uint32(511 * (change[c] + 255) + 255)
-    # Neighbouring additions go to different cells, so that none waits for the one before it.
-    # Sums are rounded to float32 at each step, in reading order, as scikit-image's are.
+    # Successive additions go to different cells, so that none waits for the previous one.
+    # Sums are rounded to float32 at each step, in row-major order, as in scikit-image.
     for first in range(cell):
         for k in range(histograms.shape[0]):
             gradient = index[np.uint32(k * cell + first)]
@@ -117,7 +125,17 @@ def cell_sums(
 
 @compiled
 def pairwise_sum(values: NDArray[np.float64]) -> float:
-    """Sum in NumPy's order: eight partial sums, halves of more than 128 values on their own."""
+    """Sum in NumPy's order, so that the last bit agrees.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), float64
+
+    Returns
+    -------
+    float
+        Of eight partial sums; more than 128 values are halved first.
+    """
     n = values.size
     if n > 128:
         half = n // 2
@@ -146,7 +164,7 @@ def normalise_blocks(cells: NDArray[np.float32], block: int, out: NDArray[np.flo
     block : int
         Side of a block in cells.
     out : ndarray of shape (d,), float32
-        Written: block by block, in it cell by cell, in that direction by direction.
+        Output, ordered by block, then cell, then direction.
     """
     down, across, orientations = cells.shape
     values = np.empty(block * block * orientations, np.float64)
@@ -184,26 +202,26 @@ def _describe(
 
 
 class Hog(ImageDescriptor):
-    """Histograms of oriented gradients, each cell normalised within its 2 × 2 blocks.
+    """Histograms of oriented gradients (HOG), normalised within overlapping blocks.
 
     Parameters
     ----------
     orientations : int
-        Bins of unsigned gradient direction over 0…π.
+        Bins of unsigned gradient direction over 0…π, 1 to 254.
     cell : int
-        Side of a square cell in pixels; pixels beyond the last whole cell are not used.
+        Side of a square cell in pixels. Pixels beyond the last complete cell are not used.
     block : int
         Side of a square block in cells; blocks overlap by all but one cell.
     n_jobs : int or None
-        Threads.
+        Number of threads, as joblib counts; changes no value.
 
     Notes
     -----
     Output: ``(n, d)`` float32 in [0, 1], d = blocks down × blocks across × block² ×
     orientations. Column ``hog/row03/col07/bin2/block1`` is direction bin 2 of the cell in row 3,
-    column 7, normalised (L2-Hys) by block 1 of the up to four blocks that hold it: counted row by
-    row, block 0 has the cell at its upper left. Values equal scikit-image's ``hog`` rounded to
-    float32.
+    column 7, normalised (L2-Hys) within block 1 of the up to block² blocks that contain the cell.
+    Blocks are counted row by row; in block 0 the cell is at the upper left. Values equal those of
+    scikit-image's ``hog``, rounded to float32.
 
     References
     ----------
@@ -217,7 +235,21 @@ class Hog(ImageDescriptor):
     (2, 324)
     """
 
-    family = "hog"
+    title = "HOG"
+    description = "histograms of oriented gradients"
+    measures = "edges"
+    references: ClassVar = {
+        "dalal2005": {
+            "kind": "inproceedings",
+            "authors": "Dalal, N. and Triggs, B.",
+            "title": "Histograms of oriented gradients for human detection",
+            "year": 2005,
+            "venue": "IEEE Conference on Computer Vision and Pattern Recognition",
+            "pages": "886-893",
+            "doi": "10.1109/CVPR.2005.177",
+        }
+    }
+    libraries = ("numba", "numpy", "scikit-image")
 
     def __init__(
         self, orientations: int = 9, cell: int = 16, block: int = 2, n_jobs: int | None = 1
@@ -228,7 +260,21 @@ class Hog(ImageDescriptor):
         self.n_jobs = n_jobs
 
     def describe_batch(self, images: GreyImages) -> NDArray[np.floating]:
-        """Describe a batch: ``(n, H, W)`` uint8 to ``(n, d)``."""
+        """Describe several images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W), uint8
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32
+
+        Raises
+        ------
+        ValueError
+            If the images are smaller than one block.
+        """
         down, across = self._blocks(*images.shape[1:])
         columns = down * across * self.block**2 * self.orientations
         matrix = np.empty((len(images), columns), np.float32)
@@ -237,7 +283,22 @@ class Hog(ImageDescriptor):
         return matrix
 
     def feature_names(self, height: int, width: int) -> list[str]:
-        """Names of the columns; see the class."""
+        """Name the ``d`` columns; see the notes of the class.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the images, in pixels.
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        ValueError
+            If the images are smaller than one block.
+        """
         down, across = self._blocks(height, width)
         span = range(self.block)
         return [
@@ -249,12 +310,49 @@ class Hog(ImageDescriptor):
             for b in range(self.orientations)
         ]
 
+    def region(self, column: str) -> Region:
+        """Read a column's cell from its name.
+
+        Parameters
+        ----------
+        column : str
+            From :meth:`feature_names`.
+
+        Returns
+        -------
+        Region
+        """
+        _, down, across, *_ = column.split("/")
+        row, col = int(down.removeprefix("row")), int(across.removeprefix("col"))
+        rows, columns = (side // self.cell for side in self.image_shape_)
+        top, left = row * self.cell, col * self.cell
+        edges = (top, top + self.cell, left, left + self.cell)
+        return Region(f"{down}/{across}", row, col, rows, columns, *edges)
+
+    def in_words(self, column: str) -> str:
+        """Say what a column measures, and where on the image.
+
+        Parameters
+        ----------
+        column : str
+            From :meth:`feature_names`.
+
+        Returns
+        -------
+        str
+            Directions are those of the edge, anticlockwise from the horizontal.
+        """
+        k, width = int(self.part(column).removeprefix("bin")), 180 / self.orientations
+        # Bins hold the gradient's direction, with rows counted downwards; the edge is across it.
+        low = (90 - (k + 1) * width) % 180
+        return self._placed(f"edges at {direction_in_words(low, low + width)}", column)
+
     def _blocks(self, height: int, width: int) -> tuple[int, int]:
         down, across = (side // self.cell - self.block + 1 for side in (height, width))
         if min(down, across) < 1:
             raise ValueError(
                 f"Got images of {height} × {width} pixels for HOG, but expected at least "
-                f"{self.block * self.cell} a side ({self.block} cells of {self.cell} pixels). "
+                f"{self.block * self.cell} per side ({self.block} cells of {self.cell} pixels). "
                 "Use a larger --image-size."
             )
         return down, across

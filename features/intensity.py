@@ -10,10 +10,16 @@ from features.compiled import compiled
 
 PERCENTILES = (5, 25, 50, 75, 95)
 STATISTICS = ("mean", "std", "skewness", "kurtosis", *[f"p{p:02d}" for p in PERCENTILES], "entropy")
+_WORDS = {
+    "mean": "mean grey value", "std": "standard deviation of grey values",
+    "skewness": "skewness of grey values", "kurtosis": "kurtosis of grey values",
+    **{f"p{p:02d}": f"{p}th percentile of grey values" for p in PERCENTILES},
+    "entropy": "entropy of grey values",
+}  # fmt: skip
 
 
 def grey_statistics(grey: GreyImages) -> NDArray[np.float64]:
-    """Statistics of one set of grey values, in the order of ``STATISTICS``.
+    """Compute the statistics of one set of grey values, in the order of ``STATISTICS``.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def _statistics(counts: NDArray[np.int64], out: NDArray[np.floating]) -> None:
     out[0], out[1] = mean, std
     out[2], out[3] = (cube / std**3, fourth / square**2 - 3) if std > 0 else (0.0, 0.0)
     for k in range(len(PERCENTILES)):
-        # As np.percentile interpolates, from whichever neighbour is nearer.
+        # Interpolated as by np.percentile, from the nearer neighbour.
         place = (pixels - 1) * (PERCENTILES[k] / 100)
         rank = int(place)
         low, high = _order_statistic(counts, rank), _order_statistic(counts, rank + 1)
@@ -98,19 +104,20 @@ def _describe(images: GreyImages, grid: int, out: NDArray[np.float32]) -> None:
 
 
 class Intensity(ImageDescriptor):
-    """First-order grey-value statistics of the whole image and of each cell.
+    """First-order statistics of grey values, of the whole image and of each cell.
 
     Parameters
     ----------
     grid : int
         Cells down and across.
     n_jobs : int or None
-        Threads.
+        Number of threads, as joblib counts; changes no value.
 
     Notes
     -----
-    Output: ``(n, d)`` float32, d = (1 + grid²) × 10. ``intensity/p50`` is the image's median,
-    ``intensity/p50/cell03`` that of cell 3 (row by row).
+    Output: ``(n, d)`` float32, d = (1 + grid²) × 10. ``intensity/p50`` is the median of the
+    image, ``intensity/p50/cell03`` that of cell 3, counted row by row. Units are those of
+    :func:`grey_statistics`.
 
     References
     ----------
@@ -124,19 +131,55 @@ class Intensity(ImageDescriptor):
     (2, 50)
     """
 
-    family = "intensity"
+    title = "Intensity"
+    description = "intensity statistics"
+    measures = "grey values"
+    libraries = ("numba", "numpy")
 
     def __init__(self, grid: int = 4, n_jobs: int | None = 1) -> None:
         self.grid = grid
         self.n_jobs = n_jobs
 
     def describe_batch(self, images: GreyImages) -> NDArray[np.floating]:
-        """Describe a batch: ``(n, H, W)`` uint8 to ``(n, d)``."""
+        """Describe several images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W), uint8
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32
+        """
         matrix = np.empty((len(images), (1 + self.grid**2) * len(STATISTICS)), np.float32)
         _describe(images, self.grid, matrix)
         return matrix
 
     def feature_names(self, height: int, width: int) -> list[str]:
-        """Names of the columns; see the class."""
+        """Name the ``d`` columns; see the notes of the class.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the images, in pixels.
+
+        Returns
+        -------
+        list of str
+        """
         ends = ["", *[f"/cell{cell:02d}" for cell in range(self.grid**2)]]
         return [f"intensity/{name}{end}" for end in ends for name in STATISTICS]
+
+    def in_words(self, column: str) -> str:
+        """Say what a column measures, and where on the image.
+
+        Parameters
+        ----------
+        column : str
+            From :meth:`feature_names`.
+
+        Returns
+        -------
+        str
+        """
+        return self._placed(_WORDS[self.part(column)], column)

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from benchmarks.datasets.regions import no_lungs
-from features.base import grid_cells
+from features.geometry import grid_cells
 
 GRID = 14  # cells down and across
 STATISTICS = ("mean grey value", "brightest pixel")

@@ -25,7 +25,7 @@ from benchmarks.importance.importance_map import importance_map
 from benchmarks.importance.permutation import permutation_importance
 from benchmarks.importance.scorers import make_scorer
 from benchmarks.importance.shap_values import explain
-from features import FEATURE_SETS, ImageDescriptor
+from features import ImageDescriptor, all_feature_sets
 from models import MODELS
 
 Floats = NDArray[np.float64]
@@ -111,7 +111,9 @@ def describe(dataset: Dataset, feature_sets: Sequence[str], jobs: int = 1) -> De
     config = RunConfig(data="phantoms", image_size=side, jobs=jobs, quiet=True)
     images = prepare(np.asarray(dataset.images[:]), config)
     found = Described(dataset.manifest, images)
-    for family in dict.fromkeys(name for chosen in feature_sets for name in FEATURE_SETS[chosen]):
+    for family in dict.fromkeys(
+        name for chosen in feature_sets for name in all_feature_sets()[chosen]
+    ):
         descriptor = make_descriptor(family, config).fit(images)
         found.descriptors[family] = descriptor
         found.matrices[family] = descriptor.transform(images)
@@ -120,7 +122,7 @@ def describe(dataset: Dataset, feature_sets: Sequence[str], jobs: int = 1) -> De
 
 def fit_cell(data: Described, features: str, model: str) -> FittedCell:
     """Fit one cell with its default settings, as a run does."""
-    families = FEATURE_SETS[features]
+    families = all_feature_sets()[features]
     X = np.hstack([data.matrices[family] for family in families])
     train, manifest = data.rows("train"), data.manifest
     cell = Cell(features, model, RunConfig.model_fields["balance"].default, SEED)
@@ -184,7 +186,7 @@ def occlusion(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
     """Drop of each image's log odds where a grey square covers it, by tiles: shape (n, G)."""
     side = cell.data.images.shape[1]
     step = side // TILES
-    descriptors = [cell.data.descriptors[family] for family in FEATURE_SETS[cell.features]]
+    descriptors = [cell.data.descriptors[family] for family in all_feature_sets()[cell.features]]
 
     def score(images: NDArray[np.uint8]) -> Floats:
         X = np.hstack([descriptor.transform(images) for descriptor in descriptors])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from functools import partial
-
 from benchmarks.datasets import DATASETS
 from benchmarks.studies import STUDIES
-from features import FEATURE_SETS, FEATURES
+from features import FEATURES, ImageDescriptor, all_feature_sets
 from models import MODELS
 from models.balance import BALANCES
 
@@ -21,8 +18,10 @@ def choices() -> dict[str, dict[str, str]]:
         Descriptions by name, by kind of choice.
     """
     return {
-        "Feature families": {name: _family_line(name) for name in FEATURES},
-        "Feature sets (--features)": {name: " + ".join(f) for name, f in FEATURE_SETS.items()},
+        "Feature families": {name: _family_line(kind) for name, kind in FEATURES.items()},
+        "Feature sets (--features)": {
+            name: " + ".join(f) for name, f in all_feature_sets().items()
+        },
         "Models (--models)": {name: _first_line(m.__doc__) for name, m in MODELS.items()},
         "Balancing (--balance)": dict(BALANCES),
         "Data (--data)": {name: _first_line(m.__doc__) for name, m in DATASETS.items()},
@@ -33,11 +32,8 @@ def choices() -> dict[str, dict[str, str]]:
     }
 
 
-def _family_line(name: str) -> str:
-    entry = FEATURES[name]
-    described = entry.func if isinstance(entry, partial) else entry
-    line = _first_line(sys.modules[described.__module__].__doc__)
-    return f"{line} Random weights: the control." if name == "embedding_random" else line
+def _family_line(kind: type[ImageDescriptor]) -> str:
+    return f"{kind.title}: {kind.description}." if kind.description else f"{kind.title}."
 
 
 def _first_line(docstring: str | None) -> str:

@@ -36,6 +36,7 @@ from benchmarks.run.state import RunState
 from benchmarks.saved.stored_run import finished_cells, read_record
 from benchmarks.statistics import tabulate_all
 from benchmarks.studies.stage import run_studies, selected_studies
+from features import FEATURES
 from features.backbone import MissingExtra, WeightsError, check_name, check_weights
 
 MISTAKES_SHOWN = 12  # per class
@@ -119,7 +120,8 @@ def _plan(config: RunConfig) -> _Plan:
 def _check_network(config: RunConfig, cells: Sequence[Cell]) -> None:
     """Refuse a misspelt backbone or a broken file of weights before anything is computed."""
     families = {family for cell in cells for family in cell.families}
-    if not (families & {"embedding", "embedding_random"} or any(c.on_images for c in cells)):
+    networks = any(FEATURES[family].network for family in families)
+    if not (networks or any(cell.on_images for cell in cells)):
         return
     try:
         check_name(config.backbone)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.explain.explanation import Explained, Explanation, family_order
-from benchmarks.explain.grad_cam import NETWORKS
 from benchmarks.explain.image_sections import signed, small, stated
-from benchmarks.explain.map_figures import TITLES, maps_figure
+from benchmarks.explain.map_figures import maps_figure, title_of
 from benchmarks.explain.training_images import BACKGROUND
 from benchmarks.importance.importance_map import share_outside
 from benchmarks.io.formatting import number
@@ -25,12 +24,9 @@ from benchmarks.report.blocks import (
     paragraph,
     row,
 )
+from features import FEATURES
 
 SHOWN = 10
-FAMILIES = {
-    "hog": "HOG", "lbp": "LBP", "glcm": "GLCM", "gabor": "Gabor", "intensity": "grey values",
-    "embedding": "embedding", "embedding_random": "embedding of random weights",
-}  # fmt: skip
 
 
 def cell_section(found: Explanation, one: Explained, pictures: tuple[Picture, ...]) -> Section:
@@ -60,14 +56,14 @@ def _decision(one: Explained) -> str:
 
 def _features(found: Explanation, one: Explained) -> list[Block]:
     single = one.method == "shap"
-    networks = single and set(one.cell.families) & set(NETWORKS)
+    networks = single and any(FEATURES[family].network for family in one.cell.families)
     top = one.top[one.top["value"] != 0].head(SHOWN)
     if top.empty:
         return [Subheading("What speaks for what"), paragraph(_nameless(found, one))]
     blocks: list[Block] = [Subheading("What speaks for what"), paragraph(_method(found, one))]
     if len(one.families) > 1:
-        words = ", ".join(f"{FAMILIES[name]} {signed(v)}" for name, v in _by_size(one.families))
-        blocks.append(paragraph(f"By family, in {one.space}: {words}."))
+        parts = (f"{FEATURES[name].title} {signed(v)}" for name, v in _by_size(one.families))
+        blocks.append(paragraph(f"By family, in {one.space}: {', '.join(parts)}."))
     lines = tuple(
         row(
             part["words"], "PNEUMONIA" if part["value"] > 0 else "NORMAL", signed(part["value"]),
@@ -152,7 +148,7 @@ def _read_maps(one: Explained) -> list[Paragraph]:
         share = one.outside(one.maps[kind])
         more = ", more than an even map" if share > area else ""
         found = "nothing speaks for it" if np.isnan(share) else f"{100 * share:.0f} %{more}"
-        parts.append(f"{TITLES[kind]}: {found}")
+        parts.append(f"{title_of(kind)}: {found}")
     outside = (
         f"Of what speaks for {one.decision}, this lies outside the chest, where an even map has "
         f"{100 * area:.0f} %: {'; '.join(parts)}."
@@ -162,7 +158,7 @@ def _read_maps(one: Explained) -> list[Paragraph]:
 
 def _slope(one: Explained) -> list[Paragraph]:
     """Warn of a Grad-CAM whose places add up to the other sign than the network's columns add."""
-    network = [family for family in one.cell.families if family in NETWORKS]
+    network = [family for family in one.cell.families if FEATURES[family].network]
     if not network or "grad_cam" not in one.maps:
         return []
     along, whole = float(one.maps["grad_cam"].sum()), one.families[network[0]]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.explanation import Explained
 from benchmarks.explain.replacement import local_change, typical_row
-from benchmarks.explain.words import in_words, region_in_words
 from benchmarks.fitting.cell import PIXELS
 from benchmarks.importance.groups import boxes_of, columns_of, group_columns
 from benchmarks.importance.importance_map import importance_map
@@ -124,7 +123,7 @@ def _top_features(
     used = np.flatnonzero(values)
     names = columns["feature"].to_numpy(dtype=object)[used]
     family = columns["family"].to_numpy(dtype=object)[used]
-    words = [in_words(str(n), own[str(f)]) for n, f in zip(names, family, strict=True)]
+    words = [own[str(f)].in_words(str(n)) for n, f in zip(names, family, strict=True)]
     table = pd.DataFrame({
         "name": names, "words": words, "value": values[used], "deviation": deviation[used],
     })  # fmt: skip
@@ -144,12 +143,20 @@ def _exchanged(
         by[level] = dict(zip(groups, result.changes[0].tolist(), strict=True))
     found.method, found.space = "exchange", result.space
     found.output, found.expected = float(result.output[0]), result.expected
-    words = [region_in_words(name, own[name.split("/")[0]]) for name in by["region"]]
+    first = columns.drop_duplicates("region").set_index("region")
+    words = [_region_in_words(str(first.loc[name, "feature"]), own[str(first.loc[name, "family"])])
+             for name in by["region"]]  # fmt: skip
     table = pd.DataFrame({
         "name": list(by["region"]), "words": words, "value": list(by["region"].values()),
         "deviation": np.nan,
     })  # fmt: skip
     return _largest_first(table), by
+
+
+def _region_in_words(column: str, descriptor: ImageDescriptor) -> str:
+    """Say what all columns of one column's region measure together, and where on the image."""
+    region = descriptor.region(column)
+    return f"{descriptor.label()} {region.in_words()}" if region else descriptor.label()
 
 
 def _largest_first(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from benchmarks.explain.explanation import Explained
 from benchmarks.importance.closed_form import NoGradientError, log_odds_gradient
 from benchmarks.importance.groups import columns_of, group_columns
 from features import ImageDescriptor
-from features.backbone import Backbone, MissingExtra, create_backbone
+from features.backbone import Backbone, MissingExtra
 from models.network.torch_settings import deterministic
 
 if TYPE_CHECKING:
@@ -142,9 +142,6 @@ def _captum() -> Any:
     return captum.attr
 
 
-NETWORKS = ("embedding", "embedding_random")
-
-
 def look(
     found: Explained,
     image: NDArray[np.uint8],
@@ -165,7 +162,7 @@ def look(
         Fitted, by family.
     """
     cell = found.cell
-    network = [family for family in cell.families if family in NETWORKS]
+    network = [family for family in cell.families if descriptors[family].network]
     if cell.families and not network:
         found.notes["grad_cam"] = "no network in it"
         return
@@ -179,7 +176,8 @@ def look(
             weights = gradient[own]
             # As for features: what the mean training image has speaks for nothing.
             zero = float(weights @ cell.fitted.named_steps["scale"].mean_[own])
-            backbone = _network(descriptors[network[0]])
+            # Another copy: the descriptor may run its own as one frozen graph.
+            backbone = descriptors[network[0]].build_network()
         inputs = _inputs(backbone, image)
         with deterministic(inputs.device.type, seed=0, threads=1):
             small = grad_cam(backbone.model, inputs, weights, signed=True) - zero
@@ -190,14 +188,6 @@ def look(
     else:
         # As importance_map: the sum over the pixels is what all places add.
         found.maps["grad_cam"] = enlarge(small, (image.shape[0], image.shape[1])) / image.size
-
-
-def _network(descriptor: Any) -> Backbone:
-    """Build the network of a family anew: the descriptor's own may be one frozen graph."""
-    return create_backbone(
-        descriptor.backbone, weights=descriptor.weights, pretrained=descriptor.pretrained,
-        seed=descriptor.seed,
-    )  # fmt: skip
 
 
 def _inputs(backbone: Backbone, image: NDArray[np.uint8]) -> Any:

@@ -18,6 +18,7 @@ from benchmarks.report.plots import (
     draw_png,
     panels,
 )
+from features import FEATURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +26,28 @@ if TYPE_CHECKING:
 
 COVER = 0.8  # opacity of the strongest value
 COLUMNS = 4
-TITLES = {
-    "hog": "HOG: edges", "lbp": "LBP: fine texture", "glcm": "GLCM: texture",
-    "gabor": "Gabor: stripes", "intensity": "Grey values", "occlusion": "Occlusion",
-    "grad_cam": "Grad-CAM",
-}  # fmt: skip
 NO_MAP = "no map"
+
+
+def title_of(kind: str) -> str:
+    """Name a map: what a family measures, or the method that made it.
+
+    Parameters
+    ----------
+    kind : str
+        Key of ``FEATURES``, ``occlusion`` or ``grad_cam``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> title_of("hog"), title_of("grad_cam")
+    ('HOG (edges)', 'Grad-CAM')
+    """
+    methods = {"occlusion": "Occlusion", "grad_cam": "Grad-CAM"}
+    return methods[kind] if kind in methods else FEATURES[kind].label()
 
 
 def unit_of(name: str, space: str) -> str:
@@ -158,7 +175,7 @@ def paint_map(
     """Paint one map with its scale below it."""
     shown = in_units(kind, values)
     limit = limit_of(shown)
-    _show(place, overlay(image, shown, limit), TITLES[kind])
+    _show(place, overlay(image, shown, limit), title_of(kind))
     _scale(figure, place, limit, [_tick(-limit), "0", _tick(limit)], unit_of(kind, space))
 
 

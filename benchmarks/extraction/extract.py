@@ -20,7 +20,6 @@ from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps, say
 from features import FEATURES, ImageDescriptor
 
-RANDOM_WEIGHTS_SEED = 0  # the same random network for all seeds of a run
 CHUNK = 256  # images in memory at once
 
 
@@ -57,21 +56,17 @@ def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
     family : str
         Key of ``FEATURES``.
     config : RunConfig
-        ``jobs``, ``backbone`` and ``weights`` apply.
+        Sets the parameters ``backbone``, ``weights`` and ``n_jobs`` where the family has them;
+        all others keep their defaults, so that all seeds of a run share one random network.
 
     Returns
     -------
     ImageDescriptor
     """
-    if family == "embedding":
-        return FEATURES[family](
-            backbone=config.backbone, weights=config.weights, n_jobs=config.jobs
-        )
-    if family == "embedding_random":
-        return FEATURES[family](
-            backbone=config.backbone, seed=RANDOM_WEIGHTS_SEED, n_jobs=config.jobs
-        )
-    return FEATURES[family](n_jobs=config.jobs)
+    descriptor = FEATURES[family]()
+    given = {"backbone": config.backbone, "weights": config.weights, "n_jobs": config.jobs}
+    parameters = descriptor.get_params()
+    return descriptor.set_params(**{name: given[name] for name in given if name in parameters})
 
 
 def extract(

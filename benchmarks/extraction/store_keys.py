@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import json
 import re
+import sys
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata
@@ -31,11 +34,10 @@ if TYPE_CHECKING:
     from features import ImageDescriptor
 
 PACKAGE = Path(__file__).parent.parent.parent / "features"
-LIBRARIES = ("numba", "numpy", "opencv-python-headless", "scikit-image", "scipy")
-NETWORK_LIBRARIES = ("timm", "torch")
-NETWORKS = "features.backbone"
 # Neither changes a number. batch_size does where it can be set: it changes the order of sums.
 ASIDE = ("n_jobs", "weights")
+# Imported for threads, the base class and downloads; a family that computes with one declares it.
+CHANGE_NOTHING = frozenset({"huggingface_hub", "huggingface-hub", "joblib", "scikit-learn"})
 KEY_BYTES = 16
 
 
@@ -101,20 +103,21 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
     Returns
     -------
     FamilyKey
-        The same on every machine. It covers the name of the class, the parameters other than
-        ``n_jobs`` and the path of the weights, the hash of the weights, the image size, the source
-        of every module of ``features`` that the module of the class imports, directly or
-        indirectly, and the versions of the libraries that they use.
+        The same on every machine: of the class's name, the parameters except ``n_jobs`` and the
+        path of the weights, the hash of the weights, the image size, the source of the class's
+        module and of every module of ``features`` and of its own package that it imports,
+        directly or not, and the versions of the libraries that these import or the class declares.
 
     Raises
     ------
     StoreError
-        If the class is not in the ``features`` package, one of its modules was edited since the
-        program started, or a parameter is not a plain value.
+        If the source of the class can't be read, one of its modules was edited since the program
+        started, or a parameter is not a plain value.
     """
     kind = type(descriptor)
-    modules = _modules(kind.__module__)
-    _refuse_if_edited(modules)
+    sources = _sources_of(kind.__module__)
+    modules = modules_used(kind.__module__, sources)
+    _refuse_if_edited(kind.__module__, modules)
     parameters = descriptor.get_params(deep=False)
     backbone = parameters.get("backbone")
     content = {
@@ -122,8 +125,8 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
         "parameters": {name: parameters[name] for name in parameters if name not in ASIDE},
         "weights": _weights(descriptor),
         "shape": [int(side) for side in descriptor.image_shape_],
-        "source": _digest(modules),
-        "libraries": {name: _version(name) for name in libraries(modules)},
+        "source": {name: sources[name] for name in modules},
+        "libraries": {name: _version(name) for name in libraries(kind, sources)},
     }
     try:
         text = json.dumps(content, sort_keys=True)
@@ -132,27 +135,37 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
             f"The features of {descriptor!r} are not stored: a parameter can't be part of a key "
             f"({error}). Use plain numbers, text or tuples."
         ) from error
-    name = "{} {}×{}".format(descriptor.family, *descriptor.image_shape_)
+    name = "{} {}×{}".format(kind.title or kind.__name__, *descriptor.image_shape_)
     return FamilyKey(
         hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).digest(),
         f"{name} {backbone}" if backbone else name,
     )
 
 
-def libraries(modules: tuple[str, ...]) -> tuple[str, ...]:
-    """List the libraries whose versions are part of the key of a family.
+def libraries(kind: type[ImageDescriptor], sources: Mapping[str, str]) -> tuple[str, ...]:
+    """List the distributions whose versions are part of a family's key.
 
     Parameters
     ----------
-    modules : tuple of str
-        Modules that compute the family, from :func:`modules_used`.
+    kind : type of ImageDescriptor
+    sources : mapping of str to str
+        Text of the modules that it may use, by dotted name.
 
     Returns
     -------
     tuple of str
-        Names of distributions.
+        Those that the class declares and those that its modules import, sorted.
     """
-    return LIBRARIES + NETWORK_LIBRARIES if NETWORKS in modules else LIBRARIES
+    used = modules_used(kind.__module__, sources)
+    imported = {name.split(".")[0] for module in used for name in _imports(sources[module], module)}
+    own = {module.split(".")[0] for module in used} | set(sys.stdlib_module_names)
+    distributions = {name for module in imported - own for name in _packages().get(module, [])}
+    return tuple(sorted({*kind.libraries, *(distributions - CHANGE_NOTHING)}))
+
+
+@lru_cache
+def _packages() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
 
 
 def read_sources(package: Path) -> dict[str, str]:
@@ -201,46 +214,95 @@ def modules_used(module: str, sources: Mapping[str, str]) -> tuple[str, ...]:
         name = waiting.pop()
         if name in sources and name not in used:
             used.add(name)
-            waiting += _imports(sources[name])
+            waiting += _imports(sources[name], name)
     return tuple(sorted(used))
 
 
-def _imports(text: str) -> list[str]:
+def _imports(text: str, module: str = "") -> list[str]:
+    """List the modules that a module's text may import; a name may be one or be in one."""
     names = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *[f"{node.module}.{alias.name}" for alias in node.names]]
-    return names
+        elif isinstance(node, ast.ImportFrom):
+            for start in _starts(node, module):
+                names += [start, *[f"{start}.{alias.name}" for alias in node.names]]
+    return [name for name in names if name]
+
+
+def _starts(node: ast.ImportFrom, module: str) -> list[str]:
+    """Resolve where an import starts; a relative one in both ways, of a module and a package."""
+    if not node.level:
+        return [str(node.module)]
+    parts = module.split(".")
+    parents = (parts[: len(parts) - node.level + own] for own in (0, 1))
+    return [".".join([*parent, *filter(None, [node.module])]) for parent in parents]
+
+
+def _sources_of(module: str) -> Mapping[str, str]:
+    """Return the texts of the modules that a family's module may import, by dotted name."""
+    return SOURCES if module in SOURCES else {**SOURCES, **_read_elsewhere(module)}
 
 
 @lru_cache
-def _modules(module: str) -> tuple[str, ...]:
-    modules = modules_used(module, SOURCES)
-    if not modules:
+def _read_elsewhere(module: str) -> dict[str, str]:
+    """Read a module outside the features package, and those it uses that are no library."""
+    texts: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in texts and name not in SOURCES and _is_local(name, module):
+            file = _file_of(name)
+            if file is not None:
+                texts[name] = _read_unedited(name, file)
+                waiting += _imports(texts[name], name)
+    if module not in texts:
         raise StoreError(
-            f"The features of a class in {module} are not stored: its source is unknown. "
-            "Put the class into a file of the features package."
+            f"The features of a class of {module} are not stored: its source can't be found. "
+            "Put the class into a file that is imported as a module."
         )
-    return modules
+    return texts
 
 
-@lru_cache
-def _digest(modules: tuple[str, ...]) -> str:
-    texts = {name: SOURCES[name] for name in modules}
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+def _is_local(name: str, module: str) -> bool:
+    """Whether a module is part of the family's own code, and not of a library with a version."""
+    root = name.split(".")[0]
+    library = root in sys.stdlib_module_names or bool(_packages().get(root))
+    return root == module.split(".")[0] or not library
 
 
-def _refuse_if_edited(modules: tuple[str, ...]) -> None:
-    # The running code was loaded at the start: the new source must not be the key of its rows.
-    now = read_sources(PACKAGE)
-    edited = [name for name in modules if now.get(name) != SOURCES[name]]
+def _file_of(name: str) -> Path | None:
+    loaded = sys.modules.get(name)
+    try:
+        spec = None if loaded else importlib.util.find_spec(name)
+    except (ImportError, AttributeError, ValueError):  # a function or class in a module
+        return None
+    found = getattr(loaded, "__file__", None) or (spec and spec.origin)
+    file = Path(str(found))
+    return file if file.suffix == ".py" and file.is_file() else None
+
+
+def _read_unedited(name: str, file: Path) -> str:
+    if file.stat().st_mtime > STARTED:
+        raise _edited([name])
+    return file.read_text(encoding="utf-8")
+
+
+def _refuse_if_edited(module: str, modules: tuple[str, ...]) -> None:
+    # The running code was loaded before: the new source must not be the key of its rows.
+    before, now = _sources_of(module), read_sources(PACKAGE)
+    if module not in SOURCES:
+        now |= _read_elsewhere.__wrapped__(module)
+    edited = [name for name in modules if now.get(name) != before[name]]
     if edited:
-        raise StoreError(
-            f"No features are stored: {', '.join(edited)} was edited since the program started. "
-            "Restart it."
-        )
+        raise _edited(edited)
+
+
+def _edited(names: list[str]) -> StoreError:
+    return StoreError(
+        f"No features are stored: {', '.join(names)} was edited since the program started. "
+        "Restart it."
+    )
 
 
 def _weights(descriptor: Any) -> str:
@@ -256,4 +318,5 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-SOURCES = read_sources(PACKAGE)  # read at import, when the running code has just been loaded
+# Read at import, when the running code has just been loaded.
+STARTED, SOURCES = time.time(), read_sources(PACKAGE)

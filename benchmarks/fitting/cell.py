@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from benchmarks.config import RunConfig
-from features import FEATURE_SETS
+from features import all_feature_sets
 from models import declaration
 
 PIXELS = "pixels"
@@ -22,7 +22,7 @@ class Cell:
     Attributes
     ----------
     features : str
-        Key of ``FEATURE_SETS``, ``pixels`` for a model on images, or ``external`` for scores of an
+        Name of a feature set, ``pixels`` for a model on images, or ``external`` for scores of an
         external model.
     model : str
         Key of ``MODELS``, or the name of an external model.
@@ -53,12 +53,12 @@ class Cell:
     @property
     def families(self) -> tuple[str, ...]:
         """Feature families whose columns the cell uses."""
-        return FEATURE_SETS.get(self.features, ())
+        return all_feature_sets().get(self.features, ())
 
     @property
     def on_features(self) -> bool:
         """Whether the cell is a classifier on feature columns."""
-        return self.features in FEATURE_SETS
+        return self.features in all_feature_sets()
 
     @property
     def on_images(self) -> bool:

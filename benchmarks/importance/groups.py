@@ -1,27 +1,20 @@
 """What a feature column is of: its family, its part of the family, its place on the image.
 
-All is read from the column's name, which every family structures by ``/``.
+All is read from the column's name by its family's descriptor.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from features import ImageDescriptor
-from features.base import grid_cells
 
 LEVELS = ("family", "subfamily", "region")
 BOX = ["top", "bottom", "left", "right"]
-_ROW_COLUMN = re.compile(r"/row(\d+)/col(\d+)")
-_CELL = re.compile(r"/cell(\d+)")
-_DISTANCE = re.compile(r"/d\d+/")
-BLOCK = 100  # columns of an embedding that make a part of it: they have no order of their own
 
 
 def columns_of(descriptors: Mapping[str, ImageDescriptor]) -> pd.DataFrame:
@@ -81,30 +74,13 @@ def boxes_of(columns: pd.DataFrame) -> pd.DataFrame:
 
 
 def _describe(family: str, descriptor: ImageDescriptor) -> pd.DataFrame:
-    names = [str(name) for name in descriptor.get_feature_names_out()]
-    rows = []
-    for name in names:
-        place, box = _place(name, descriptor)
-        region = f"{family}{place}" if place else ""
-        rows.append((name, family, f"{family}/{_part(name)}", region, *box))
-    return pd.DataFrame(rows, columns=["feature", "family", "subfamily", "region", *BOX])
-
-
-def _place(name: str, descriptor: Any) -> tuple[str, tuple[int, int, int, int]]:
     height, width = descriptor.image_shape_
-    if match := _ROW_COLUMN.search(name):
-        row, column = (int(part) * descriptor.cell for part in match.groups())
-        return match[0], (row, row + descriptor.cell, column, column + descriptor.cell)
-    if match := _CELL.search(name):
-        down, across = grid_cells((height, width), descriptor.grid)[int(match[1])]
-        return match[0], (down.start, down.stop, across.start, across.stop)
-    return "", (0, height, 0, width)
-
-
-def _part(name: str) -> str:
-    """First part of the name, behind the family, that is no place and no distance."""
-    bare = _CELL.sub("", _ROW_COLUMN.sub("", _DISTANCE.sub("/", name)))
-    family, *rest = bare.split("/")
-    if family.startswith("embedding"):
-        return f"{rest[0]}/{int(rest[1]) // BLOCK:02d}xx"
-    return rest[0]
+    rows = []
+    for name in map(str, descriptor.get_feature_names_out()):
+        region = descriptor.region(name)
+        place, box = "", (0, height, 0, width)
+        if region:
+            place = f"{family}/{region.name}"
+            box = (region.top, region.bottom, region.left, region.right)
+        rows.append((name, family, f"{family}/{descriptor.part(name)}", place, *box))
+    return pd.DataFrame(rows, columns=["feature", "family", "subfamily", "region", *BOX])

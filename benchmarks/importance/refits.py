@@ -20,7 +20,7 @@ from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.ranking import ranking_metrics
-from features import FEATURE_SETS
+from features import all_feature_sets
 from models.platt import FOLDS
 
 Task = tuple[Cell, SplitIndices]
@@ -59,7 +59,7 @@ class FamilyCell(Cell):
         """Feature families whose columns it uses."""
         if self.method == ALONE:
             return (self.family,)
-        return tuple(name for name in FEATURE_SETS[self.features] if name != self.family)
+        return tuple(name for name in all_feature_sets()[self.features] if name != self.family)
 
 
 def family_tasks(cell: Cell, rows: SplitIndices) -> list[Task]:

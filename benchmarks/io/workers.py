@@ -97,7 +97,7 @@ def parallel(jobs: int, **options: Any) -> Parallel:
     -------
     joblib.Parallel
     """
-    start = {"initializer": _serve, "initargs": (os.getpid(),)}
+    start = {"initializer": _serve, "initargs": (os.getpid(), *_added())}
     return Parallel(n_jobs=jobs, backend="loky", **start, **options)
 
 
@@ -106,8 +106,26 @@ def stop_workers() -> None:
     get_reusable_executor(kill_workers=True, reuse=True).shutdown(wait=True, kill_workers=True)
 
 
-def _serve(main_program: int) -> None:
+def _added() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Feature families and classifiers of other packages, which a new process does not know."""
+    from features import FEATURES
+    from models import MODELS
+
+    families = {name: kind for name, kind in FEATURES.items()
+                if kind.__module__.split(".")[0] != "features"}  # fmt: skip
+    models = {name: module for name, module in MODELS.items()
+              if module.__name__.split(".")[0] != "models"}  # fmt: skip
+    return families, models
+
+
+def _serve(main_program: int, families: dict[str, Any], models: dict[str, Any]) -> None:
     """Set up a worker process."""
+    if families or models:
+        from features import FEATURES
+        from models import MODELS
+
+        FEATURES.update(families)
+        MODELS.update(models)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(main_program,), daemon=True).start()
 

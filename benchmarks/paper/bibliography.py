@@ -11,15 +11,13 @@ import pandas as pd
 
 from benchmarks.io.results import Results
 from benchmarks.paper.references import DATA, Reference, references
-from features import FEATURE_SETS
+from features import FEATURES, all_feature_sets
 from models import declaration
 
-_FAMILIES = {
-    "hog": ("dalal2005",), "lbp": ("ojala2002",), "glcm": ("haralick1973",),
-    "gabor": ("manjunath1996",), "intensity": (),
-    "embedding": ("razavian2014", "deng2009"), "embedding_random": ("razavian2014",),
+_LIBRARIES = {
+    "numba": "lam2015", "scikit-image": "vanderwalt2014", "timm": "wightman2019",
+    "torch": "paszke2019",
 }  # fmt: skip
-_AS_SCIKIT_IMAGE = {"hog", "lbp", "glcm"}
 BALANCING = {
     "smote": ("SMOTE", "chawla2002"),
     "borderline": ("borderline SMOTE", "han2005"),
@@ -67,18 +65,17 @@ def _data(results: Results) -> set[str]:
 def _methods(results: Results) -> set[str]:
     done = results.scores[results.scores["status"] == "ok"]
     config = results.run.get("config", {})
-    sets = [name for name in done["features"].unique() if name in FEATURE_SETS]
-    families = {family for name in sets for family in FEATURE_SETS[name]}
+    sets = [name for name in done["features"].unique() if name in all_feature_sets()]
+    families = [FEATURES[family] for name in sets for family in all_feature_sets()[name]]
     models = set(done["model"].unique())
     networks = {name for name in models if declaration(name).on_images}
-    keys = {key for family in families for key in _FAMILIES.get(family, ())}
-    keys |= {key for model in models for key in declaration(model).references}
-    if families & _AS_SCIKIT_IMAGE:
-        keys.add("vanderwalt2014")
-    if families - {"embedding", "embedding_random"}:
-        keys.add("lam2015")
-    if families & {"embedding", "embedding_random"} or networks:
-        keys |= {"paszke2019", "wightman2019", *_backbone(config), *_pretrained(results)}
+    declared = [(kind.references, kind.libraries) for kind in families]
+    declared += [(one.references, one.libraries) for one in map(declaration, models)]
+    libraries = {library for _, names in declared for library in names}
+    keys = {key for works, _ in declared for key in works}
+    keys |= {key for library, key in _LIBRARIES.items() if library in libraries}
+    if networks or any(family.network for family in families):
+        keys |= {*_backbone(config), *_pretrained(results)}
     if models - networks:
         keys |= {"pedregosa2011", "lemaitre2017", *_balance(done)}
     return keys

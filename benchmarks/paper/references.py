@@ -5,10 +5,11 @@ Author lists end in "others" where a paper has more than six. Works without a DO
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from features import FEATURES
 from models import MODELS, declaration
 
 
@@ -80,36 +81,11 @@ DATA = {
         "classification", 2023, "Scientific Data", "10", "41", "10.1038/s41597-022-01721-8",
         "MedMNIST"),
 }  # fmt: skip
-FEATURES = {
-    "dalal2005": _paper(
-        "Dalal, N. and Triggs, B.", "Histograms of oriented gradients for human detection", 2005,
-        _CVPR, "886-893", "10.1109/CVPR.2005.177", "Histograms of oriented gradients"),
-    "ojala2002": _article(
-        "Ojala, T. and Pietikäinen, M. and Mäenpää, T.",
-        "Multiresolution gray-scale and rotation invariant texture classification with local "
-        "binary patterns", 2002, _PAMI, "24", "971-987", "10.1109/TPAMI.2002.1017623",
-        "Local binary patterns"),
-    "haralick1973": _article(
-        "Haralick, R. M. and Shanmugam, K. and Dinstein, I.",
-        "Textural features for image classification", 1973,
-        "IEEE Transactions on Systems, Man, and Cybernetics", "SMC-3", "610-621",
-        "10.1109/TSMC.1973.4309314", "Grey-level co-occurrence"),
-    "manjunath1996": _article(
-        "Manjunath, B. S. and Ma, W. Y.",
-        "Texture features for browsing and retrieval of image data", 1996, _PAMI, "18", "837-842",
-        "10.1109/34.531803", "Gabor features"),
-    "razavian2014": _paper(
-        "Razavian, A. S. and Azizpour, H. and Sullivan, J. and Carlsson, S.",
-        "CNN features off-the-shelf: an astounding baseline for recognition", 2014,
-        f"{_CVPR} Workshops", "512-519", "10.1109/CVPRW.2014.131", "Embeddings as features"),
+BACKBONES = {
     "sandler2018": _paper(
         "Sandler, M. and Howard, A. and Zhu, M. and Zhmoginov, A. and Chen, L.-C.",
         "MobileNetV2: inverted residuals and linear bottlenecks", 2018, _CVPR, "4510-4520",
         "10.1109/CVPR.2018.00474", "MobileNetV2"),
-    "deng2009": _paper(
-        "Deng, J. and Dong, W. and Socher, R. and Li, L.-J. and Li, K. and Fei-Fei, L.",
-        "ImageNet: a large-scale hierarchical image database", 2009, _CVPR, "248-255",
-        "10.1109/CVPR.2009.5206848", "ImageNet, for pretrained weights"),
 }  # fmt: skip
 BALANCING = {
     "chawla2002": _article(
@@ -238,21 +214,30 @@ REPORTING = {
 
 
 def references() -> dict[str, Reference]:
-    """All works by key: those that classifiers declare among the others.
+    """All works by key, with those that feature families and classifiers declare.
 
     Returns
     -------
     dict of Reference
         In the order of a reference list: data, features, classifiers, …
     """
-    declared = {
-        key: _declared(work)
-        for name in MODELS for key, work in declaration(name).references.items()
+    features = ((kind.references, kind.description or kind.title) for kind in FEATURES.values())
+    models = ((declaration(name).references, declaration(name).title) for name in MODELS)
+    return {
+        **DATA, **_declared(features), **BACKBONES, **_declared(models), **BALANCING,
+        **STATISTICS, **SOFTWARE, **REPORTING,
     }  # fmt: skip
-    return {**DATA, **FEATURES, **declared, **BALANCING, **STATISTICS, **SOFTWARE, **REPORTING}
 
 
-def _declared(work: Mapping[str, Any]) -> Reference:
+def _declared(
+    declarations: Iterable[tuple[Mapping[str, Mapping[str, Any]], str]],
+) -> dict[str, Reference]:
+    """Collect declared works; by default, a work stands for what cites it."""
     own = {field.name for field in fields(Reference)}
-    more = {name: value for name, value in work.items() if name not in own}
-    return Reference(**{name: work[name] for name in own & set(work)}, more=more)
+    found = {}
+    for works, what in declarations:
+        for key, work in works.items():
+            more = {name: value for name, value in work.items() if name not in own}
+            known = {name: work[name] for name in own & set(work)}
+            found[key] = Reference(**{"what": what[:1].upper() + what[1:], **known}, more=more)
+    return found

@@ -13,7 +13,7 @@ from benchmarks.importance.importance_map import Map, importance_map
 from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Cell
-from features import FEATURE_SETS
+from features import all_feature_sets
 
 METHODS = {
     "permutation": "permutation", "shap": "SHAP", "impurity": "impurity", "gain": "gain",
@@ -158,7 +158,7 @@ def widest(names: Sequence[str]) -> str:
     >>> widest(["hog", "handcrafted", "hybrid", "texture"])
     'hybrid'
     """
-    return max(names, key=lambda name: len(FEATURE_SETS.get(name, ())))
+    return max(names, key=lambda name: len(all_feature_sets().get(name, ())))
 
 
 def region_map(results: Results, rows: pd.DataFrame, families: Sequence[str] = ()) -> Map:

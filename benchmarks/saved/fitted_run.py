@@ -17,7 +17,7 @@ from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
 from benchmarks.io.results import Results, RunError
 from benchmarks.saved.models import ModelVersionWarning, load_cell, read_saved, saved_cells
-from features import FEATURE_SETS, FEATURES, ImageDescriptor
+from features import FEATURES, ImageDescriptor, all_feature_sets
 from features.backbone import MissingExtra, WeightsError, WeightsUnavailable
 
 HERE = ("out", "weights", "cache", "jobs", "quiet")  # of the machine, not of the numbers
@@ -146,7 +146,7 @@ def _is_part(part: str, name: str) -> bool:
 def _load(run: Results, name: str) -> FittedCell:
     record = read_saved(run.folder, name)
     features, model, seed = name.split("/")
-    families = FEATURE_SETS.get(features, ())
+    families = all_feature_sets().get(features, ())
     if record["families"] != list(families) or (record["columns"] is None) != (not families):
         raise RunError(
             f"{run.folder}: {name} was fitted on {record['columns']} columns of "

@@ -24,7 +24,7 @@ from benchmarks.io import provenance
 from benchmarks.io.results import write_text
 from benchmarks.saved.pipeline_file import ModelFileError as ModelFileError
 from benchmarks.saved.pipeline_file import pack, refuse, unpack
-from features import FEATURE_SETS
+from features import all_feature_sets
 from models import model_libraries
 
 FOLDER = "models"
@@ -78,7 +78,7 @@ def save_cell(folder: Path, cell_name: str, model: Any, columns: int | None = No
             files[f"{stem}.{NETWORK}"] = _fingerprint(temporary.read_bytes())
     record = {
         "format": FORMAT, "cell": cell_name, "columns": columns,
-        "families": list(FEATURE_SETS.get(cell_name.split("/")[0], ())), "files": files,
+        "families": list(all_feature_sets().get(cell_name.split("/")[0], ())), "files": files,
         "versions": provenance.versions(), "program": provenance.program(),
     }  # fmt: skip
     write_text(place / f"{stem}.json", json.dumps(record, indent=2) + "\n")

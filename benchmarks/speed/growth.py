@@ -22,7 +22,7 @@ from benchmarks.extraction.extract import extract
 from benchmarks.extraction.prepare import prepared, reading_size
 from benchmarks.extraction.store import FeatureStore
 from benchmarks.speed.memory import peak_memory
-from features import FEATURE_SETS
+from features import all_feature_sets
 
 DRAWS = 20  # copies of each phantom, with different noise
 COLUMNS = ["images", "pass", "data_seconds", "features_seconds", "peak_mib"]
@@ -73,7 +73,7 @@ def describe(config: RunConfig) -> dict[str, float]:
     assert config.cache is not None
     with TemporaryDirectory(dir=config.cache) as scratch, FeatureStore(config.cache) as store:
         images = prepared(dataset.images, config)
-        extract(images, config, FEATURE_SETS["handcrafted"], Path(scratch), store)
+        extract(images, config, all_feature_sets()["handcrafted"], Path(scratch), store)
     return {
         "images": len(dataset.manifest),
         "data_seconds": read - start,

@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base import grid_cells
 from features.gabor import BANDWIDTH, Gabor, gabor_kernel
-from features.glcm_kernels import ANGLES, PROPERTIES, texture_properties
+from features.geometry import grid_cells
+from features.glcm import ANGLES, PROPERTIES, texture_properties
 from features.hog import Hog
 from features.intensity import PERCENTILES, Intensity
-from features.lbp import Lbp
-from features.lbp_kernels import POINTS_PER_RADIUS
+from features.lbp import POINTS_PER_RADIUS, Lbp
 
 GreyImages = NDArray[np.uint8]
 
@@ -93,7 +92,7 @@ def skimage_glcm(
     levels: int = LEVELS,
     properties: tuple[str, ...] = SIX,
 ) -> NDArray[np.float64]:
-    """Compute the properties of :func:`features.glcm_kernels.texture_properties` with scikit-image.
+    """Compute the properties of :func:`features.glcm.texture_properties` with scikit-image.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from benchmarks.metrics.binary import evaluate
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.speed.peer_features import FAMILIES, describe, embed, read, stretch
 from benchmarks.speed.peer_models import classifiers
-from features import DEFAULT_FEATURE_SETS, FEATURE_SETS
+from features import DEFAULT_FEATURE_SETS, all_feature_sets
 
 Result = TypeVar("Result")
 
@@ -96,8 +96,10 @@ def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
     label = dataset.manifest["label"].to_numpy()
     score_row = _scorer(dataset.manifest.iloc[test])
     rows = []
-    for name in (key for key in DEFAULT_FEATURE_SETS if set(FEATURE_SETS[key]) <= set(matrices)):
-        X = np.hstack([matrices[family] for family in FEATURE_SETS[name]])
+    for name in (
+        key for key in DEFAULT_FEATURE_SETS if set(all_feature_sets()[key]) <= set(matrices)
+    ):
+        X = np.hstack([matrices[family] for family in all_feature_sets()[name]])
         for model, pipeline in classifiers(len(train), X.shape[1]).items():
             score = clock.time(
                 f"{name}/{model}", _fit_and_score, pipeline, X[train], label[train], X[test]

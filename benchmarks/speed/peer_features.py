@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from benchmarks.speed.library_features import skimage_glcm, skimage_hog, skimage_lbp
-from features.base import grid_cells
+from features.geometry import grid_cells
 
 GreyImages = NDArray[np.uint8]
 Matrix = NDArray[np.float32]

@@ -26,7 +26,7 @@ from benchmarks.metrics.calibration import (
 )
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import MAIN_RATES, confusion
-from features import FEATURE_SETS
+from features import all_feature_sets
 from models import declaration
 from models.balance import RESAMPLERS
 
@@ -77,7 +77,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
 def _feature_sets(context: StudyContext) -> list[str]:
     there = [
         name for name in context.config.features
-        if all(family in context.matrices for family in FEATURE_SETS[name])
+        if all(family in context.matrices for family in all_feature_sets()[name])
     ]  # fmt: skip
     return [name for name in FEATURES if name in there] or there[:1]
 

@@ -10,7 +10,7 @@ from benchmarks.extraction import extract as module
 from benchmarks.extraction.extract import extract
 from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.image_stack import ImageStack
-from features import FEATURE_SETS
+from features import all_feature_sets
 from features.backbone import WeightsUnavailable
 from tests.helpers import textured
 
@@ -34,7 +34,7 @@ def test_contrast_is_stretched_after_cropping() -> None:
 def test_only_required_families_are_computed(tmp_path: Path) -> None:
     config = RunConfig(image_size=64, jobs=1, quiet=True)
     images = ImageStack.of(textured(3)[0])
-    result = extract(images, config, FEATURE_SETS["texture"], tmp_path)
+    result = extract(images, config, all_feature_sets()["texture"], tmp_path)
     assert list(result.matrices) == ["glcm", "gabor", "intensity"]
     table = result.table.set_index("family")
     assert table.loc["intensity", "dimension"] == 170

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,6 @@ from hypothesis import strategies as st
 from benchmarks.extraction import store_keys
 from benchmarks.extraction.store import StoreError
 from benchmarks.extraction.store_keys import (
-    LIBRARIES,
-    NETWORK_LIBRARIES,
     SOURCES,
     FamilyKey,
     family_key,
@@ -72,7 +72,7 @@ def test_other_arrays_are_rejected(images: Any) -> None:
 def test_key_is_the_same_for_the_same_family() -> None:
     assert family_key(Hog().fit(IMAGES)) == family_key(Hog(n_jobs=2).fit(IMAGES[:1]))
     assert isinstance(family_key(Hog().fit(IMAGES)), FamilyKey)
-    assert family_key(Hog().fit(IMAGES)).name == "hog 64×64"
+    assert family_key(Hog().fit(IMAGES)).name == "HOG 64×64"
     assert Lbp(radii=[1, 2]).radii != (1, 2)  # type: ignore[arg-type]
     assert key(Lbp(radii=[1, 2])) == key(Lbp(radii=(1, 2)))  # type: ignore[arg-type]
 
@@ -99,14 +99,14 @@ def test_key_depends_only_on_the_hash_of_the_weights() -> None:
     assert len(set(keys)) == len(keys)
 
 
-@pytest.mark.parametrize("library", LIBRARIES + NETWORK_LIBRARIES)
+@pytest.mark.parametrize("library", ["numba", "numpy", "scikit-image", "timm", "torch"])
 def test_key_depends_on_the_versions(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     before = key(Hog()), network()
     true = store_keys._version
     monkeypatch.setattr(store_keys, "_version", lambda name: true(name) + "1" * (name == library))
     after = key(Hog()), network()
-    assert after[1] != before[1]
-    assert (after[0] != before[0]) == (library in LIBRARIES)
+    assert (after[0] != before[0]) == (library in libraries(Hog, SOURCES))
+    assert (after[1] != before[1]) == (library in libraries(FrozenEmbedding, SOURCES))
 
 
 def test_modules_are_followed_through_every_form_of_import() -> None:
@@ -126,32 +126,29 @@ def test_modules_are_followed_through_every_form_of_import() -> None:
 
 def test_modules_of_a_family_are_those_that_compute_it() -> None:
     assert modules_used("features.lbp", SOURCES) == (
-        "features.base", "features.compiled", "features.lbp", "features.lbp_kernels",
+        "features.base", "features.compiled", "features.geometry", "features.lbp",
     )  # fmt: skip
     assert "features.weights" in modules_used("features.embedding", SOURCES)
-    assert libraries(modules_used("features.embedding", SOURCES)) == LIBRARIES + NETWORK_LIBRARIES
-    assert libraries(modules_used("features.lbp", SOURCES)) == LIBRARIES
+    assert libraries(FrozenEmbedding, SOURCES) == ("numpy", "timm", "torch")
+    assert libraries(Lbp, SOURCES) == ("numba", "numpy", "scikit-image")
 
 
-def test_every_library_that_changes_a_number_is_in_the_key() -> None:
-    """The library of a new import in ``features`` belongs in LIBRARIES, or here with a reason."""
-    distributions = {"cv2": "opencv-python-headless", "skimage": "scikit-image"}
-    moves_nothing = {"joblib", "sklearn", "huggingface_hub"}  # work shared, base class, download
-    for family in FEATURES.values():
-        module = getattr(family, "func", family).__module__
-        modules = modules_used(module, SOURCES)
-        names = {
-            name.split(".")[0] for used in modules for name in store_keys._imports(SOURCES[used])
-        }
-        foreign = names - set(sys.stdlib_module_names) - {"features"} - moves_nothing
-        assert {distributions.get(name, name) for name in foreign} <= set(libraries(modules))
+class Declaring(Intensity):
+    """A family of another package that computes with scikit-learn."""
+
+    libraries = ("scikit-learn",)
+
+
+def test_imported_and_declared_libraries_are_in_the_key() -> None:
+    sources = {**SOURCES, __name__: "import features.intensity\nfrom scipy.stats import skew"}
+    assert libraries(Declaring, sources) == ("numba", "numpy", "scikit-learn", "scipy")
 
 
 def test_key_depends_on_the_source_of_every_module(tmp_path: Path) -> None:
     for package in ("benchmarks", "features"):
         shutil.copytree(ROOT / package, tmp_path / package)
     before = [key(Lbp()).hex(), key(Hog()).hex()]
-    for name, changed in [("lbp_kernels", [True, False]), ("base", [True, True])]:
+    for name, changed in [("lbp", [True, False]), ("base", [True, True])]:
         with (tmp_path / "features" / f"{name}.py").open("a", encoding="utf-8") as file:
             file.write("# edited\n")
         after = keys_in(tmp_path)
@@ -176,22 +173,60 @@ def test_nothing_is_stored_after_an_edit_while_the_program_runs(
     shutil.copytree(ROOT / "features", tmp_path / "features")
     monkeypatch.setattr(store_keys, "PACKAGE", tmp_path / "features")
     before = key(Lbp())
-    with (tmp_path / "features" / "lbp_kernels.py").open("a", encoding="utf-8") as file:
+    with (tmp_path / "features" / "lbp.py").open("a", encoding="utf-8") as file:
         file.write("# edited\n")
-    with pytest.raises(StoreError, match=r"features\.lbp_kernels was edited .* Restart it"):
+    with pytest.raises(StoreError, match=r"features\.lbp was edited .* Restart it"):
         key(Lbp())
     assert key(Hog())
-    shutil.copy(ROOT / "features" / "lbp_kernels.py", tmp_path / "features")
+    shutil.copy(ROOT / "features" / "lbp.py", tmp_path / "features")
     assert key(Lbp()) == before
 
 
 class Elsewhere(Intensity):
-    """A family whose source is not in the package."""
+    """A family of another package."""
 
 
-def test_a_class_of_another_package_is_rejected() -> None:
-    with pytest.raises(StoreError, match="Put the class into a file of the features package"):
-        key(Elsewhere())
+def test_source_of_another_package_is_in_the_key() -> None:
+    sources = store_keys._sources_of(__name__)
+    used = modules_used(__name__, sources)
+    assert {__name__, "tests.helpers", "features.intensity"} <= set(used)
+    assert key(Elsewhere()) != key(Intensity())
+
+
+def outside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import a made-up package whose family uses a module beside it."""
+    package = folder / "made_up"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "kernels.py").write_text("import features.intensity\n", encoding="utf-8")
+    code = "from features import Intensity\nfrom . import kernels\n"
+    code += "class MadeUp(Intensity):\n    pass\n"
+    (package / "family.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    for name in ("made_up", "made_up.kernels", "made_up.family"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    store_keys._read_elsewhere.cache_clear()
+    return importlib.import_module("made_up.family")
+
+
+def test_key_follows_relative_imports_and_rejects_edits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = outside(tmp_path, monkeypatch)
+    with pytest.raises(StoreError, match=r"made_up\.family was edited .* Restart it"):
+        key(family.MadeUp())  # written after the program started
+    monkeypatch.setattr(store_keys, "STARTED", time.time() + 60)
+    assert key(family.MadeUp())
+    assert "made_up.kernels" in store_keys._sources_of("made_up.family")
+    (tmp_path / "made_up" / "kernels.py").write_text("# edited", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"made_up\.kernels was edited"):
+        key(family.MadeUp())
+
+
+def test_a_class_without_a_file_is_rejected() -> None:
+    kind = type("Typed", (Intensity,), {"__module__": "typed_in_a_shell"})
+    with pytest.raises(StoreError, match="Put the class into a file"):
+        key(kind())
 
 
 def test_a_parameter_that_is_not_a_plain_value_is_rejected() -> None:
@@ -205,4 +240,4 @@ def test_a_parameter_that_is_not_a_plain_value_is_rejected() -> None:
 def test_every_family_has_a_key(family: str) -> None:
     found = family_key(FEATURES[family]().fit(IMAGES))
     assert len(found.key) == 16
-    assert found.name.startswith(family)
+    assert found.name.startswith(FEATURES[family].title)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from features import DEFAULT_FEATURE_SETS, FEATURE_SETS, FEATURES, ImageDescriptor
+from features import DEFAULT_FEATURE_SETS, FEATURES, ImageDescriptor, all_feature_sets
 from tests.helpers import textured
 
 FAMILIES = list(FEATURES)
@@ -110,8 +110,10 @@ def test_other_arrays_are_refused(family: str, images: np.ndarray) -> None:
 
 
 def test_feature_sets_name_families() -> None:
-    assert set(DEFAULT_FEATURE_SETS) <= set(FEATURE_SETS)
-    assert {family for families in FEATURE_SETS.values() for family in families} == set(FEATURES)
+    assert set(DEFAULT_FEATURE_SETS) <= set(all_feature_sets())
+    assert {family for families in all_feature_sets().values() for family in families} == set(
+        FEATURES
+    )
 
 
 class Broken(ImageDescriptor):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
-from features.base import grid_cells
 from features.gabor import Gabor, gabor_kernel
+from features.geometry import grid_cells
 from features.reading.images import read_image
 from tests.helpers import grey_images
 

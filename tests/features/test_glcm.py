@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from skimage.feature import graycomatrix
 
 from benchmarks.speed.library_features import skimage_glcm
-from features.base import grid_cells
-from features.glcm import Glcm
-from features.glcm_kernels import ANGLES, PROPERTIES, co_occurrences, texture_properties
+from features.geometry import grid_cells
+from features.glcm import ANGLES, PROPERTIES, Glcm, co_occurrences, texture_properties
 from tests.helpers import grey_images
 
 

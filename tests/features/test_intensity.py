@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from features.base import grid_cells
+from features.geometry import grid_cells
 from features.intensity import PERCENTILES, STATISTICS, Intensity, grey_statistics
 from tests.helpers import grey_images
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from skimage.feature import local_binary_pattern
 
 from benchmarks.speed.library_features import skimage_lbp
-from features.lbp import Lbp
-from features.lbp_kernels import cell_histograms, uniform_codes
+from features.lbp import Lbp, cell_histograms, uniform_codes
 from tests.helpers import grey_images
 
 

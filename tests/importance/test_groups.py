@@ -9,6 +9,7 @@ from benchmarks.importance.groups import LEVELS, boxes_of, columns_of, group_col
 from benchmarks.importance.importance_map import importance_map
 from features import FEATURES, Glcm, Hog
 from features.base import ImageDescriptor
+from features.embedding import FrozenEmbedding
 
 HANDCRAFTED = ("hog", "lbp", "glcm", "gabor", "intensity")
 
@@ -63,11 +64,13 @@ def test_hog_columns_of_a_region_are_of_its_blocks() -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_embedding_columns_have_no_place(level: str) -> None:
-    class Fake(ImageDescriptor):
+    class Fake(FrozenEmbedding):
         def feature_names(self, height: int, width: int) -> list[str]:
             return [f"embedding/mobilenetv2_100/{k:04d}" for k in range(250)]
 
-    columns = columns_of({"embedding": Fake().fit(np.zeros((1, 32, 32), np.uint8))})
+    fake = Fake()
+    fake.image_shape_ = (32, 32)
+    columns = columns_of({"embedding": fake})
     found = list(group_columns(columns, level))
     assert (
         found

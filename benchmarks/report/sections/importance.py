@@ -28,7 +28,7 @@ from benchmarks.report.importance_figures import (
     maps_figure,
     swarm_figure,
 )
-from features import FEATURE_SETS
+from features import all_feature_sets
 
 TITLE = "Feature importance"
 MOST_FEATURES = 10
@@ -70,7 +70,7 @@ def render(results: Results) -> Section:
     if placed:
         features = widest(list(placed))
         known = set(results.tables["importance_regions"]["family"])
-        families = [name for name in FEATURE_SETS[features] if name in known]
+        families = [name for name in all_feature_sets()[features] if name in known]
         both = classes_figure(results, table, placed[features], families)
         blocks += [both] if both else []
     single = cells_with(table, "shap", "feature")

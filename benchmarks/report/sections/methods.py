@@ -12,23 +12,9 @@ from benchmarks.paper.bibliography import cite
 from benchmarks.paper.facts import balancing, preparation
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.statistics.method_rows import classical, feature_sets, rows
+from features import FEATURES, all_feature_sets
 from models import declaration
 
-_FAMILIES = {
-    "hog": f"histograms of oriented gradients ({cite('dalal2005')})",
-    "lbp": f"uniform local binary patterns ({cite('ojala2002')})",
-    "texture": "texture statistics (grey-level co-occurrence after "
-    f"{cite('haralick1973')}; Gabor filter energies after {cite('manjunath1996')}; intensity "
-    "moments)",
-    "glcm": f"grey-level co-occurrence statistics ({cite('haralick1973')})",
-    "gabor": f"Gabor filter energies ({cite('manjunath1996')})",
-    "intensity": "intensity statistics",
-    "handcrafted": "all handcrafted features together",
-    "embedding": "pooled penultimate activations of a frozen {backbone} with pretrained weights "
-    f"({cite('razavian2014')})",
-    "embedding_random": "the activations of a {backbone} with random weights, as a control",
-    "hybrid": "handcrafted features and embedding together",
-}
 _TESTS = {
     "clustered_delong": "AUCs by DeLong's test extended to several images of a patient "
     f"({cite('delong1988', 'obuchowski1997')})",
@@ -107,11 +93,32 @@ def _listed(words: list[str]) -> str:
 
 def _features(results: Results) -> str:
     sets = feature_sets([row for row in rows(results) if row.ok])
-    backbone = plain(_config(results).get("backbone")).replace("–", "network")
-    words = [_FAMILIES.get(name, name).format(backbone=backbone) for name in sets]
-    if not words:
+    if not sets:
         return "No fixed features were used."
-    return f"Images were described by {_listed(words)}.{_stated(results.run.get('features', {}))}"
+    known = all_feature_sets()
+    families = dict.fromkeys(family for name in sets for family in known.get(name, (name,)))
+    words = _listed([_family(results, name) for name in families])
+    settings = _stated(results.run.get("features", {}))
+    return f"Images were described by {words}.{_combined(sets)}{settings}"
+
+
+def _family(results: Results, name: str) -> str:
+    if name not in FEATURES:
+        return name
+    kind = FEATURES[name]
+    backbone = [plain(_config(results).get("backbone"))] if kind.network else []
+    works = "; ".join([*backbone, *map(cite, kind.references)])
+    return f"{kind.description or kind.title}{f' ({works})' * bool(works)}"
+
+
+def _combined(sets: list[str]) -> str:
+    """Say which families each combined feature set has."""
+    known = {name: families for name in sets if (families := all_feature_sets().get(name, ()))}
+    words = [
+        f"{name} ({', '.join(FEATURES[family].title for family in families)})"
+        for name, families in known.items() if len(families) > 1
+    ]  # fmt: skip
+    return f" Combined feature sets: {', '.join(words)}." if words else ""
 
 
 def _stated(settings: dict[str, Any]) -> str:
