@@ -12,7 +12,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.io.progress import say
 from benchmarks.io.results import write_table
-from benchmarks.run.folder import make_folder
+from benchmarks.run.run_folder import make_folder
 
 NOTHING_STOPS, SOMETHING_STOPS = 0, 1
 

@@ -28,10 +28,10 @@ from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
 from benchmarks.io.workers import Interrupted, interruptible, stop_workers
 from benchmarks.run import exploration, stages
-from benchmarks.run.folder import make_folder
 from benchmarks.run.multiclass_tables import MulticlassTables
 from benchmarks.run.result_tables import ResultTables
 from benchmarks.run.resume import check_same
+from benchmarks.run.run_folder import make_folder
 from benchmarks.run.state import RunState
 from benchmarks.saved.stored_run import finished_cells, read_record
 from benchmarks.statistics import tabulate_all

@@ -31,8 +31,8 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.phantom.anatomy import Anatomy, build_chest, draw_anatomy
 from benchmarks.datasets.phantom.canvas import FRAME, grain, resample
+from benchmarks.datasets.phantom.disease import Lesion, draw_lesion, draw_vessels
 from benchmarks.datasets.phantom.exposure import draw_borders, draw_pose, expose, place
-from benchmarks.datasets.phantom.lesions import Lesion, draw_lesion, draw_vessels
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.progress import track
 

@@ -71,7 +71,7 @@ def save_cell(folder: Path, cell_name: str, model: Any, columns: int | None = No
                 temporary.write_bytes(content)
                 files[f"{stem}.{suffix}"] = _fingerprint(content)
     else:
-        from models.network.network_file import save_network
+        from models.network_file import save_network
 
         with _replacing(place / f"{stem}.{NETWORK}") as temporary:
             save_network(model, temporary)
@@ -182,7 +182,7 @@ def load_cell(folder: Path, cell_name: str) -> Any:
     if first.suffix != f".{NETWORK}":
         parts = {path.name.partition(".")[2]: content for path, content in contents.items()}
         return unpack(parts, first)
-    from models.network.network_file import load_network
+    from models.network_file import load_network
 
     try:
         return load_network(first)

@@ -128,7 +128,7 @@ def test_platt_needs_all_classes_in_every_fold() -> None:
 
 def test_network_learns_three_classes_and_comes_back(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from models.network.network_file import load_network, save_network
+    from models.network_file import load_network, save_network
 
     rng = np.random.default_rng(0)
     y = np.arange(72) % 3

@@ -116,7 +116,7 @@ def test_a_searched_pipeline_comes_back(name: str, tmp_path: Path) -> None:
     assert again.tobytes() == model.predict_proba(X).tobytes()
 
 
-if importlib.util.find_spec("models.network.network_file"):
+if importlib.util.find_spec("models.network_file"):
 
     def test_network_comes_back(tmp_path: Path) -> None:
         pytest.importorskip("torch")

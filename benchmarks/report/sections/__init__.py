@@ -31,7 +31,7 @@ from benchmarks.report.sections import (
     sources,
     subgroups,
     summary,
-    training,
+    training_curves,
 )
 
 # In the order of the report; the keys become anchors.
@@ -53,7 +53,7 @@ SECTIONS = {
     "learning": learning.render,
     "metrics": all_metrics.render,
     "published": published.render,
-    "training": training.render,
+    "training": training_curves.render,
     "audit": audit.render,
     "data": data.render,
     "mistakes": mistakes.render,

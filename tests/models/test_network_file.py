@@ -16,8 +16,8 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from models.cnn import CnnClassifier
-from models.network.network_file import NetworkFileError, load_network, save_network
 from models.network.tensor_file import read_tensors, write_tensors
+from models.network_file import NetworkFileError, load_network, save_network
 from tests.helpers import textured
 
 SMALL = "test_resnet"
