@@ -81,7 +81,7 @@ def _text(done: pd.DataFrame) -> str:
             f"The performance inflation in {name} is {number(float(np.median(inflation)), 2)} "
             f"percentage points in the median of {len(own)} cell{'s' * (len(own) > 1)} "
             f"({number(inflation.min(), 2)} to {number(inflation.max(), 2)}); the 95 % interval "
-            f"lies above 0 in {up} and below 0 in {down}."
+            f"lies above 0 for {up} and below 0 for {down} of {len(own)}."
         )
     return " ".join(parts)
 

@@ -181,7 +181,7 @@ def _table(done: pd.DataFrame) -> Table:
         caption=(
             "Shortcut controls: logistic regression on the input of each control. Below whole: AUC "
             "of the whole image minus AUC of the control, with the same bootstrap resamples of "
-            "patients. Specificity at the threshold for a recall of 0.95. 95 % intervals."
+            "patients. Both with 95 % intervals. Specificity at the threshold for a recall of 0.95."
         ),
         header=("Input", "Columns", *(("AUC", "Below whole", "Specificity") * 2)),
         groups=(Group("", 2), Group("Cross-validation", 3, "cv"), Group("Test set", 3, "test")),
