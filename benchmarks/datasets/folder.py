@@ -1,4 +1,4 @@
-"""Folder of images: {train[,val],test}/{NORMAL,PNEUMONIA}/*, or with more classes than two."""
+"""Folder of images: {train[,val],test}/{NORMAL,PNEUMONIA}/*, or more than two classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CITATION = (
     "2018;172:1122-1131. doi:10.1016/j.cell.2018.02.010"
 )
 
-# Kaggle's names; bacteria and virus are numbered apart, so a number alone is no patient.
+# Kaggle's names; bacteria and virus are numbered separately, so a number alone is not a patient.
 _PERSON = re.compile(r"person(\d+)_(bacteria|virus)_\d+", re.IGNORECASE)
 _NORMAL = re.compile(r"(NORMAL2-)?IM-(\d+)-\d+", re.IGNORECASE)
 # Mendeley's names: (disease)-(patient)-(image of this patient).
@@ -95,6 +95,10 @@ def load(config: RunConfig, size: int) -> Dataset:
     size : int
         Side to which images are resized, in pixels.
 
+    Returns
+    -------
+    Dataset
+
     Raises
     ------
     DataError
@@ -115,19 +119,19 @@ def load(config: RunConfig, size: int) -> Dataset:
     notes = _contradictions(manifest)
     if not named.all():
         notes.append(
-            f"{(~named).sum()} of {len(named)} file names tell no patient: each of these images "
-            "counts as its own patient, so splits may leak and intervals may be too narrow."
+            f"{(~named).sum()} of {len(named)} file names do not identify a patient: each of these "
+            "images counts as its own patient, so splits may leak and intervals may be too narrow."
         )
     several = int((manifest["frames"] > 1).sum())
     if several:
-        notes.append(f"{several} files hold several frames; the first of each was read.")
+        notes.append(f"{several} files have several frames; the first of each was read.")
     known = bool(named.mean() > 0.5)
     return Dataset(
         name=root.resolve().name,
         images=images,
         manifest=manifest,
-        licence=LICENCE if known else "not known to the program; ask the data's owner",
-        citation=CITATION if known else "not known to the program; cite the data's source",
+        licence=LICENCE if known else "not known to the program; ask the owner of the data",
+        citation=CITATION if known else "not known to the program; cite the source of the data",
         classes=classes,
         notes=tuple(notes),
         patients_known=known,
@@ -146,12 +150,12 @@ def _classes(root: Path, task: str) -> tuple[str, ...]:
     if task != "subtype":
         raise DataError(
             f"{root / 'train'}: found the folders {listed}, but expected {' and '.join(CLASSES)}. "
-            "For a run of more than two classes give --task subtype; else remove the others."
+            "For a run of more than two classes use --task subtype; otherwise remove the others."
         )
     if wrong := [name for name in found if not _CLASS.fullmatch(name) or name == MACRO]:
         raise DataError(
             f"{root / 'train'}: found the class {wrong[0]!r}, but expected names of letters, "
-            f"digits, spaces, - and _, and none that is {MACRO}. Rename it in all splits."
+            f"digits, spaces, - and _, other than {MACRO}. Rename it in all splits."
         )
     return found
 
@@ -170,7 +174,7 @@ def _scan(root: Path, classes: tuple[str, ...] = CLASSES) -> tuple[pd.DataFrame,
             ignored += hidden
             for file in files:
                 path = file.relative_to(root).as_posix()
-                # Bytes that are no UTF-8 are escaped: tables are text, and files keep their names.
+                # Bytes that are not UTF-8 are escaped in the tables; the path keeps them.
                 image = path.encode("utf-8", "backslashreplace").decode()
                 key = patient_key(file.name)
                 group, subtype = key or (image, "")
@@ -178,7 +182,9 @@ def _scan(root: Path, classes: tuple[str, ...] = CLASSES) -> tuple[pd.DataFrame,
     columns = ["image", "label", "class", "subtype", "group", "split", "path", "named"]
     manifest = pd.DataFrame(rows, columns=columns).sort_values("image", ignore_index=True)
     if manifest.empty:
-        raise DataError(f"{root}: expected images in train and test, found no file.")
+        raise DataError(
+            f"{root}: found no file, but expected images in train and test. Give another folder."
+        )
     return manifest, ignored
 
 
@@ -197,7 +203,7 @@ def _expect_folders(parent: Path, names: tuple[str, ...], optional: tuple[str, .
 
 
 def _folders(parent: Path) -> list[str]:
-    """Names of the folders in a folder, sorted, less those that archivers leave."""
+    """Names of the folders in a folder, sorted, without those that archive programs create."""
     return sorted(
         path.name
         for path in parent.iterdir()
@@ -206,19 +212,19 @@ def _folders(parent: Path) -> list[str]:
 
 
 def _strays(folder: Path) -> int:
-    """Count files beside the folders of splits or classes; nothing is expected there."""
+    """Count files beside the folders of splits or classes, where none are expected."""
     return sum(not path.is_dir() for path in folder.iterdir())
 
 
 def _contradictions(manifest: pd.DataFrame) -> list[str]:
-    """Drop subtypes of images in NORMAL; name files whose name and folder disagree."""
+    """Remove the subtype of images in NORMAL; report files whose name and folder disagree."""
     wrong = (manifest["class"] == "NORMAL") & (manifest["subtype"] != "")
     if not wrong.any():
         return []
     example = manifest.loc[wrong, "image"].iloc[0]
     manifest.loc[wrong, "subtype"] = ""
     return [f"{wrong.sum()} files in NORMAL are named as pneumonia, for example {example}; the "
-            "folder was believed."]  # fmt: skip
+            "folder was used."]  # fmt: skip
 
 
 def _read(
@@ -263,5 +269,5 @@ def _check_left_out(left_out: pd.DataFrame, n: int, bound: float) -> None:
         first = "\n  ".join(left_out["reason"].head(5))
         raise DataError(
             f"{len(left_out)} of {n} images are unreadable, more than the {bound:.1%} allowed. "
-            f"Mend or remove them, or raise --max-unreadable. The first:\n  {first}"
+            f"Repair or remove them, or raise --max-unreadable. The first:\n  {first}"
         )

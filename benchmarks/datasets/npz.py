@@ -1,4 +1,4 @@
-"""MedMNIST file: train_images, train_labels, val_…, test_… in one .npz, any size."""
+"""MedMNIST file: train_images, train_labels, val_…, test_… in one .npz, of any image size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from features.reading.preprocess import resize
 
 EXPECTED = "a MedMNIST .npz file"
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
-LICENCE = "CC BY 4.0 if this is MedMNIST's file; else ask the data's owner"
+LICENCE = "CC BY 4.0 if this is a file of MedMNIST; otherwise ask the owner of the data"
 CITATION = (
     "Yang J et al. MedMNIST v2: a large-scale lightweight benchmark for 2D and 3D biomedical image "
     "classification. Scientific Data 2023;10:41. doi:10.1038/s41597-022-01721-8; Kermany DS et al. "
@@ -49,16 +49,38 @@ def load(config: RunConfig, size: int) -> Dataset:
     size : int
         Side to which images are resized, in pixels; smaller ones are enlarged.
 
+    Returns
+    -------
+    Dataset
+
     Raises
     ------
     DataError
-        If the file or one of its arrays is missing, corrupt, or of another form.
+        If the file or one of its arrays is missing, damaged, or of another form.
     """
     return read_npz(Path(config.data), size, config.task)
 
 
 def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
-    """Read one file; see :func:`load`. Arrays of objects (pickles) are refused."""
+    """Read one ``.npz`` file; see :func:`load`.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Side to which images are resized, in pixels.
+    task : {"pneumonia", "subtype"}
+        Labels of more than two classes need ``subtype``.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        As :func:`load`; arrays of objects (pickles) are rejected.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             present = [name for name in SPLITS if f"{name}_images" in arrays.files]
@@ -71,7 +93,7 @@ def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
     if "train" not in present or "test" not in present:
         raise DataError(
             f"{path}: found the image arrays {', '.join(present) or 'none'}, but expected "
-            "train_images and test_images with their labels."
+            "train_images and test_images with their labels. Give another file."
         )
     manifest = pd.concat([table for _, table in parts], ignore_index=True)
     images = np.concatenate([pixels for pixels, _ in parts])
@@ -84,23 +106,23 @@ def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
         citation=CITATION,
         classes=classes,
         notes=(
-            "The file tells no patients: each image counts as its own, so validation may share "
-            "patients with train and intervals may be too narrow.",
+            "The file does not identify patients: each image counts as its own patient, so "
+            "validation may share patients with train and intervals may be too narrow.",
         ),
         patients_known=False,
     )
 
 
 def _classes(path: Path, arrays: np.lib.npyio.NpzFile, task: str) -> tuple[str, ...]:
-    """Names of the classes: the labels themselves, if train has more than two."""
+    """Names of the classes: the labels if train has more than two."""
     labels = np.unique(arrays["train_labels"]) if "train_labels" in arrays.files else np.empty(0)
     if len(labels) <= 2:
         return CLASSES
     if task != "subtype" or not np.array_equal(labels, np.arange(len(labels))):
         raise DataError(
             f"{path}: train_labels holds {len(labels)} labels {labels[:8].tolist()}, but expected "
-            "0 (NORMAL) and 1 (PNEUMONIA), or with --task subtype whole numbers from 0 on, none "
-            "left out. For a run of more than two classes give --task subtype."
+            "0 (NORMAL) and 1 (PNEUMONIA), or with --task subtype consecutive integers from 0. "
+            "For a run of more than two classes use --task subtype."
         )
     return tuple(str(label) for label in range(len(labels)))
 

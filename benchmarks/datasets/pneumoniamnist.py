@@ -1,4 +1,4 @@
-"""MedMNIST's PneumoniaMNIST, downloaded once and checked: 5,856 pediatric chest radiographs."""
+"""PneumoniaMNIST of MedMNIST, downloaded once and verified: 5,856 pediatric chest radiographs."""
 
 from __future__ import annotations
 
@@ -17,23 +17,44 @@ MD5 = {
     128: "05b46931834c231683c68f40c47b2971",
     224: "d6a3c71de1b945ea11211b03746c1fe1",
 }
-TIMEOUT = 20  # seconds without an answer
+TIMEOUT = 20  # seconds without a response
 
 
 def load(config: RunConfig, size: int) -> Dataset:
-    """Download the file of the smallest size that covers ``--image-size``, then read it.
+    """Download the file of the smallest size that is at least ``--image-size``, and read it.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``image_size`` and ``quiet`` apply.
+    size : int
+        Side to which images are resized, in pixels.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If it can't be downloaded or its md5 is another.
+        If the file can't be downloaded or its md5 is wrong.
     """
     file = fetch(file_size(config.image_size or IMAGE_SIZE), quiet=config.quiet)
     return replace(read_npz(file, size), name="pneumoniamnist", licence="CC BY 4.0")
 
 
 def file_size(size: int) -> int:
-    """Return the smallest published size of at least ``size`` pixels, else the largest.
+    """Return the smallest published size of at least ``size``, or the largest if none is.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    int
+        In pixels.
 
     Examples
     --------
@@ -44,19 +65,23 @@ def file_size(size: int) -> int:
 
 
 def fetch(size: int, quiet: bool = False) -> Path:
-    """Download one of the published files to the user's cache, or find it there.
+    """Download one of the published files to the user's cache folder, or find it there.
 
     Parameters
     ----------
     size : int
         28, 64, 128 or 224 pixels.
     quiet : bool
-        Without a progress bar.
+        Whether to hide the progress bar.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     DataError
-        If it can't be downloaded or its md5 is another.
+        If the file can't be downloaded or its md5 is wrong.
     """
     import pooch
 
@@ -75,6 +100,6 @@ def fetch(size: int, quiet: bool = False) -> Path:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{url}: could not be downloaded intact ({error}). Check the network, or download the "
-            f"file (md5 {MD5[size]}) by other means and give it as --data {name}."
+            f"file (md5 {MD5[size]}) in another way and give it as --data {name}."
         ) from error
     return Path(path)

@@ -1,4 +1,4 @@
-"""Which part of a radiograph a control may see: fixed regions, the same for every image."""
+"""Regions of a radiograph for shortcut controls: fixed, the same for every image."""
 
 from __future__ import annotations
 
@@ -8,19 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
-BORDER = 0.12  # of each side
+BORDER = 0.12  # width, as a fraction of the side
 # A trapezium, as lungs are narrow on top: edges as fractions of the image's sides.
 LUNG_TOP, LUNG_BOTTOM = 0.12, 0.88
 LEFT_AT_TOP, LEFT_AT_BOTTOM = 0.22, 0.06
 
 
 def whole(size: int) -> Mask:
-    """Keep every pixel of an image of ``size`` × ``size``."""
+    """Keep every pixel.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size, size), bool
+    """
     return np.ones((size, size), dtype=bool)
 
 
 def centre(size: int) -> Mask:
     """Keep the image without its outer 12 % on each side.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size, size), bool
 
     Examples
     --------
@@ -34,18 +53,37 @@ def centre(size: int) -> Mask:
 
 
 def border(size: int) -> Mask:
-    """Keep the outer 12 % on each side: what :func:`centre` leaves out."""
+    """Keep the outer 12 % on each side: the complement of :func:`centre`.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size, size), bool
+    """
     return ~centre(size)
 
 
 def no_lungs(size: int) -> Mask:
-    """Keep what lies outside a fixed trapezium that covers the lungs of a usual chest film.
+    """Keep the outside of a fixed trapezium that covers the lungs of a typical radiograph.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size, size), bool
 
     Notes
     -----
-    The region is the same for every image; it is no segmentation. It has a margin around the
-    lungs of the mean image, but lungs that lie elsewhere are not covered wholly, and it covers
-    heart and spine, too.
+    The region is the same for every image; it is not a segmentation. The trapezium has a margin
+    around the lungs of the mean image, but does not fully cover lungs in another position, and it
+    also covers heart and spine.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The only place that splits; always by patient."""
+"""Splits and folds, always by patient; the only place that splits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.datasets.dataset import CLASSES, DataError
 
 VALIDATION_FRACTION = 0.15
 MIN_VALIDATION_PER_CLASS = 30
-SEED = 0  # of the protocol: the split is the same whatever seeds the cells have
+SEED = 0  # of the protocol: the split does not depend on the seeds of the cells
 
 
 def assign(
@@ -22,48 +22,50 @@ def assign(
     allow_leakage: bool = False,
     classes: tuple[str, ...] = CLASSES,
 ) -> tuple[pd.Series, list[str]]:
-    """Give every image its split: train, validation or test.
+    """Assign every image to a split: train, validation or test.
 
-    A validation split that came with the data is used if it has at least 30 images of each class
-    and no patient of train; otherwise it is merged into train and about 15 % of train is carved
-    from there, stratified by class and subtype. A patient's images are never parted.
+    A validation split of the data is used if it has at least 30 images of each class and shares no
+    patient with train. Otherwise it is merged into train, and about 15 % of train becomes
+    validation, stratified by class and subtype. The images of a patient stay together.
 
     Parameters
     ----------
     manifest : DataFrame
-        With ``split`` as found, ``group``, ``class`` and ``subtype``.
+        With ``image``, ``split`` as found, ``group``, ``class`` and ``subtype``.
     seed : int
     allow_leakage : bool
-        Let patients through who are in test and elsewhere, as the data has them.
+        Whether to accept patients who are in test and in another split.
     classes : tuple of str
         Names of all classes.
 
     Returns
     -------
-    Series of str, list of str
-        The split of each row; notes for the report.
+    split : Series of str
+        The split of each row.
+    notes : list of str
+        For the report.
 
     Raises
     ------
     DataError
-        If a split or a class in it is missing, or, without ``allow_leakage``, a patient is in
-        test and elsewhere.
+        If a split or a class in it is missing, or, without ``allow_leakage``, a patient is in two
+        splits.
     """
     split, notes = _merge_small_validation(manifest, classes)
     if not (split == "validation").any():
         rows = np.flatnonzero(split == "train")
-        split.iloc[rows[_carve(manifest.iloc[rows], seed, classes)]] = "validation"
+        split.iloc[rows[_draw_validation(manifest.iloc[rows], seed, classes)]] = "validation"
         notes.append(
             f"Validation carved from train by patient: {(split == 'validation').sum()} of "
             f"{len(rows)} images (whole patients, stratified by class and subtype)."
         )
     if not allow_leakage:
-        _check_apart(manifest, split)
+        _check_disjoint(manifest, split)
     for name in ("train", "validation", "test"):
         found = manifest.loc[split == name, "class"].value_counts()
         if any(found.get(label, 0) == 0 for label in classes):
             raise DataError(
-                f"Split {name} has {found.to_dict() or 'no image'}, but expected images of "
+                f"Split {name} has {found.to_dict() or 'no images'}, but expected images of "
                 f"{'both ' * (len(classes) == 2)}{' and '.join(classes)}. "
                 "Add patients, or raise --limit."
             )
@@ -71,7 +73,7 @@ def assign(
 
 
 def limit(manifest: pd.DataFrame, n_images: int, seed: int = SEED) -> NDArray[np.intp]:
-    """Choose about ``n_images``: whole patients, classes and splits in proportion.
+    """Draw about ``n_images`` images: whole patients, in proportion to classes and splits.
 
     Parameters
     ----------
@@ -83,8 +85,7 @@ def limit(manifest: pd.DataFrame, n_images: int, seed: int = SEED) -> NDArray[np
     Returns
     -------
     ndarray of int
-        Positions of the rows kept, ascending; all of them if there are no more than ``n_images``.
-
+        Positions of the rows, ascending; all if there are no more than ``n_images``.
     """
     if n_images >= len(manifest):
         return np.arange(len(manifest))
@@ -93,20 +94,20 @@ def limit(manifest: pd.DataFrame, n_images: int, seed: int = SEED) -> NDArray[np
 
 
 def folds(manifest: pd.DataFrame, count: int, seed: int = SEED) -> NDArray[np.int64]:
-    """Deal patients into folds, stratified by class and subtype.
+    """Assign patients to folds, stratified by class and subtype.
 
     Parameters
     ----------
     manifest : DataFrame of n rows
         Training images, with ``group``, ``class``, ``subtype``; sorted by ``image``.
     count : int
-        Folds, at least 2.
+        Number of folds, at least 2.
     seed : int
 
     Returns
     -------
     ndarray of shape (n,)
-        1 to ``count``; a patient's images are all in one fold.
+        The fold of each image, 1 to ``count``; the images of a patient are in one fold.
 
     Raises
     ------
@@ -117,15 +118,15 @@ def folds(manifest: pd.DataFrame, count: int, seed: int = SEED) -> NDArray[np.in
     if fewest.min() < count:
         raise DataError(
             f"Got {fewest.min()} training patients of class {fewest.idxmin()}, but {count} folds "
-            f"need at least {count}. Add patients, raise --limit, or give fewer --folds (0: none)."
+            f"need at least {count}. Add patients, raise --limit, or use fewer --folds (0: none)."
         )
     stratum = (manifest["class"] + "/" + manifest["subtype"]).to_numpy(dtype=str)
     groups = manifest["group"].to_numpy(dtype=str)
-    deal = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     fold = np.zeros(len(manifest), dtype=np.int64)
-    with warnings.catch_warnings():  # a subtype of fewer patients than folds is no fault
+    with warnings.catch_warnings():  # a subtype may have fewer patients than folds
         warnings.filterwarnings("ignore", message="The least populated class in y")
-        for k, (_, held_out) in enumerate(deal.split(stratum, stratum, groups), start=1):
+        for k, (_, held_out) in enumerate(splitter.split(stratum, stratum, groups), start=1):
             fold[held_out] = k
     return fold
 
@@ -141,19 +142,19 @@ def _merge_small_validation(
     shared = set(manifest.loc[validation, "group"]) & set(manifest.loc[split == "train", "group"])
     fewest = min(counts.get(label, 0) for label in classes)
     if fewest >= MIN_VALIDATION_PER_CLASS and not shared:
-        return split, [f"Validation as it came with the data: {validation.sum()} images."]
+        return split, [f"Validation split of the data: {validation.sum()} images."]
     reason = (
-        f"it has {fewest} images of one class, and choosing a threshold needs at least "
+        f"it has {fewest} images of one class, and selecting a threshold needs at least "
         f"{MIN_VALIDATION_PER_CLASS}"
         if fewest < MIN_VALIDATION_PER_CLASS
         else f"{len(shared)} of its patients are in train too"
     )
     split[validation] = "train"
-    return split, [f"The data's own validation split ({validation.sum()} images) was merged into "
+    return split, [f"The validation split of the data ({validation.sum()} images) was merged into "
                    f"train: {reason}."]  # fmt: skip
 
 
-def _check_apart(manifest: pd.DataFrame, split: pd.Series) -> None:
+def _check_disjoint(manifest: pd.DataFrame, split: pd.Series) -> None:
     splits = split.groupby(manifest["group"]).agg(lambda names: " and ".join(sorted(set(names))))
     shared = splits[splits.str.contains(" and ")]
     if len(shared):
@@ -161,11 +162,11 @@ def _check_apart(manifest: pd.DataFrame, split: pd.Series) -> None:
         raise DataError(
             f"{len(shared)} patients are in two splits, for example {shared.index[0]} in "
             f"{shared.iloc[0]} ({', '.join(example)}), but expected each in one. Move their "
-            "images to one split, or give --allow-leakage."
+            "images to one split, or use --allow-leakage."
         )
 
 
-def _carve(train: pd.DataFrame, seed: int, classes: tuple[str, ...]) -> NDArray[np.intp]:
+def _draw_validation(train: pd.DataFrame, seed: int, classes: tuple[str, ...]) -> NDArray[np.intp]:
     for label in classes:
         patients = train.loc[train["class"] == label, "group"].nunique()
         if patients < 2:
@@ -183,8 +184,8 @@ def _draw_patients(
 ) -> NDArray[np.bool_]:
     """Draw whole patients: about ``fraction`` of the images of each stratum, at least one patient.
 
-    A patient's stratum is the set of what its images have in ``columns``. Strata of fewer than
-    ``fewest`` patients are left alone.
+    The stratum of a patient is the set of values of its images in ``columns``. No patient is drawn
+    from strata of fewer than ``fewest`` patients.
     """
     rng = np.random.default_rng(seed)
     keys = table[columns].agg("/".join, axis=1)

@@ -102,7 +102,7 @@ def test_a_pneumonia_by_name_in_normal_is_named(radiograph_folder: Path) -> None
     dataset = load(radiograph_folder)
     row = dataset.manifest[dataset.manifest["group"] == "virus/999"].iloc[0]
     assert (row["label"], row["subtype"]) == (0, "")
-    assert "person999_virus_1.jpeg; the folder was believed" in dataset.notes[0]
+    assert "person999_virus_1.jpeg; the folder was used" in dataset.notes[0]
 
 
 def test_limit_decodes_only_what_it_keeps(radiograph_folder: Path) -> None:

@@ -30,7 +30,7 @@ def test_text_stays_text(tmp_path: Path) -> None:
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     results.write_table(tmp_path, "intensity", pd.DataFrame({"class": ["NORMAL"], "value": [0]}))
-    with pytest.raises(RunError, match=r"intensity.csv: .*none named split, fraction"):
+    with pytest.raises(RunError, match=r"intensity.csv: .*without the columns split, fraction"):
         results.read_tables(tmp_path, ("intensity",))
 
 
