@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.importance.closed_form import Floats, LinearFront, behind_columns
+from benchmarks.importance.closed_form import Floats, LinearMap, skip_columnwise_steps
 from benchmarks.importance.scorers import LogisticScorer, SvmScorer, make_scorer
 from benchmarks.importance.shap_values import LOG_ODDS, PROBABILITY
 from benchmarks.metrics.calibration import logit
@@ -144,35 +144,35 @@ def _way(pipeline: Any, X: Matrix, background: Matrix, space: str) -> tuple[Floa
 
 def _sum_way(scorer: LogisticScorer, background: Matrix) -> tuple[Floats, float, Change]:
     """Of a sum of columns: a group's own part of it."""
-    here = scorer.front
-    there = LinearFront(background, here.weights, here.offset)
+    here = scorer.linear
+    there = LinearMap(background, here.weights, here.offset)
 
     def change(columns: Columns) -> Floats:
-        return here.share(columns) - there.share(columns).mean()
+        return here.contribution(columns) - there.contribution(columns).mean()
 
     return here.rows, float(there.rows.mean()), change
 
 
 def _machine_way(scorer: SvmScorer, background: Matrix) -> tuple[Floats, float, Change]:
     """Of an SVM on principal components: a group's share of them is exchanged."""
-    here, machine = scorer.front, scorer.machine
-    there = LinearFront(background, here.weights, here.offset)
-    output = machine.log_odds(machine.decision(here.rows))
+    here, svm = scorer.linear, scorer.svm
+    there = LinearMap(background, here.weights, here.offset)
+    output = svm.log_odds(svm.decision(here.rows))
 
     def change(columns: Columns) -> Floats:
-        rest, shares = here.rows - here.share(columns), there.share(columns)
+        rest, shares = here.rows - here.contribution(columns), there.contribution(columns)
         mean = shares.mean(axis=0)
-        after = machine.decisions_of_sums(rest + mean, shares - mean)
-        return output - machine.log_odds(after.mean(axis=1))
+        after = svm.decisions_of_sums(rest + mean, shares - mean)
+        return output - svm.log_odds(after.mean(axis=1))
 
-    return output, float(machine.log_odds(machine.decision(there.rows)).mean()), change
+    return output, float(svm.log_odds(svm.decision(there.rows)).mean()), change
 
 
 def _plain_way(
     pipeline: Any, X: Matrix, background: Matrix, space: str
 ) -> tuple[Floats, float, Change]:
     """Of any pipeline: it is given all rows with the columns replaced, some images at a time."""
-    model, (X, background), place = behind_columns(pipeline, X, background)
+    model, (X, background), place = skip_columnwise_steps(pipeline, X, background)
     step = max(1, ROWS // len(background))
 
     def outputs(rows: Matrix) -> Floats:

@@ -1,4 +1,4 @@
-"""Fitted SVM and logistic pipelines as formulas of their own columns."""
+"""Fitted SVM and logistic regression pipelines as closed-form functions of their columns."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 Floats = NDArray[np.float64]
-COLUMN_BY_COLUMN = {"select", "scale"}  # steps that mix no columns
+COLUMN_BY_COLUMN = {"select", "scale"}  # steps that combine no columns
 LARGEST_EXPONENT = 300.0  # products of three exponentials stay far from overflow
 
 
-class LinearFront:
-    """Rows after a linear map of their columns, and any group's share of them.
+class LinearMap:
+    """Rows after a linear map, and the contribution of any group of columns to them.
 
     Parameters
     ----------
@@ -29,16 +29,30 @@ class LinearFront:
 
     @cached_property
     def rows(self) -> Floats:
-        """All columns together, of shape (n,) or (n, k)."""
+        """Mapped rows, of shape (n,) or (n, k)."""
         return np.asarray(self.X.astype(np.float64) @ self.weights + self.offset)
 
-    def share(self, columns: NDArray[np.intp]) -> Floats:
-        """Sum up what some columns add to ``rows``."""
+    def contribution(self, columns: NDArray[np.intp]) -> Floats:
+        """Compute what some columns add to ``rows``.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, k), float64
+        """
         return np.asarray(self.X[:, columns].astype(np.float64) @ self.weights[columns])
 
 
-class Machine:
-    """An SVM's decision values and probabilities of principal components, by matrix products."""
+class FittedSvm:
+    """Decision values and probabilities of an SVM on principal components, by matrix products.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline of ``models.svm.build``, of two classes
+    """
 
     def __init__(self, pipeline: Any) -> None:
         classify = pipeline.named_steps["classify"]
@@ -52,7 +66,16 @@ class Machine:
         self._squares = (self.vectors**2).sum(axis=1)
 
     def kernel(self, rows: Floats) -> Floats:
-        """Kernel of ``(n, k)`` rows with the support vectors, of shape (n, m)."""
+        """Compute the kernel between rows and support vectors.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, k)
+
+        Returns
+        -------
+        ndarray of shape (n, m), float64
+        """
         near = rows @ self.vectors.T
         near *= 2 * self.gamma
         near -= self.gamma * self._squares
@@ -60,22 +83,49 @@ class Machine:
         return np.asarray(np.exp(near, out=near))
 
     def decision(self, rows: Floats) -> Floats:
-        """Decision values of ``(n, k)`` rows, of shape (n,)."""
+        """Compute decision values.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, k)
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
         return np.asarray(self.kernel(rows) @ self.weights + self.intercept)
 
     def score(self, rows: Floats) -> Floats:
-        """Probabilities of pneumonia of ``(n, k)`` rows, of shape (n,)."""
+        """Compute probabilities of pneumonia.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, k)
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
         return np.asarray(expit(self.log_odds(self.decision(rows))))
 
     def log_odds(self, decisions: Floats) -> Floats:
-        """Log odds of pneumonia that the sigmoid gives decision values."""
+        """Compute the log-odds of pneumonia that the sigmoid assigns to decision values.
+
+        Parameters
+        ----------
+        decisions : ndarray
+
+        Returns
+        -------
+        ndarray of the same shape, float64
+        """
         return np.asarray(self.slope * decisions + self.shift)
 
     def decisions_of_sums(self, p: Floats, q: Floats) -> Floats:
-        """Decision values of all sums ``p[i] + q[b]``.
+        """Compute decision values of all sums ``p[i] + q[b]``.
 
-        ``exp(-γ|p+q-v|²)`` is a product of three exponentials, none of which knows i, b and the
-        support vector v together, so all n × m sums take one matrix product.
+        ``exp(-γ|p+q-v|²)`` is a product of three exponentials, none of which depends on i, b and
+        the support vector v together, so all n × m sums take one matrix product.
 
         Parameters
         ----------
@@ -94,14 +144,34 @@ class Machine:
 
 
 def logistic_weights(pipeline: Any) -> tuple[Floats, float]:
-    """Weights of a logistic pipeline's own columns, of shape (d,), and its intercept."""
+    """Compute the weights of a logistic regression for unscaled columns.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline of ``models.logistic.build``, of two classes
+
+    Returns
+    -------
+    (ndarray of shape (d,), float)
+        Weights and intercept.
+    """
     scale, model = pipeline.named_steps["scale"], pipeline.named_steps["classify"]
     weights = np.asarray(model.coef_[0], dtype=np.float64) / scale.scale_
     return weights, float(model.intercept_[0] - scale.mean_ @ weights)
 
 
 def component_weights(pipeline: Any) -> tuple[Floats, Floats]:
-    """Principal components as sums of a pipeline's own columns: weights (d, k), offset (k,)."""
+    """Compute the linear map from unscaled columns to the principal components of an SVM pipeline.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline of ``models.svm.build``
+
+    Returns
+    -------
+    (ndarray of shape (d, k), ndarray of shape (k,))
+        Weights and offset.
+    """
     scale, pca = pipeline.named_steps["scale"], pipeline.named_steps["reduce"].pca_
     components = np.asarray(pca.components_, dtype=np.float64)
     weights = (components / scale.scale_).T
@@ -109,11 +179,11 @@ def component_weights(pipeline: Any) -> tuple[Floats, Floats]:
 
 
 class NoGradientError(ValueError):
-    """A classifier has no gradient: trees score by steps."""
+    """A classifier has no gradient: trees are piecewise constant."""
 
 
 def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
-    """Gradient of the log-odds of pneumonia with respect to the columns, at one row.
+    """Compute the gradient of the log-odds of pneumonia with respect to the columns, at one row.
 
     Parameters
     ----------
@@ -123,8 +193,8 @@ def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
     Returns
     -------
     ndarray of shape (d,), float64
-        Of logistic regression the weights, the same at every row; of an SVM the slope of its
-        sigmoid times the gradient of its decision value.
+        For logistic regression, the weights, which are the same for every row. For an SVM, the
+        slope of its sigmoid times the gradient of its decision value.
 
     Raises
     ------
@@ -137,21 +207,21 @@ def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
     if steps == ("scale", "reduce", "classify"):
         weights, offset = component_weights(pipeline)
         place = row.astype(np.float64) @ weights + offset
-        machine = Machine(pipeline)
-        pull = machine.kernel(place[None])[0] * machine.weights
-        towards = machine.vectors.T @ pull - pull.sum() * place
-        return np.asarray(weights @ (2 * machine.gamma * machine.slope * towards))
+        svm = FittedSvm(pipeline)
+        pull = svm.kernel(place[None])[0] * svm.weights
+        towards = svm.vectors.T @ pull - pull.sum() * place
+        return np.asarray(weights @ (2 * svm.gamma * svm.slope * towards))
     kind = type(pipeline.named_steps["classify"]).__name__
     raise NoGradientError(
         f"Got a pipeline that ends in {kind}, but expected logistic regression or an SVM: trees "
-        "score by steps, so there is no gradient."
+        "are piecewise constant, so they have no gradient."
     )
 
 
-def behind_columns(
+def skip_columnwise_steps(
     pipeline: Any, *matrices: NDArray[np.floating]
 ) -> tuple[Any, list[NDArray[np.floating]], NDArray[np.intp]]:
-    """Take off a pipeline's first steps if each handles every column by itself.
+    """Apply the first steps of a pipeline, if each of them transforms every column separately.
 
     Parameters
     ----------
@@ -161,11 +231,11 @@ def behind_columns(
     Returns
     -------
     model : fitted estimator
-        The last step; the whole pipeline if a step before it mixes columns.
+        The last step, or the whole pipeline if a step before it combines columns.
     matrices : list of ndarray
-        As that takes them.
+        Input of that model.
     place : ndarray of shape (d,), int
-        Where it has each column; -1 of those left out.
+        Position of each column in its input; -1 for columns that are dropped.
     """
     place, rows = np.arange(matrices[0].shape[1]), list(matrices)
     *first, last = (name for name in pipeline.named_steps if name != "balance")

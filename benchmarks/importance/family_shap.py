@@ -1,4 +1,4 @@
-"""Shapley values of whole families of features: what SHAP can say of any classifier."""
+"""Shapley values of whole feature families, which any classifier has, an SVM too."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from benchmarks.importance.closed_form import (
+    FittedSvm,
     Floats,
-    LinearFront,
-    Machine,
-    behind_columns,
+    LinearMap,
     component_weights,
     logistic_weights,
+    skip_columnwise_steps,
+)
+from benchmarks.importance.measured_cell import (
+    SEED,
+    SPLIT,
+    MeasuredCell,
+    Tables,
+    ranked_rows,
 )
 from benchmarks.importance.shap_values import (
     PROBABILITY,
@@ -25,19 +33,42 @@ from benchmarks.importance.shap_values import (
     Matrix,
     ShapValues,
     checked,
+    mean_absolute,
     require_shap,
 )
 
 MOST_GROUPS = 8  # 2**8 coalitions
 Mixture = Callable[[NDArray[np.bool_]], Floats]
-BLOCK = 2000  # mixed rows that a model is given at once
+BLOCK = 2000  # mixed rows that a model scores at once
+
+
+def measure(cell: MeasuredCell) -> Tables:
+    """Compute the mean absolute Shapley value of each family.
+
+    Parameters
+    ----------
+    cell : MeasuredCell
+
+    Returns
+    -------
+    dict of DataFrame
+        ``importance``; no rows if the cell has a single family.
+    """
+    if not (groups := cell.groups("family")):
+        return {"importance": pd.DataFrame()}
+    chosen = cell.explained
+    found = family_shap(cell.pipeline, cell.X[chosen], groups, cell.background)
+    each = {name: np.array([at]) for at, name in enumerate(groups)}
+    table = mean_absolute(found.values, each, cell.patient[chosen], cell.label[chosen], SEED)
+    rows = table.assign(level="family", metric="mean_abs")
+    return {"importance": ranked_rows([rows], "family_shap", SPLIT)}
 
 
 def family_shap(pipeline: Any, X: Matrix, groups: Groups, background: Matrix) -> ShapValues:
-    """Shapley values of whole groups of columns, of any classifier, from all coalitions of them.
+    """Compute exact Shapley values of groups of columns, from all coalitions of the groups.
 
-    A group is a player: absent, all its columns are those of a background image together. This
-    is another game than that of single columns, so its values are not the sums of theirs.
+    The players are groups: all columns of an absent group take the values of a background image
+    together. The values differ from the sums of the SHAP values of single columns.
 
     Parameters
     ----------
@@ -45,23 +76,23 @@ def family_shap(pipeline: Any, X: Matrix, groups: Groups, background: Matrix) ->
     X : ndarray of shape (n, d)
         Images to explain.
     groups : dict of ndarray of int
-        Columns of each of at most 8 groups; every column is in one of them.
+        Columns of each of at most 8 groups. Every column is in exactly one group.
     background : ndarray of shape (m, d)
-        Training images. Trees must score n × m × 2^G rows; an SVM takes one matrix product for
-        each coalition.
+        Training images. Trees score n × m × 2^G rows; an SVM takes one matrix product per
+        coalition.
 
     Returns
     -------
     ShapValues
-        ``values`` has shape (n, G); in probability.
+        ``values`` has shape (n, G) and is in probability.
 
     Raises
     ------
     MissingExtra
-        Without shap.
+        If shap is not installed.
     ValueError
-        If there are more groups, they don't hold every column once, or the values do not add up
-        to the pipeline's output.
+        If there are more than 8 groups, if they do not hold every column once, or if the values
+        do not add up to the pipeline's output.
 
     References
     ----------
@@ -81,15 +112,17 @@ def family_shap(pipeline: Any, X: Matrix, groups: Groups, background: Matrix) ->
     (True, (2, 2), True)
     """
     if not 1 <= len(groups) <= MOST_GROUPS:
-        raise ValueError(f"Got {len(groups)} groups, but expected 1 to {MOST_GROUPS}: families.")
+        raise ValueError(
+            f"Got {len(groups)} groups, but expected 1 to {MOST_GROUPS}. Use the level family."
+        )
     shap = require_shap()
     with threadpool_limits(1):
         mean = make_mixture(pipeline, X, background, groups)
         coalitions = itertools.product((False, True), repeat=len(groups))
-        worth = {present: mean(np.array(present)) for present in coalitions}
+        means = {present: mean(np.array(present)) for present in coalitions}
         output, level = (pipeline.predict_proba(rows)[:, 1] for rows in (X, background))
     known = shap.KernelExplainer(
-        lambda asked: np.stack([worth[tuple(row)] for row in asked.astype(bool)]),
+        lambda asked: np.stack([means[tuple(row)] for row in asked.astype(bool)]),
         np.zeros((1, len(groups))),
     )
     values = known.shap_values(np.ones((1, len(groups))), l1_reg=False, silent=True)[0].T
@@ -98,7 +131,11 @@ def family_shap(pipeline: Any, X: Matrix, groups: Groups, background: Matrix) ->
 
 
 def make_mixture(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mixture:
-    """Build the quickest function from present groups to mean scores.
+    """Return the fastest function that computes mean scores of mixtures of rows.
+
+    A mixture of image i and background image b has the columns of the present groups from i, all
+    others from b. If the pipeline begins with linear steps, the contribution of each group to them
+    is computed once.
 
     Parameters
     ----------
@@ -106,18 +143,18 @@ def make_mixture(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -
     X : ndarray of shape (n, d)
     background : ndarray of shape (m, d)
     groups : dict of ndarray of int
-        Every column is in one of the G groups.
+        Every column is in exactly one of the G groups.
 
     Returns
     -------
     function of an ndarray of shape (G,), bool
-        Which groups are present; returns the probability of pneumonia of each of the n images,
-        averaged over the m that fill it up, shape (n,), float64.
+        Maps the presence of the groups to the probability of pneumonia of each image, averaged
+        over the background images, of shape (n,), float64.
 
     Raises
     ------
     ValueError
-        If a column is in no group, or in several.
+        If a column is in no group, or in more than one.
 
     Examples
     --------
@@ -133,7 +170,7 @@ def make_mixture(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -
     if not np.array_equal(np.sort(placed), np.arange(X.shape[1])):
         raise ValueError(
             f"Got groups that hold {len(np.unique(placed))} of {X.shape[1]} columns, {len(placed)} "
-            "in all, but expected every column in one group. Use the level family."
+            "in all, but expected every column in exactly one group. Use the level family."
         )
     names = tuple(name for name in pipeline.named_steps if name != "balance")
     if names == ("scale", "reduce", "classify"):
@@ -143,10 +180,10 @@ def make_mixture(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -
     return _of_any(pipeline, X, background, groups)
 
 
-def sums_of_shares(
+def _split_mixtures(
     X: Matrix, background: Matrix, groups: Groups, weights: Floats, offset: Floats
 ) -> Callable[[NDArray[np.bool_]], tuple[Floats, Floats]]:
-    """Split mixtures after a linear map into what the image gives and what the other one gives.
+    """Split mixtures after a linear map into the parts of the image and of the background image.
 
     Parameters
     ----------
@@ -157,12 +194,13 @@ def sums_of_shares(
     Returns
     -------
     function of an ndarray of shape (G,), bool
-        Returns p, of shape (n, k), and q, of shape (m, k): ``p[i] + q[b]`` is the mixture of i
-        and b. The mean of ``q`` is 0.
+        Maps the presence of the groups to p, of shape (n, k), and q, of shape (m, k):
+        ``p[i] + q[b]`` is the mixture of i and b. The mean of ``q`` is 0.
     """
-    here, there = LinearFront(X, weights, offset), LinearFront(background, weights, offset)
+    here, there = LinearMap(X, weights, offset), LinearMap(background, weights, offset)
     own, other = (
-        np.stack([front.share(columns) for columns in groups.values()]) for front in (here, there)
+        np.stack([linear.contribution(columns) for columns in groups.values()])
+        for linear in (here, there)
     )
     mean = other.mean(axis=1, keepdims=True)
     centre = offset + mean.sum(axis=0)
@@ -176,11 +214,11 @@ def sums_of_shares(
 
 
 def _of_svm(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mixture:
-    split = sums_of_shares(X, background, groups, *component_weights(pipeline))
-    machine = Machine(pipeline)
+    split = _split_mixtures(X, background, groups, *component_weights(pipeline))
+    svm = FittedSvm(pipeline)
 
     def mean(present: NDArray[np.bool_]) -> Floats:
-        odds = machine.log_odds(machine.decisions_of_sums(*split(present)))
+        odds = svm.log_odds(svm.decisions_of_sums(*split(present)))
         return np.asarray(expit(odds).mean(axis=1))
 
     return mean
@@ -188,7 +226,7 @@ def _of_svm(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mix
 
 def _of_logistic(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mixture:
     weights, offset = logistic_weights(pipeline)
-    split = sums_of_shares(X, background, groups, weights[:, None], np.array([offset]))
+    split = _split_mixtures(X, background, groups, weights[:, None], np.array([offset]))
 
     def mean(present: NDArray[np.bool_]) -> Floats:
         p, q = split(present)
@@ -198,11 +236,11 @@ def _of_logistic(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -
 
 
 def _of_any(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -> Mixture:
-    """Mix the rows themselves, behind the steps that take each column by itself."""
+    """Mix the rows after the steps that transform each column separately."""
     group = np.empty(X.shape[1], dtype=np.intp)
     for number, columns in enumerate(groups.values()):
         group[columns] = number
-    model, (X, background), place = behind_columns(pipeline, X, background)
+    model, (X, background), place = skip_columnwise_steps(pipeline, X, background)
     group = group[place >= 0]
     rows = max(1, BLOCK // len(background))
 

@@ -1,23 +1,53 @@
-"""Importances that tree models keep from their own fitting: reported because papers report them."""
+"""Impurity importance of tree models: biased, but reported because many papers report it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
+from benchmarks.importance.groups import LEVELS
+from benchmarks.importance.measured_cell import MeasuredCell, Tables, ranked_rows
 from benchmarks.importance.shap_values import NotExplainable
 from benchmarks.metrics.arrays import Floats
+from models import declaration
+
+
+def measure(cell: MeasuredCell) -> Tables:
+    """Sum the impurity importance of columns over the groups of every level.
+
+    Parameters
+    ----------
+    cell : MeasuredCell
+
+    Returns
+    -------
+    dict of DataFrame
+        ``importance``, with the method that the classifier declares (``impurity`` or ``gain``) and
+        split ``train``; no rows if it declares none.
+    """
+    method = declaration(cell.cell.model).built_in_importance
+    if method is None:
+        return {"importance": pd.DataFrame()}
+    values = impurity(cell.pipeline)
+    parts = []
+    for level in LEVELS:
+        groups = cell.groups(level)
+        sums = [values[columns].sum() for columns in groups.values()]
+        table = pd.DataFrame({"group": list(groups), "value": sums})
+        parts.append(table.assign(level=level, metric="sum", lo=np.nan, hi=np.nan))
+    return {"importance": ranked_rows(parts, method, "train")}
 
 
 def impurity(pipeline: Any) -> Floats:
-    """Share of each column in what the splits of all trees gained on the training rows.
+    """Compute the fraction of the impurity decrease on training data that each column brings.
 
-    Biased, and given beside better methods only: a column of many distinct values is chosen for
-    splits that help by chance, correlated columns share what each of them could give, and all is
-    counted on training rows, so overfitted splits count in full (Strobl 2007).
+    This importance is biased and should be read beside better methods only. Columns with many
+    distinct values are favoured, correlated columns divide their importance, and overfitted splits
+    count in full because everything is computed on training data (Strobl 2007).
 
     Parameters
     ----------
@@ -26,10 +56,11 @@ def impurity(pipeline: Any) -> Floats:
     Returns
     -------
     ndarray of shape (d,), float64, ≥ 0
-        In the pipeline's own columns; the sum is 1, or 0 where no tree has a split. For a forest
-        the mean decrease in Gini impurity, weighted by training rows and averaged over trees; for
-        XGBoost the total gain, the decrease of its regularised loss summed over all splits on the
-        column. 0 for columns that the pipeline drops. A group's share is the sum of its columns'.
+        For the columns of ``X``. They sum to 1, or to 0 if no tree has a split. For a random
+        forest, the mean decrease in Gini impurity, weighted by training rows and averaged over
+        trees. For XGBoost, the total gain: the decrease of its regularised loss, summed over all
+        splits on the column. 0 for columns that the pipeline drops. The importance of a group is
+        the sum over its columns.
 
     Raises
     ------
@@ -57,8 +88,8 @@ def impurity(pipeline: Any) -> Floats:
         found = _total_gain(model)
     else:
         raise NotExplainable(
-            f"Got a {type(model).__name__}, but only forest and xgboost have an impurity "
-            "importance. Use permutation_importance."
+            f"Got a {type(model).__name__}, but expected a random forest or XGBoost: only "
+            "tree models have an impurity importance. Use permutation_importance."
         )
     kept = pipeline.named_steps["select"].get_support()
     values = np.zeros(len(kept))
@@ -67,7 +98,7 @@ def impurity(pipeline: Any) -> Floats:
 
 
 def _total_gain(model: XGBClassifier) -> Floats:
-    """Columns without a split are missing from XGBoost's own table: theirs is 0."""
+    """Return the gain of each column; XGBoost omits columns without a split."""
     gains = np.zeros(model.n_features_in_)
     for name, gain in model.get_booster().get_score(importance_type="total_gain").items():
         gains[int(name.removeprefix("f"))] = gain

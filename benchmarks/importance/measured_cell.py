@@ -1,214 +1,122 @@
-"""Importance of one fitted cell as rows of ``importance.csv``, method by method."""
+"""A fitted cell with the images on which its importance is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.fit import Matrix, columns_of_cell
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.importance.groups import LEVELS, group_columns
-from benchmarks.importance.permutation import permutation_importance
-from benchmarks.importance.scorers import make_scorer
-from benchmarks.importance.shap_values import explain, mean_absolute
+from benchmarks.importance.groups import group_columns
 from benchmarks.metrics.arrays import Labels
 
 ROWS = ["method", "level", "group", "split", "metric", "value", "lo", "hi", "rank",
         "status", "reason"]  # fmt: skip
-SAMPLE, BACKGROUND = 200, 100  # images that are explained by SHAP, and training images behind them
-FEATURES_KEPT = 50  # single columns of largest mean |SHAP| that are listed
-SWARM = 12  # columns of which every explained image is told
+EXPLAINED, BACKGROUND = 200, 100  # test images that SHAP explains, training images it compares with
 SEED = 0
 SPLIT = "test"
+Tables = dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
-class FittedRows:
-    """A fitted cell and the images that its importance is measured on.
+class MeasuredCell:
+    """A fitted cell with its features and labels.
 
     Attributes
     ----------
-    cell : str
-    pipeline : fitted pipeline
+    cell : Cell
     columns : DataFrame of d rows
-        From :func:`benchmarks.importance.groups.columns_of`.
-    X : ndarray of shape (n, d), float32
-    label, patient : ndarrays of shape (n,)
+        From :func:`benchmarks.importance.groups.columns_of`, for the families of the cell in order.
     threshold : float
-        Chosen on validation.
-    split : str
-        Where the images are from.
-    background : ndarray of shape (m, d), float32
-        Training images that SHAP compares with.
+        Operating point, selected on the validation set.
+    rows : SplitIndices
+    matrices : dict of matrices of shape (n, d), float32
+        By family of the cell.
+    pipeline : fitted pipeline, optional
+        None until it is loaded or fitted.
     """
 
-    cell: str
-    pipeline: Any
+    cell: Cell
     columns: pd.DataFrame
-    X: NDArray[np.float32]
-    label: Labels
-    patient: NDArray[np.object_]
     threshold: float
-    split: str
-    background: NDArray[np.float32]
+    rows: SplitIndices
+    matrices: Mapping[str, Matrix]
+    pipeline: Any = None
+
+    @cached_property
+    def X(self) -> NDArray[np.float32]:  # noqa: N802
+        """Feature matrix of the test images, of shape (n, d)."""
+        return self._matrix(self.rows.parts[SPLIT])
+
+    @cached_property
+    def label(self) -> Labels:
+        """Label of each test image."""
+        return self.rows.label[self.rows.parts[SPLIT]]
+
+    @cached_property
+    def patient(self) -> NDArray[np.object_]:
+        """Patient of each test image."""
+        return self.rows.group[self.rows.parts[SPLIT]]
+
+    @cached_property
+    def training(self) -> tuple[NDArray[np.float32], Labels]:
+        """Feature matrix and labels of the training images."""
+        return self._matrix(self.rows.train), self.rows.label[self.rows.train]
+
+    @cached_property
+    def background(self) -> NDArray[np.float32]:
+        """Feature matrix of a random sample of training images, with which SHAP compares."""
+        drawn = np.random.default_rng(SEED).permutation(self.rows.train)[:BACKGROUND]
+        return self._matrix(np.sort(drawn))
+
+    @cached_property
+    def explained(self) -> NDArray[np.intp]:
+        """Positions, in ``X``, of the random sample of test images that SHAP explains."""
+        return np.sort(np.random.default_rng(SEED).permutation(len(self.label))[:EXPLAINED])
 
     def groups(self, level: str) -> dict[str, NDArray[np.intp]]:
-        """Columns of each group; none where there is but one group, which is everything."""
+        """Return the columns of each group; an empty dict if a single group holds all columns.
+
+        Parameters
+        ----------
+        level : {"family", "subfamily", "region", "feature"}
+
+        Returns
+        -------
+        dict of ndarray of int
+        """
         found = group_columns(self.columns, level)
         return found if len(found) > 1 else {}
 
-    def sample(self) -> NDArray[np.intp]:
-        """Positions of the images that SHAP explains, in order."""
-        n = len(self.label)
-        chosen = np.random.default_rng(SEED).permutation(n)[:SAMPLE]
-        return np.sort(chosen)
+    def _matrix(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        return columns_of_cell(self.cell, self.matrices, rows)
 
 
-def fitted_rows(
-    cell: Cell,
-    pipeline: Any,
-    threshold: float,
-    rows: SplitIndices,
-    matrices: Mapping[str, Matrix],
-    columns: pd.DataFrame,
-) -> FittedRows:
-    """Bring a fitted cell together with the test images and some training images.
+def ranked_rows(parts: Sequence[pd.DataFrame], method: str, split: str) -> pd.DataFrame:
+    """Bring results of one method into the form of ``importance.csv``.
 
     Parameters
     ----------
-    cell : Cell
-    pipeline : fitted pipeline
-    threshold : float
-    rows : SplitIndices
-    matrices : dict of matrices of shape (n, d), float32
-        Of the cell's families.
-    columns : DataFrame
-        From :func:`benchmarks.importance.groups.columns_of`, of the cell's families in order.
-    """
-    part = rows.parts[SPLIT]
-    drawn = np.random.default_rng(SEED).permutation(rows.train)[:BACKGROUND]
-    return FittedRows(
-        cell=cell.name,
-        pipeline=pipeline,
-        columns=columns,
-        X=columns_of_cell(cell, matrices, part),
-        label=rows.label[part],
-        patient=rows.group[part],
-        threshold=threshold,
-        split=SPLIT,
-        background=columns_of_cell(cell, matrices, np.sort(drawn)),
-    )
-
-
-def permutation_rows(given: FittedRows, levels: Sequence[str] = LEVELS) -> pd.DataFrame:
-    """Exchange groups on every level; see :func:`permutation_importance`.
+    parts : sequence of DataFrame
+        With the columns level, group, metric, value, lo and hi.
+    method, split : str
 
     Returns
     -------
     DataFrame
-        With the columns ``ROWS``.
+        With the columns ``ROWS``. Rank 1 is the largest value within a level and metric.
     """
-    scorer = make_scorer(given.pipeline, given.X)
-    parts = []
-    for level in levels:
-        if groups := given.groups(level):
-            table = permutation_importance(
-                scorer, groups, given.label, given.patient, given.threshold, SEED
-            )
-            parts.append(table.assign(level=level))
-    return ranked_rows(parts, "permutation", given.split)
-
-
-def shap_rows(given: FittedRows) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Mean |SHAP| by group and column, and mean SHAP by class of each region.
-
-    Returns
-    -------
-    rows : DataFrame
-        With the columns ``ROWS``. Metric ``mean_abs`` is the mean of |sum over the group's
-        columns|; ``mean_normal`` and ``mean_pneumonia``, for regions, are means of that sum over
-        the images of a class: how far the region moves the score towards pneumonia.
-    checks : DataFrame
-        One row: check ``shap_additivity``, value (largest difference between a score and its SHAP
-        values' sum), images, space.
-    swarm : DataFrame
-        feature, shap, percentile (of the column's value among the images explained, 0 to 1): a row
-        an image, of the columns of largest mean |SHAP|.
-
-    Raises
-    ------
-    NotExplainable
-        If the classifier is an SVM.
-    """
-    chosen = given.sample()
-    found = explain(given.pipeline, given.X[chosen], given.background)
-    label, patient = given.label[chosen], given.patient[chosen]
-    parts = []
-    for level in (*LEVELS, "feature"):
-        if groups := given.groups(level):
-            keep = FEATURES_KEPT if level == "feature" else None
-            table = mean_absolute(found.values, groups, patient, label, SEED, keep=keep)
-            parts.append(table.assign(level=level, metric="mean_abs"))
-    for name, value in (("normal", 0), ("pneumonia", 1)):
-        own = found.values[label == value]  # noqa: PD011 - no DataFrame
-        means = {
-            group: own[:, at].sum(axis=1).mean() for group, at in given.groups("region").items()
-        }
-        table = pd.DataFrame({"group": list(means), "value": list(means.values())})
-        parts.append(table.assign(level="region", metric=f"mean_{name}", lo=np.nan, hi=np.nan))
-    check = {"check": "shap_additivity", "value": found.additivity, "images": len(chosen),
-             "space": found.space}  # fmt: skip
-    swarm = _swarm(given, chosen, found.values)
-    return ranked_rows(parts, "shap", given.split), pd.DataFrame([check]), swarm
-
-
-def _swarm(
-    given: FittedRows, chosen: NDArray[np.intp], values: NDArray[np.float64]
-) -> pd.DataFrame:
-    top = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:SWARM]
-    names = given.columns["feature"].to_numpy(dtype=object)[top]
-    ranks = rankdata(given.X[np.ix_(chosen, top)], axis=0)
-    return pd.DataFrame({
-        "feature": np.repeat(names, len(chosen)), "shap": values[:, top].T.ravel(),
-        "percentile": ((ranks.T - 0.5) / len(chosen)).ravel(),
-    })  # fmt: skip
-
-
-def built_in_rows(
-    given: FittedRows, method: str, importance: Callable[[Any], NDArray[np.float64]]
-) -> pd.DataFrame:
-    """Sum over groups what a fitted model carries in itself.
-
-    Parameters
-    ----------
-    given : FittedRows
-    method : str
-        ``impurity`` or ``gain``.
-    importance : callable
-        Fitted pipeline → ``(d,)``.
-    """
-    values = importance(given.pipeline)
-    parts = []
-    for level in LEVELS:
-        sums = {name: values[columns].sum() for name, columns in given.groups(level).items()}
-        table = pd.DataFrame({"group": list(sums), "value": list(sums.values())}, dtype=object)
-        parts.append(table.astype({"value": float}).assign(level=level))
-    joined = [part.assign(metric="sum", lo=np.nan, hi=np.nan) for part in parts if len(part)]
-    return ranked_rows(joined, method, "train")
-
-
-def ranked_rows(parts: Sequence[pd.DataFrame], method: str, split: str) -> pd.DataFrame:
-    """Rows in one form, ranked within a level and metric: 1 is the largest value."""
-    if not parts:
+    filled = [part for part in parts if len(part)]
+    if not filled:
         return pd.DataFrame(columns=ROWS)
-    table = pd.concat(parts, ignore_index=True).assign(method=method, split=split)
+    table = pd.concat(filled, ignore_index=True).assign(method=method, split=split)
     order = table.groupby(["level", "metric"], sort=False)["value"]
     table["rank"] = order.rank(method="min", ascending=False).astype(int)
     return table.assign(status="ok", reason="")[ROWS]

@@ -1,24 +1,77 @@
-"""Clusters of columns that say the same: what permutation must exchange together.
+"""Clusters of redundant columns, which are permuted together.
 
-Where two columns are copies, exchanging one alone costs nothing, and each looks useless.
+If two columns are copies of each other, permuting one of them costs nothing, so each seems useless.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
+from benchmarks.importance.measured_cell import (
+    SEED,
+    SPLIT,
+    MeasuredCell,
+    Tables,
+    ranked_rows,
+)
+from benchmarks.importance.permutation import permutation_importance
+from benchmarks.importance.scorers import make_scorer
 from benchmarks.metrics.arrays import Floats, Labels
 from models.select import f_statistics
 
-MOST = 1000
+MOST = 1000  # columns that are clustered
 THRESHOLD = 0.7
-LEFT_OUT = -1
+NO_CLUSTER = -1
+SPLIT_UP = 10  # largest clusters whose columns are also permuted one by one
+
+
+def measure(cell: MeasuredCell) -> Tables:
+    """Permute clusters of redundant columns, found on the training images.
+
+    Parameters
+    ----------
+    cell : MeasuredCell
+
+    Returns
+    -------
+    dict of DataFrame
+        ``importance``: rows with level ``cluster``, for clusters of at least two columns.
+        ``importance_clusters``: cluster, columns (their number), value (drop of the AUC when they
+        are permuted together), alone (sum of the drops when they are permuted one by one; blank
+        except for the ten clusters of largest value).
+    """
+    names = cell.columns["feature"].tolist()
+    train, label = cell.training
+    found = name_clusters(train, names, cluster_columns(train, label))
+    several = {name: at for name, at in found.items() if len(at) > 1}
+    if not several:
+        return {"importance": pd.DataFrame(), "importance_clusters": pd.DataFrame()}
+    scorer = make_scorer(cell.pipeline, cell.X)
+
+    def permuted(groups: Mapping[str, NDArray[np.intp]]) -> pd.DataFrame:
+        return permutation_importance(
+            scorer, groups, cell.label, cell.patient, cell.threshold, SEED
+        )
+
+    table = permuted(several)
+    auc = table[table["metric"] == "auc"].sort_values("value", ascending=False, kind="stable")
+    alone = {}
+    for name in auc["group"].head(SPLIT_UP):
+        single = permuted({names[at]: np.array([at]) for at in several[name]})
+        alone[name] = float(single.loc[single["metric"] == "auc", "value"].sum())
+    clusters = pd.DataFrame({
+        "cluster": auc["group"], "columns": [len(several[name]) for name in auc["group"]],
+        "value": auc["value"], "alone": [alone.get(name, np.nan) for name in auc["group"]],
+    })  # fmt: skip
+    rows = ranked_rows([table.assign(level="cluster")], "permutation", SPLIT)
+    return {"importance": rows, "importance_clusters": clusters}
 
 
 def cluster_columns(
@@ -27,30 +80,30 @@ def cluster_columns(
     most: int = MOST,
     threshold: float = THRESHOLD,
 ) -> NDArray[np.intp]:
-    """Cluster columns by rank correlation: average linkage on 1 - |rho|.
+    """Cluster columns by rank correlation, with average linkage on 1 - |rho|.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
         Training rows, n ≥ 2.
     y : ndarray of shape (n,), optional
-        Labels; needed where d is larger than ``most``.
+        Labels; required if more than ``most`` columns vary.
     most : int
-        Of more columns, this many of largest F between the classes are clustered and the others
-        are left out: the matrix of all would grow with the square of d.
+        Largest number of columns to cluster, since the correlation matrix grows with the square
+        of d. The columns with the largest F statistic between the classes are taken.
     threshold : float in (0, 1)
-        Clusters are joined as long as the mean |rho| between their columns is at least this.
+        Clusters are merged while the mean |rho| between their columns is at least this.
 
     Returns
     -------
     ndarray of shape (d,), int
-        Cluster of each column: 0, 1, … in the order of their first columns; -1 for columns that
-        are left out and for constant ones, which have no correlation.
+        Cluster of each column: 0, 1, … in the order of their first columns. -1 for constant
+        columns, which have no correlation, and for columns beyond ``most``.
 
     Raises
     ------
     ValueError
-        If labels are needed and missing.
+        If labels are required and missing.
 
     References
     ----------
@@ -70,12 +123,12 @@ def cluster_columns(
     if len(varied) > most:
         if y is None:
             raise ValueError(
-                f"Got {len(varied)} columns that vary, but no labels to choose {most} of them by. "
-                "Give y."
+                f"Got {len(varied)} columns that vary and no labels, but expected labels to select "
+                f"{most} of them. Give y."
             )
         best = np.argsort(-f_statistics(X[:, varied], y), kind="stable")[:most]
         varied = np.sort(varied[best])
-    cluster = np.full(X.shape[1], LEFT_OUT, dtype=np.intp)
+    cluster = np.full(X.shape[1], NO_CLUSTER, dtype=np.intp)
     cluster[varied] = _cut(np.abs(rank_correlations(X[:, varied])), threshold)
     return cluster
 
@@ -83,24 +136,24 @@ def cluster_columns(
 def name_clusters(
     X: NDArray[np.floating], names: Sequence[str], cluster: NDArray[np.intp]
 ) -> dict[str, NDArray[np.intp]]:
-    """Name each cluster after its most typical column and say how many of each family it has.
+    """Name each cluster after its most typical column, with the number of columns per family.
 
-    The most typical column is that of largest mean |rho| with the others; of equal ones the first.
+    The most typical column has the largest mean |rho| with the others; ties go to the first.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
-        The rows that the columns were clustered on.
+        The rows on which the columns were clustered.
     names : sequence of d str
-        Of the columns, the family in front of the first ``/``.
+        Names of the columns; the family precedes the first ``/``.
     cluster : ndarray of shape (d,), int
-        From :func:`cluster_columns`; columns of cluster -1 are in no group.
+        From :func:`cluster_columns`. Columns with -1 are in no group.
 
     Returns
     -------
     dict of ndarray of int
         Columns by name, for :func:`benchmarks.importance.permutation.permutation_importance`:
-        ``lbp/r3/cell12/code25 [hog 4, lbp 3]``, or the column's own name where it is alone.
+        ``lbp/r3/cell12/code25 [hog 4, lbp 3]``, or the name of the column if it is alone.
 
     Examples
     --------
@@ -109,7 +162,7 @@ def name_clusters(
     {'hog/a [hog 1, lbp 1]': array([0, 2]), 'hog/b': array([1])}
     """
     named = {}
-    for number in range(int(cluster.max(initial=LEFT_OUT)) + 1):
+    for number in range(int(cluster.max(initial=NO_CLUSTER)) + 1):
         columns = np.flatnonzero(cluster == number)
         if len(columns) == 1:
             named[names[columns[0]]] = columns
@@ -123,12 +176,12 @@ def name_clusters(
 
 
 def rank_correlations(X: NDArray[np.floating]) -> Floats:
-    """Spearman's rho of every two columns, ties given their mean rank.
+    """Compute Spearman's rho between all pairs of columns, with mean ranks for ties.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
-        No column constant.
+        Without constant columns.
 
     Returns
     -------
@@ -147,7 +200,7 @@ def rank_correlations(X: NDArray[np.floating]) -> Floats:
 
 
 def _cut(closeness: Floats, threshold: float) -> NDArray[np.intp]:
-    """Clusters of columns in the order of their first columns."""
+    """Cut the tree of clusters; number the clusters in the order of their first columns."""
     if len(closeness) < 2:
         return np.zeros(len(closeness), dtype=np.intp)
     distance = 1 - closeness

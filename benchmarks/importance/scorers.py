@@ -1,8 +1,7 @@
-"""Scores of rows in which some columns were exchanged between rows, many exchanges at once.
+"""Scores of rows in which some columns are permuted, for many permutations at once.
 
-A scorer knows the rows once. Where a pipeline begins with linear steps, the columns of a group are
-taken through those alone: the group's share is a sum that can be dealt anew without touching the
-other columns.
+A scorer holds the rows. If a pipeline begins with linear steps, only the contribution of a group to
+them is computed and permuted; the other columns are not touched.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from benchmarks.importance.closed_form import (
+    FittedSvm,
     Floats,
-    LinearFront,
-    Machine,
-    behind_columns,
+    LinearMap,
     component_weights,
     logistic_weights,
+    skip_columnwise_steps,
 )
 
 Order = NDArray[np.intp]
@@ -29,18 +28,18 @@ TOLERANCE = 1e-4  # between a scorer's probabilities and the pipeline's own
 
 
 class Scorer(Protocol):
-    """Scores of n rows by a fitted pipeline."""
+    """Scores of n rows, as they are and after permutation of columns, by a fitted pipeline."""
 
     score: Floats
-    """As they are: probability of pneumonia, shape (n,)."""
+    """Probability of pneumonia without permutation, of shape (n,)."""
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
-        """Scores after the ``columns`` of row i were taken from row ``orders[r, i]``.
+        """Compute the scores after the columns of row i are taken from row ``orders[r, i]``.
 
         Parameters
         ----------
         columns : ndarray of int
-            They move together, so that correlated ones can't stand in for each other.
+            They are permuted together, so correlated columns cannot replace each other.
         orders : ndarray of shape (R, n), int
 
         Returns
@@ -51,7 +50,7 @@ class Scorer(Protocol):
 
 
 def make_scorer(pipeline: Any, X: NDArray[np.floating]) -> Scorer:
-    """Build the quickest scorer that knows a pipeline.
+    """Return the fastest scorer for a pipeline.
 
     Parameters
     ----------
@@ -65,26 +64,42 @@ def make_scorer(pipeline: Any, X: NDArray[np.floating]) -> Scorer:
     Raises
     ------
     ValueError
-        If its scores are not the pipeline's: then it has a step that the scorer does not know.
+        If the scores differ from the pipeline's, because the scorer does not support a step.
     """
     names = tuple(type(step).__name__ for name, step in pipeline.steps if name != "balance")
     with threadpool_limits(1):
-        if names not in QUICK:
+        if names not in FAST:
             return PlainScorer(pipeline, X)
-        found = QUICK[names](pipeline, X)
+        found = FAST[names](pipeline, X)
         _check(found.score, pipeline.predict_proba(X)[:, 1])
     return found
 
 
 class PlainScorer:
-    """Any pipeline: all exchanged rows are given to it."""
+    """Scorer for any pipeline, which scores all permuted rows.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline
+    X : ndarray of shape (n, d)
+    """
 
     def __init__(self, pipeline: Any, X: NDArray[np.floating]) -> None:
         self.pipeline, self.X = pipeline, X
         self.score = self._score(X)
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
-        """See :class:`Scorer`."""
+        """See :class:`Scorer`.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+        orders : ndarray of shape (R, n), int
+
+        Returns
+        -------
+        ndarray of shape (R, n), float64
+        """
         rows = np.tile(self.X, (len(orders), 1))
         rows[:, columns] = self.X[orders.ravel()[:, None], columns]
         return self._score(rows).reshape(orders.shape)
@@ -94,14 +109,30 @@ class PlainScorer:
 
 
 class TreeScorer(PlainScorer):
-    """Columns chosen and scaled one by one, then trees: an exchange can wait until after that."""
+    """Scorer for trees after column selection and scaling, which are applied only once.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline of ``models.forest.build`` or ``models.boosting.build``
+    X : ndarray of shape (n, d)
+    """
 
     def __init__(self, pipeline: Any, X: NDArray[np.floating]) -> None:
-        trees, (rows,), self.place = behind_columns(pipeline, X)
+        trees, (rows,), self.place = skip_columnwise_steps(pipeline, X)
         super().__init__(trees, rows)
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
-        """See :class:`Scorer`."""
+        """See :class:`Scorer`.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+        orders : ndarray of shape (R, n), int
+
+        Returns
+        -------
+        ndarray of shape (R, n), float64
+        """
         used = self.place[columns]
         used = used[used >= 0]
         if len(used) == 0:
@@ -110,12 +141,12 @@ class TreeScorer(PlainScorer):
 
 
 class FoldScorer:
-    """Each image scored by the model of its fold; exchanges are within folds.
+    """Scorer of a cross-validation: the model of its fold scores each image.
 
     Parameters
     ----------
     scorers : dict of Scorer
-        By fold; each knows the images of its fold in their order.
+        By fold; each holds the images of its fold, in order.
     fold : ndarray of shape (n,)
     """
 
@@ -127,46 +158,96 @@ class FoldScorer:
             self.score[self.rows[k]] = scorer.score
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
-        """See :class:`Scorer`; an order that leaves its fold is an error."""
+        """See :class:`Scorer`.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+        orders : ndarray of shape (R, n), int
+            Permutations within folds.
+
+        Returns
+        -------
+        ndarray of shape (R, n), float64
+
+        Raises
+        ------
+        ValueError
+            If an image moves to another fold.
+        """
         scores = np.empty(orders.shape)
         for k, scorer in self.scorers.items():
             rows = self.rows[k]
             inside = np.searchsorted(rows, orders[:, rows])
             if not np.array_equal(rows[inside.clip(max=len(rows) - 1)], orders[:, rows]):
-                raise ValueError("Got an order that takes images out of their fold.")
+                raise ValueError(
+                    "Got a permutation between folds, but expected permutations within each fold."
+                )
             scores[:, rows] = scorer.permuted(columns, inside)
         return scores
 
 
 class LogisticScorer:
-    """Scaling, then logistic regression: a sum of columns."""
+    """Scorer for logistic regression, a sum over columns.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline of ``models.logistic.build``
+    X : ndarray of shape (n, d)
+    """
 
     def __init__(self, pipeline: Any, X: NDArray[np.floating]) -> None:
-        self.front = LinearFront(X, *logistic_weights(pipeline))
-        self.score = np.asarray(expit(self.front.rows))
+        self.linear = LinearMap(X, *logistic_weights(pipeline))
+        self.score = np.asarray(expit(self.linear.rows))
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
-        """See :class:`Scorer`."""
-        share = self.front.share(columns)
-        return np.asarray(expit(self.front.rows - share + share[orders]))
+        """See :class:`Scorer`.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+        orders : ndarray of shape (R, n), int
+
+        Returns
+        -------
+        ndarray of shape (R, n), float64
+        """
+        part = self.linear.contribution(columns)
+        return np.asarray(expit(self.linear.rows - part + part[orders]))
 
 
 class SvmScorer:
-    """Scaling, principal components, RBF kernel, sigmoid."""
+    """Scorer for an SVM on principal components.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline of ``models.svm.build``
+    X : ndarray of shape (n, d)
+    """
 
     def __init__(self, pipeline: Any, X: NDArray[np.floating]) -> None:
-        self.front = LinearFront(X, *component_weights(pipeline))
-        self.machine = Machine(pipeline)
-        self.score = self.machine.score(self.front.rows)
+        self.linear = LinearMap(X, *component_weights(pipeline))
+        self.svm = FittedSvm(pipeline)
+        self.score = self.svm.score(self.linear.rows)
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
-        """See :class:`Scorer`."""
-        share = self.front.share(columns)
-        rest = self.front.rows - share
-        return np.stack([self.machine.score(rest + share[order]) for order in orders])
+        """See :class:`Scorer`.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+        orders : ndarray of shape (R, n), int
+
+        Returns
+        -------
+        ndarray of shape (R, n), float64
+        """
+        part = self.linear.contribution(columns)
+        rest = self.linear.rows - part
+        return np.stack([self.svm.score(rest + part[order]) for order in orders])
 
 
-QUICK: dict[tuple[str, ...], Callable[[Any, NDArray[np.floating]], Scorer]] = {
+FAST: dict[tuple[str, ...], Callable[[Any, NDArray[np.floating]], Scorer]] = {
     ("StandardScaler", "BoundedPca", "PlattScaled"): SvmScorer,
     ("StandardScaler", "LeanLogistic"): LogisticScorer,
     ("BestColumns", "StandardScaler", "Forest"): TreeScorer,
@@ -179,5 +260,5 @@ def _check(own: Floats, theirs: Floats) -> None:
     if apart > TOLERANCE:
         raise ValueError(
             f"Got scores that differ from the pipeline's by {apart:.2g}, but expected at most "
-            f"{TOLERANCE}: it has a step that benchmarks/importance/scorers.py does not know."
+            f"{TOLERANCE}: benchmarks/importance/scorers.py does not support one of its steps."
         )

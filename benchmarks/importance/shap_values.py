@@ -1,14 +1,14 @@
-"""SHAP values of a fitted pipeline, led back to the pipeline's own named columns.
+"""SHAP values of a fitted pipeline, for the named columns of its feature matrix.
 
-All are interventional: a column that is absent has the values of a background of images, whatever
-the columns that are present. They say what the model computes with, not what causes disease.
+All are interventional: an absent column takes the values of a background sample, whatever the
+values of the columns that are present. They describe what the model uses, not what causes disease.
 """
 
 from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
+from benchmarks.importance.groups import LEVELS
+from benchmarks.importance.measured_cell import (
+    SEED,
+    SPLIT,
+    MeasuredCell,
+    Tables,
+    ranked_rows,
+)
 from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.bootstrap import CONFIDENCE, PatientBootstrap
 from features.backbone import MissingExtra
@@ -29,30 +38,32 @@ Matrix = NDArray[np.floating]
 Groups = Mapping[str, NDArray[np.intp]]
 PROBABILITY, LOG_ODDS = "probability", "log-odds"
 BLOCK = 20  # rows
-TOLERANCE = 1e-4  # of the largest share of a row; float32 sums in XGBoost are 100 times closer
+TOLERANCE = 1e-4  # relative to the largest value; float32 sums in XGBoost are 100 times closer
+FEATURES_KEPT = 50  # single columns of largest mean |SHAP| that are listed
+SWARM = 12  # columns whose values are listed for every explained image
 
 
 class NotExplainable(ValueError):  # noqa: N818 - it says what the model is not
-    """A method knows no way to explain this model; the message names one that does."""
+    """A method cannot explain this model; the message names a method that can."""
 
 
 @dataclass(frozen=True)
 class ShapValues:
-    """What each column, or group of columns, adds to the output of each image.
+    """Contribution of each column, or group of columns, to the output for each image.
 
     Attributes
     ----------
     values : ndarray of shape (n, d), float64
-        Signed, in the order of the pipeline's own columns, or of the groups; positive values
-        speak for pneumonia. Columns that the pipeline drops have 0.
+        In the order of the columns of ``X``, or of the groups. Positive values raise the output
+        towards pneumonia. Columns that the pipeline drops have 0.
     expected : float
-        Mean output of the background.
+        Mean output for the background sample.
     output : ndarray of shape (n,), float64
-        Of the pipeline itself; ``expected`` and a row's values add up to it.
+        Output of the pipeline: the sum of ``expected`` and the values of the row.
     space : {"log-odds", "probability"}
-        What ``output`` is.
+        Unit of the output.
     additivity : float
-        Largest difference of that sum and ``output``.
+        Largest absolute difference between that sum and the output.
     """
 
     values: Floats
@@ -62,8 +73,74 @@ class ShapValues:
     additivity: float
 
 
+def measure(cell: MeasuredCell) -> Tables:
+    """Compute mean absolute SHAP values of groups and columns, and SHAP values of single images.
+
+    Parameters
+    ----------
+    cell : MeasuredCell
+
+    Returns
+    -------
+    dict of DataFrame
+        ``importance``: metric ``mean_abs`` is the mean absolute value of the sum over the group's
+        columns; ``mean_normal`` and ``mean_pneumonia``, for regions, are the means of that sum over
+        the images of a class. ``importance_checks``: one row with the check ``shap_additivity``.
+        ``importance_swarm``: feature, shap, percentile (of the column's value among the explained
+        images, from 0 to 1), one row per image, for the columns of largest mean |SHAP|. All are
+        empty if the classifier is not explainable column by column, as an SVM.
+
+    Raises
+    ------
+    MissingExtra
+        If shap is not installed.
+    """
+    if not is_explainable(cell.pipeline):
+        names = ("importance", "importance_checks", "importance_swarm")
+        return {name: pd.DataFrame() for name in names}
+    chosen = cell.explained
+    found = explain(cell.pipeline, cell.X[chosen], cell.background)
+    check = {"check": "shap_additivity", "value": found.additivity, "images": len(chosen),
+             "space": found.space}  # fmt: skip
+    return {
+        "importance": ranked_rows([*_sizes(cell, found), *_by_class(cell, found)], "shap", SPLIT),
+        "importance_checks": pd.DataFrame([check]),
+        "importance_swarm": _swarm(cell, found),
+    }
+
+
+def _sizes(cell: MeasuredCell, found: ShapValues) -> Iterator[pd.DataFrame]:
+    label, patient = cell.label[cell.explained], cell.patient[cell.explained]
+    for level in (*LEVELS, "feature"):
+        if groups := cell.groups(level):
+            keep = FEATURES_KEPT if level == "feature" else None
+            table = mean_absolute(found.values, groups, patient, label, SEED, keep=keep)
+            yield table.assign(level=level, metric="mean_abs")
+
+
+def _by_class(cell: MeasuredCell, found: ShapValues) -> Iterator[pd.DataFrame]:
+    """Mean SHAP value of each region over the images of each class."""
+    label, groups = cell.label[cell.explained], cell.groups("region")
+    for name, value in (("normal", 0), ("pneumonia", 1)):
+        own = found.values[label == value]  # noqa: PD011 - no DataFrame
+        means = [own[:, columns].sum(axis=1).mean() for columns in groups.values()]
+        table = pd.DataFrame({"group": list(groups), "value": means})
+        yield table.assign(level="region", metric=f"mean_{name}", lo=np.nan, hi=np.nan)
+
+
+def _swarm(cell: MeasuredCell, found: ShapValues) -> pd.DataFrame:
+    values, chosen = found.values, cell.explained  # noqa: PD011 - no DataFrame
+    top = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:SWARM]
+    names = cell.columns["feature"].to_numpy(dtype=object)[top]
+    ranks = rankdata(cell.X[np.ix_(chosen, top)], axis=0)
+    return pd.DataFrame({
+        "feature": np.repeat(names, len(chosen)), "shap": values[:, top].T.ravel(),
+        "percentile": ((ranks.T - 0.5) / len(chosen)).ravel(),
+    })  # fmt: skip
+
+
 def explain(pipeline: Any, X: Matrix, background: Matrix) -> ShapValues:
-    """Explain a pipeline that ends in a forest, XGBoost or logistic regression.
+    """Compute SHAP values of a random forest, XGBoost or logistic regression.
 
     Parameters
     ----------
@@ -71,17 +148,17 @@ def explain(pipeline: Any, X: Matrix, background: Matrix) -> ShapValues:
     X : ndarray of shape (n, d)
         Images to explain.
     background : ndarray of shape (m, d)
-        Training images, 100 or so: the time grows with n × m.
+        Training images, about 100: the time grows with n × m.
 
     Returns
     -------
     ShapValues
-        XGBoost and logistic regression in log-odds, the forest in probability.
+        In log-odds for XGBoost and logistic regression, in probability for a random forest.
 
     Raises
     ------
     NotExplainable
-        If the pipeline ends in another model, or knows more than two classes.
+        If the pipeline ends in another model, or has more than two classes.
     MissingExtra
         Without shap.
     ValueError
@@ -104,29 +181,54 @@ def explain(pipeline: Any, X: Matrix, background: Matrix) -> ShapValues:
     ((2, 2), 'log-odds', True)
     """
     model = pipeline[-1]
-    ways = [way for kind, way in WAYS.items() if isinstance(model, kind)]
-    if not ways or len(model.classes_) != 2:
+    found_explainer = _explainer_of(pipeline)
+    if found_explainer is None or len(model.classes_) != 2:
         raise NotExplainable(
-            f"Got a {type(model).__name__} of {len(model.classes_)} classes, but column by column "
-            "only forest, xgboost and logistic of two classes can be explained. "
-            "Use family_shap or permutation_importance."
+            f"Got a {type(model).__name__} of {len(model.classes_)} classes, but expected a random "
+            "forest, XGBoost or logistic regression of two classes: only those have SHAP values of "
+            "single columns. Use family_shap or permutation_importance."
         )
-    way, space = ways[0]
+    explainer, space = found_explainer
     with threadpool_limits(1):
         kept, rows, others = np.arange(X.shape[1]), X, background
         for step in (step for name, step in pipeline.steps[:-1] if name != "balance"):
             kept = kept[step.get_support()] if hasattr(step, "get_support") else kept
             rows, others = step.transform(rows), step.transform(others)
-        found, expected, output = way(pipeline, model, rows, others, X)
+        found, expected, output = explainer(pipeline, model, rows, others, X)
     values = np.zeros(X.shape)
     values[:, kept] = found
     return checked(values, expected, output, space)
 
 
+def is_explainable(pipeline: Any) -> bool:
+    """Check whether :func:`explain` supports a pipeline.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline
+
+    Returns
+    -------
+    bool
+        True for a random forest, XGBoost or logistic regression of two classes.
+    """
+    return _explainer_of(pipeline) is not None and len(pipeline.classes_) == 2
+
+
 def space_of(pipeline: Any) -> str:
-    """Name the unit in which :func:`explain` has a pipeline's output; log-odds without a way."""
-    spaces = (space for kind, (_, space) in WAYS.items() if isinstance(pipeline[-1], kind))
-    return next(spaces, LOG_ODDS)
+    """Return the unit in which :func:`explain` expresses a pipeline's output.
+
+    Parameters
+    ----------
+    pipeline : fitted pipeline
+
+    Returns
+    -------
+    {"log-odds", "probability"}
+        Log-odds if :func:`explain` does not support the pipeline.
+    """
+    found = _explainer_of(pipeline)
+    return found[1] if found else LOG_ODDS
 
 
 def mean_absolute(
@@ -137,24 +239,25 @@ def mean_absolute(
     seed: int,
     keep: int | None = None,
 ) -> pd.DataFrame:
-    """Mean size of what each group adds, signs within a group cancelling first.
+    """Compute the mean absolute value of the sum over each group's columns.
 
     Parameters
     ----------
     values : ndarray of shape (n, d)
-        Of :class:`ShapValues`.
+        See :class:`ShapValues`.
     groups : dict of ndarray of int
         Columns of each group.
     patient, label : ndarrays of shape (n,)
     seed : int
-        Of the draws of patients.
+        Seed of the bootstrap over patients.
     keep : int, optional
-        Return this many groups of largest value, in falling order; all as given if left out.
+        Return only this many groups with the largest values, in decreasing order. By default, all
+        groups in the order given.
 
     Returns
     -------
     DataFrame
-        group, value, lo, hi: 95 % interval over patients.
+        group, value, lo, hi (95 % confidence interval, by bootstrap over patients).
 
     Examples
     --------
@@ -183,23 +286,50 @@ def mean_absolute(
 
 
 def checked(values: Floats, expected: float, output: Floats, space: str) -> ShapValues:
-    """Make a record of SHAP values, or raise `ValueError` if they miss ``output``."""
+    """Return SHAP values after checking that they add up to the output.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, d)
+    expected : float
+    output : ndarray of shape (n,)
+    space : {"log-odds", "probability"}
+
+    Returns
+    -------
+    ShapValues
+
+    Raises
+    ------
+    ValueError
+        If they do not add up.
+    """
     output = np.asarray(output, dtype=np.float64)
     apart = float(np.abs(expected + values.sum(axis=1) - output).max())
     allowed = TOLERANCE * max(1.0, float(np.abs(output - expected).max()))
     if not apart <= allowed:
         raise ValueError(
-            f"Got SHAP values that miss the pipeline's output by {apart:.2g}, but expected at "
-            f"most {allowed:.2g}: this version of shap misreads the model, or the pipeline has a "
-            "step that benchmarks/importance does not know."
+            f"Got SHAP values whose sum differs from the pipeline's output by {apart:.2g}, but "
+            f"expected at most {allowed:.2g}: this version of shap does not support the model, or "
+            "benchmarks/importance/shap_values.py does not support a step of the pipeline."
         )
     return ShapValues(values, expected, output, space, apart)
 
 
 def require_shap() -> Any:
-    """Import shap, or raise `MissingExtra`."""
+    """Import shap.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    MissingExtra
+        If shap is not installed.
+    """
     try:
-        with warnings.catch_warnings():  # it calls what matplotlib will deprecate
+        with warnings.catch_warnings():  # it uses deprecated functions of matplotlib
             warnings.simplefilter("ignore")
             return importlib.import_module("shap")
     except (ImportError, OSError) as error:
@@ -209,7 +339,7 @@ def require_shap() -> Any:
         ) from error
 
 
-Found = tuple[Floats, float, Floats]  # values of the kept columns, expected, the pipeline's output
+Found = tuple[Floats, float, Floats]  # values of the kept columns, expected, output
 
 
 def _boosting(pipeline: Any, model: Any, rows: Matrix, others: Matrix, X: Matrix) -> Found:
@@ -226,7 +356,7 @@ def _trees(model: Any, rows: Matrix, others: Matrix) -> tuple[Floats, Any]:
     explainer = require_shap().TreeExplainer(
         model, _background(others.astype(np.float32)), feature_perturbation="interventional"
     )
-    # Block by block: a call of some ten seconds would draw a bar of its own into the display.
+    # In blocks, since shap draws its own progress bar in calls of more than ten seconds.
     blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
     found = [
         explainer.shap_values(block.astype(np.float32), check_additivity=False) for block in blocks
@@ -242,12 +372,17 @@ def _linear(pipeline: Any, model: Any, rows: Matrix, others: Matrix, X: Matrix) 
 
 
 def _background(rows: Matrix) -> Any:
-    """All rows: left to itself, shap draws 100 of them."""
+    """Use all rows; by default, shap draws 100 of them."""
     return require_shap().maskers.Independent(rows, max_samples=len(rows))
 
 
-WAYS: dict[type, tuple[Callable[..., Found], str]] = {
+_EXPLAINERS: dict[type, tuple[Callable[..., Found], str]] = {
     XGBClassifier: (_boosting, LOG_ODDS),
     RandomForestClassifier: (_forest, PROBABILITY),
     LogisticRegression: (_linear, LOG_ODDS),
 }
+
+
+def _explainer_of(pipeline: Any) -> tuple[Callable[..., Found], str] | None:
+    found = (way for kind, way in _EXPLAINERS.items() if isinstance(pipeline[-1], kind))
+    return next(found, None)

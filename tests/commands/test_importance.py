@@ -14,10 +14,10 @@ from benchmarks.commands.importance import importance
 from benchmarks.commands.run import run_benchmark
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import DataError
+from benchmarks.importance import measure
 from benchmarks.io import results
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import RunError
-from benchmarks.studies.importance import measure
 from features.backbone import MissingExtra
 from tests.helpers import textured
 

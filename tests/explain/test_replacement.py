@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from benchmarks.explain.replacement import local_change, log_odds, typical_row
-from benchmarks.importance.closed_form import behind_columns
+from benchmarks.importance.closed_form import skip_columnwise_steps
 from benchmarks.importance.shap_values import PROBABILITY, space_of
 from models import MODELS
 
@@ -102,7 +102,7 @@ def test_columns_that_the_model_left_out_are_worth_nothing() -> None:
     kept = np.flatnonzero(pipeline.named_steps["select"].get_support())
     others = np.setdiff1d(np.arange(30), kept)
     groups = {"kept": kept, "others": others, "mixed": np.r_[kept[:1], others[:3]]}
-    model, (small,), place = behind_columns(pipeline, X)
+    model, (small,), place = skip_columnwise_steps(pipeline, X)
     assert small.shape[1] == 4
     assert place[kept].tolist() == [0, 1, 2, 3]
     assert (place[others] == -1).all()

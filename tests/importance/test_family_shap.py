@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.importance.closed_form import Machine
+from benchmarks.importance.closed_form import FittedSvm
 from benchmarks.importance.family_shap import family_shap, make_mixture
 from models import MODELS
 from tests.small_pipelines import fitted, made, probability, shapley
@@ -83,13 +83,13 @@ def test_one_group_has_all() -> None:
 @pytest.mark.parametrize(("factor", "apart"), [(1.0, 1.0), (50.0, 9.0)])
 def test_sums_have_the_machine_s_own_decision_values(factor: float, apart: float) -> None:
     """Also where the three exponentials would not be finite."""
-    machine = Machine(fitted("svm"))
-    machine.gamma *= factor
-    q = apart + np.random.default_rng(0).normal(size=(9, machine.vectors.shape[1])) / 20
-    p = machine.vectors[:6] - apart
-    by_hand = machine.decision((p[:, None] + q).reshape(54, -1)).reshape(6, 9)
+    svm = FittedSvm(fitted("svm"))
+    svm.gamma *= factor
+    q = apart + np.random.default_rng(0).normal(size=(9, svm.vectors.shape[1])) / 20
+    p = svm.vectors[:6] - apart
+    by_hand = svm.decision((p[:, None] + q).reshape(54, -1)).reshape(6, 9)
     assert by_hand.std() > 1e-3
-    np.testing.assert_allclose(machine.decisions_of_sums(p, q), by_hand, atol=1e-9)
+    np.testing.assert_allclose(svm.decisions_of_sums(p, q), by_hand, atol=1e-9)
 
 
 def test_groups_must_hold_every_column_once() -> None:

@@ -8,7 +8,7 @@ from imblearn.pipeline import Pipeline
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import MinMaxScaler
 
-from benchmarks.importance.permutation import deal, permutation_importance
+from benchmarks.importance.permutation import permutation_importance, permutations
 from benchmarks.importance.scorers import FoldScorer, PlainScorer, make_scorer
 from models import MODELS
 
@@ -37,7 +37,7 @@ def test_exchanged_rows_have_the_pipelines_scores(
     pipeline.fit(X, label, **({"classify__groups": np.arange(N)} if name == "svm" else {}))
     scorer, plain = make_scorer(pipeline, X), PlainScorer(pipeline, X)
     assert type(scorer).__name__ == QUICK[name]
-    orders = deal(N, 3, seed=1)
+    orders = permutations(N, 3, seed=1)
     for columns in (np.array([0, 2]), np.arange(D), np.arange(5, 25)):
         np.testing.assert_allclose(
             scorer.permuted(columns, orders), plain.permuted(columns, orders), atol=2e-6
@@ -102,8 +102,8 @@ def test_folds_keep_to_their_own_images() -> None:
     fold = np.arange(20) % 2 + 1
     scorer = FoldScorer({k: Sum(X[fold == k]) for k in (1, 2)}, fold)
     np.testing.assert_allclose(scorer.score, Sum(X).score)
-    orders = deal(20, 2, seed=0, fold=fold)
+    orders = permutations(20, 2, seed=0, fold=fold)
     columns = np.array([1])
     np.testing.assert_allclose(scorer.permuted(columns, orders), Sum(X).permuted(columns, orders))
     with pytest.raises(ValueError, match="out of their fold"):
-        scorer.permuted(columns, deal(20, 2, seed=0))
+        scorer.permuted(columns, permutations(20, 2, seed=0))

@@ -1,72 +1,110 @@
-"""Concordance of rankings against worked examples."""
+"""Refits with other seeds, without folds and on bootstrap samples of patients."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
 
-from benchmarks.importance.stability import among_largest, kendalls_w, top_overlap, trusted
+from benchmarks.config import RunConfig
+from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.fit_each import fit_each
+from benchmarks.fitting.split_indices import SplitIndices
+from benchmarks.importance.stability import bootstrap_tasks, fold_tasks, seed_tasks
+from models import platt
 
-
-def test_w_by_hand() -> None:
-    ranks = np.array([[1, 2, 3, 4], [2, 1, 3, 4], [1, 2, 4, 3]])
-    # rank sums 4, 5, 10, 11 around 7.5: squares 12.25, 6.25, 6.25, 12.25
-    assert kendalls_w(ranks) == pytest.approx(12 * 37 / (9 * 60))
-
-
-def test_w_with_ties_by_hand() -> None:
-    values = np.array([[0.1, 0.1, 0.5], [0.2, 0.3, 0.4]])
-    # ranks 1.5 1.5 3 and 1 2 3: sums 2.5, 3.5, 6 around 4: 6.5; one tie of two: 2³ - 2 = 6
-    assert kendalls_w(values) == pytest.approx(12 * 6.5 / (4 * 24 - 2 * 6))
-    assert kendalls_w(np.array([[0.1, 0.1, 0.5]] * 5)) == pytest.approx(1)
+N = 160
+CELL = Cell("texture", "logistic", "smote", 3)
+CONFIG = RunConfig(jobs=1, quiet=True)
 
 
-def test_w_of_two_is_spearman_moved() -> None:
-    """For two rankings without ties W is (1 + rho) / 2."""
-    rng = np.random.default_rng(1)
-    one, other = rng.normal(size=(2, 30))
-    rho = np.corrcoef(one.argsort().argsort(), other.argsort().argsort())[0, 1]
-    assert kendalls_w(np.stack([one, other])) == pytest.approx((1 + rho) / 2)
+@pytest.fixture(scope="module")
+def rows() -> SplitIndices:
+    """Patients of one, two or three images; the first 100 images to train on."""
+    group = np.array([f"p{k // 2 - k // 12:03d}" for k in range(N)], dtype=object)
+    label = np.array([int(name[1:]) % 3 > 0 for name in group], dtype=np.int64)
+    place = np.arange(N)
+    return SplitIndices(label, group, place[:100], {"test": place[100:]})
 
 
-def test_w_at_random_is_one_over_the_fits() -> None:
-    values = np.random.default_rng(0).normal(size=(10, 2000))
-    assert kendalls_w(values) == pytest.approx(0.1, abs=0.01)
-    assert math.isnan(kendalls_w(np.ones((3, 4))))
-    with pytest.raises(ValueError, match="Got 1 fits of 4 groups"):
-        kendalls_w(np.ones((1, 4)))
+@pytest.fixture(scope="module")
+def matrices(rows: SplitIndices) -> dict[str, np.ndarray]:
+    """GLCM tells the classes apart, Gabor a little, intensity not at all."""
+    rng = np.random.default_rng(0)
+    return {
+        name: (rng.normal(size=(N, 6)) + shift * rows.label[:, None]).astype(np.float32)
+        for name, shift in (("glcm", 1.5), ("gabor", 0.5), ("intensity", 0.0))
+    }
 
 
-def test_overlap_is_of_all_pairs() -> None:
-    values = np.array([[9, 8, 7, 0, 0, 0], [9, 8, 0, 7, 0, 0], [0, 0, 0, 7, 8, 9]])
-    # the pairs have 2, 0 and 1 of 3 in common
-    assert top_overlap(values, 3) == pytest.approx((2 + 0 + 1) / 9)
+def test_seeds_change_the_cell_alone_and_models_are_kept(
+    rows: SplitIndices, matrices: dict[str, np.ndarray]
+) -> None:
+    tasks = seed_tasks(replace(CELL, model="xgboost"), replace(rows, parts={}), (7, 8))
+    assert [cell.seed for cell, _ in tasks] == [7, 8]
+    one, other = fit_each(tasks, matrices, CONFIG, "refits", keep_model=True)
+    X = np.concatenate([matrices[name] for name in CELL.families], axis=1)
+    first, second = (outcome.model.predict_proba(X)[:, 1] for outcome in (one, other))
+    assert one.scores == {}
+    assert np.abs(first - second).max() > 0.001
 
 
-def test_overlap_at_random_is_the_share_of_the_groups() -> None:
-    values = np.random.default_rng(0).normal(size=(40, 100))
-    assert top_overlap(values, 20) == pytest.approx(0.2, abs=0.02)
+def test_folds_score_the_parts_as_well(rows: SplitIndices) -> None:
+    fold = np.arange(100) % 4 + 1
+    tasks = fold_tasks(CELL, rows, fold)
+    assert len(tasks) == 4
+    for k, (_, part) in enumerate(tasks, start=1):
+        assert not set(part.train) & set(rows.train[fold == k])
+        assert set(part.parts) == {"test", "cv"}
+        assert part.parts["test"] is rows.parts["test"]
 
 
-def test_trusted_are_in_nearly_all_refits() -> None:
-    reference = np.array([5.0, 9.0, 7.0, 1.0, 0.0])
-    refits = np.tile([5.0, 9.0, 7.0, 1.0, 0.0], (10, 1))
-    assert trusted(reference, refits, k=3).tolist() == [1, 2, 0]
-    refits[0, 2] = -1.0  # out in 1 of 10: still in nine tenths
-    assert trusted(reference, refits, k=3).tolist() == [1, 2, 0]
-    refits[1, 2] = -1.0  # out in 2 of 10
-    assert trusted(reference, refits, k=3).tolist() == [1, 0]
-    refits[:, 3] = 99.0  # a stranger in every refit is not in the reference's three
-    assert 3 not in trusted(reference, refits, k=3)
-    assert trusted(reference, refits, k=3, share=0.5).tolist() == [1, 2]
+def test_draws_take_patients_whole_and_with_copies(rows: SplitIndices) -> None:
+    tasks = bootstrap_tasks(CELL, rows, draws=5, seed=1)
+    images = {p: np.flatnonzero(rows.group[:100] == p) for p in np.unique(rows.group[:100])}
+    for _, part in tasks:
+        times = {p: np.bincount(part.train, minlength=100)[own] for p, own in images.items()}
+        assert all(len(set(counts)) == 1 for counts in times.values())
+        assert sum(counts[0] for counts in times.values()) == len(images)
+        assert max(counts[0] for counts in times.values()) >= 2
+        assert part.parts is rows.parts
+    again = bootstrap_tasks(CELL, rows, draws=5, seed=1)
+    assert all((a.train == b.train).all() for (_, a), (_, b) in zip(tasks, again, strict=True))
+    assert len({tuple(part.train) for _, part in tasks}) == 5
 
 
-def test_a_choice_of_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="Got k=6, but expected 1 or more, and fewer than 6"):
-        among_largest(np.ones((2, 6)), 6)
-    with pytest.raises(ValueError, match="Got 1 fits"):
-        top_overlap(np.ones((1, 6)), 2)
-    with pytest.raises(ValueError, match="Got no refit"):
-        trusted(np.ones(6), np.ones((0, 6)), 2)
+def test_too_few_patients_to_draw_from_are_refused(rows: SplitIndices) -> None:
+    # two negative patients, six positive ones: never three different negative ones
+    few = replace(rows, train=np.flatnonzero(np.isin(rows.group, [f"p{k:03d}" for k in range(5)])))
+    with pytest.raises(ValueError, match=r"5 training patients, 2 of the smaller class"):
+        bootstrap_tasks(CELL, few, draws=1, seed=0)
+
+
+@pytest.mark.parametrize("balance", ["smote", "borderline", "svmsmote", "class_weight"])
+def test_an_svm_s_folds_keep_copies_together(
+    rows: SplitIndices,
+    matrices: dict[str, np.ndarray],
+    balance: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held_out: list[int] = []
+
+    class Watched(StratifiedGroupKFold):
+        def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Any]:
+            for train, test in super().split(X, y, groups):
+                assert not set(groups[train]) & set(groups[test])
+                held_out.append(len(test))
+                yield train, test
+
+    monkeypatch.setattr(platt, "StratifiedGroupKFold", Watched)
+    tasks = bootstrap_tasks(Cell("texture", "svm", balance, 0), rows, draws=3, seed=0)
+    for outcome in fit_each(tasks, matrices, CONFIG, "refits"):
+        assert (outcome.status, outcome.reason) == ("ok", "")
+        assert roc_auc_score(rows.label[100:], outcome.scores["test"]) > 0.85
+    assert len(held_out) == 9
+    assert sum(held_out) == sum(len(part.train) for _, part in tasks)

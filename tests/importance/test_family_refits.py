@@ -1,15 +1,12 @@
-"""Refits on families, seeds, folds and drawn patients: what is fitted on what."""
+"""Refits of a cell on single families and without single families."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.config import RunConfig
 from benchmarks.fitting.cell import Cell
@@ -17,18 +14,15 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.fit import fit_on_features
 from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.importance.refits import (
+from benchmarks.importance.family_refits import (
     ALONE,
     COLUMNS,
     LEFT_OUT,
     FamilyCell,
-    bootstrap_tasks,
     family_importance,
     family_tasks,
-    fold_tasks,
-    seed_tasks,
 )
-from models import MODELS, platt
+from models import MODELS
 
 N = 160
 CELL = Cell("texture", "logistic", "smote", 3)
@@ -116,71 +110,3 @@ def test_a_failed_fit_is_a_row_with_its_reason(
     assert table.loc[(LEFT_OUT, "gabor"), "status"] == "ok"
     with pytest.raises(TypeError, match="texture/logistic/seed3"):
         family_importance(whole, [whole], rows, seed=0)
-
-
-def test_seeds_change_the_cell_alone_and_models_are_kept(
-    rows: SplitIndices, matrices: dict[str, np.ndarray]
-) -> None:
-    tasks = seed_tasks(replace(CELL, model="xgboost"), replace(rows, parts={}), (7, 8))
-    assert [cell.seed for cell, _ in tasks] == [7, 8]
-    one, other = fit_each(tasks, matrices, CONFIG, "refits", keep_model=True)
-    X = np.concatenate([matrices[name] for name in CELL.families], axis=1)
-    first, second = (outcome.model.predict_proba(X)[:, 1] for outcome in (one, other))
-    assert one.scores == {}
-    assert np.abs(first - second).max() > 0.001
-
-
-def test_folds_score_the_parts_as_well(rows: SplitIndices) -> None:
-    fold = np.arange(100) % 4 + 1
-    tasks = fold_tasks(CELL, rows, fold)
-    assert len(tasks) == 4
-    for k, (_, part) in enumerate(tasks, start=1):
-        assert not set(part.train) & set(rows.train[fold == k])
-        assert set(part.parts) == {"test", "cv"}
-        assert part.parts["test"] is rows.parts["test"]
-
-
-def test_draws_take_patients_whole_and_with_copies(rows: SplitIndices) -> None:
-    tasks = bootstrap_tasks(CELL, rows, draws=5, seed=1)
-    images = {p: np.flatnonzero(rows.group[:100] == p) for p in np.unique(rows.group[:100])}
-    for _, part in tasks:
-        times = {p: np.bincount(part.train, minlength=100)[own] for p, own in images.items()}
-        assert all(len(set(counts)) == 1 for counts in times.values())
-        assert sum(counts[0] for counts in times.values()) == len(images)
-        assert max(counts[0] for counts in times.values()) >= 2
-        assert part.parts is rows.parts
-    again = bootstrap_tasks(CELL, rows, draws=5, seed=1)
-    assert all((a.train == b.train).all() for (_, a), (_, b) in zip(tasks, again, strict=True))
-    assert len({tuple(part.train) for _, part in tasks}) == 5
-
-
-def test_too_few_patients_to_draw_from_are_refused(rows: SplitIndices) -> None:
-    # two negative patients, six positive ones: never three different negative ones
-    few = replace(rows, train=np.flatnonzero(np.isin(rows.group, [f"p{k:03d}" for k in range(5)])))
-    with pytest.raises(ValueError, match=r"5 training patients, 2 of the smaller class"):
-        bootstrap_tasks(CELL, few, draws=1, seed=0)
-
-
-@pytest.mark.parametrize("balance", ["smote", "borderline", "svmsmote", "class_weight"])
-def test_an_svm_s_folds_keep_copies_together(
-    rows: SplitIndices,
-    matrices: dict[str, np.ndarray],
-    balance: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    held_out: list[int] = []
-
-    class Watched(StratifiedGroupKFold):
-        def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Any]:
-            for train, test in super().split(X, y, groups):
-                assert not set(groups[train]) & set(groups[test])
-                held_out.append(len(test))
-                yield train, test
-
-    monkeypatch.setattr(platt, "StratifiedGroupKFold", Watched)
-    tasks = bootstrap_tasks(Cell("texture", "svm", balance, 0), rows, draws=3, seed=0)
-    for outcome in fit_each(tasks, matrices, CONFIG, "refits"):
-        assert (outcome.status, outcome.reason) == ("ok", "")
-        assert roc_auc_score(rows.label[100:], outcome.scores["test"]) > 0.85
-    assert len(held_out) == 9
-    assert sum(held_out) == sum(len(part.train) for _, part in tasks)
