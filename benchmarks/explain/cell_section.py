@@ -8,7 +8,7 @@ from benchmarks.explain.explanation import Explained, Explanation, family_order
 from benchmarks.explain.image_sections import signed, small, stated
 from benchmarks.explain.map_figures import maps_figure, title_of
 from benchmarks.explain.training_images import BACKGROUND
-from benchmarks.importance.importance_map import share_outside
+from benchmarks.importance.importance_map import outside_chest
 from benchmarks.io.formatting import number
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.report.blocks import (
@@ -142,7 +142,7 @@ def _read_maps(one: Explained) -> list[Paragraph]:
         f"Where it is covered, the score falls by {small(max(0.0, drop.max()))} at most and "
         f"rises by {small(max(0.0, -drop.min()))} at most."
     )
-    area = share_outside(np.ones(drop.shape))[1]
+    area = outside_chest(np.ones(drop.shape))[1]
     parts = []
     for kind in family_order(one.maps):
         share = one.outside(one.maps[kind])

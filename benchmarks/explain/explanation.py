@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.training_images import Neighbours
-from benchmarks.importance.importance_map import Map, share_outside
+from benchmarks.importance.importance_map import Map, outside_chest
 from benchmarks.io.results import Results
 from benchmarks.saved.fitted_run import FittedCell
 from features import FEATURES
@@ -63,7 +63,7 @@ class Explained:
 
     def outside(self, values: Map) -> float:
         """Share of what speaks for this decision that a map has outside the chest; NaN of none."""
-        return share_outside(values if self.decision == CLASSES[1] else -values)[0]
+        return outside_chest(values if self.decision == CLASSES[1] else -values)[0]
 
 
 @dataclass

@@ -20,7 +20,7 @@ from benchmarks.explain.image_sections import (
     where,
 )
 from benchmarks.explain.map_figures import in_units, map_png, overview_figure, unit_of
-from benchmarks.importance.importance_map import Map, share_outside
+from benchmarks.importance.importance_map import Map, outside_chest
 from benchmarks.io.formatting import DASH, number
 from benchmarks.io.results import write_text
 from benchmarks.io.run_record import is_synthetic
@@ -121,7 +121,7 @@ def _where(found: Explanation) -> Section:
 
 
 def _outside(found: Explanation) -> Table:
-    lines, area = [], share_outside(np.ones(found.image.shape))[1]
+    lines, area = [], outside_chest(np.ones(found.image.shape))[1]
     for one in found.cells:
         shares = [
             DASH if values is None else _percent(one.outside(values))
@@ -188,7 +188,7 @@ def _numbers(found: Explanation) -> pd.DataFrame:
             lines.append((name, "map_largest", kind, shown.max(), unit, ""))
             lines.append((name, "map_smallest", kind, shown.min(), unit, ""))
             for label, side in zip(CLASSES, (-values, values), strict=True):
-                share = share_outside(side)[0]
+                share = outside_chest(side)[0]
                 lines.append(
                     (name, "share_outside", kind, share, "", f"of what speaks for {label}")
                 )

@@ -31,10 +31,10 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        cell, level, method_a, method_b (in the order of the table), n (groups of both methods, at
-        least 3), tau (Kendall's tau-b, from -1 to 1; NaN if a method gives all groups the same
-        value), top (overlap of the 5 largest groups as a fraction, ties going to the first; NaN if
-        there are no more than 5 groups).
+        Columns cell, level, method_a, method_b (in the order of the table), n (groups of both
+        methods, at least 3), tau (Kendall's tau-b, from -1 to 1; NaN if a method gives all groups
+        the same value), top (overlap of the 5 largest groups as a fraction, ties going to the
+        first; NaN if there are no more than 5 groups).
 
     Raises
     ------

@@ -134,11 +134,11 @@ def family_importance(
     Returns
     -------
     DataFrame
-        method (family_alone, family_left_out), group (the family), split, metric (auc), value,
-        lo, hi, status, reason. The value of ``family_alone`` is the AUC with that family only. The
-        value of ``family_left_out`` is the drop of the AUC without the family, in paired bootstrap
-        samples: near 0 or negative if other families carry the same information. The value is
-        blank, with status and reason, if a fit failed.
+        Columns method (family_alone, family_left_out), group (the family), split, metric (auc),
+        value, lo, hi, status, reason. The value of ``family_alone`` is the AUC with that family
+        only. The value of ``family_left_out`` is the drop of the AUC without the family, in paired
+        bootstrap samples: near 0 or negative if other families carry the same information. The
+        value is blank, with status and reason, if a fit failed.
 
     Raises
     ------

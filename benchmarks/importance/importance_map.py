@@ -1,4 +1,4 @@
-"""Importances of regions, spread over the pixels of an image."""
+"""Maps of importance: the values of image regions, spread over the pixels."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Map = NDArray[np.float64]
 
 
 def importance_map(values: Mapping[str, float], boxes: pd.DataFrame, shape: tuple[int, int]) -> Map:
-    """Sum what each region is worth, spread evenly over its pixels.
+    """Spread the value of each region evenly over its pixels.
 
     Parameters
     ----------
     values : dict of float
-        By region; those that are no key of ``boxes`` have no place and are left out.
+        By region. Regions that are missing in ``boxes`` are ignored.
     boxes : DataFrame
         From :func:`benchmarks.importance.groups.boxes_of`.
     shape : (int, int)
@@ -29,7 +29,7 @@ def importance_map(values: Mapping[str, float], boxes: pd.DataFrame, shape: tupl
     Returns
     -------
     ndarray of shape (height, width), float64
-        Its sum is the sum of the values. Negative values stay negative.
+        Its sum is the sum of the values of the regions in ``boxes``.
 
     Examples
     --------
@@ -48,21 +48,30 @@ def importance_map(values: Mapping[str, float], boxes: pd.DataFrame, shape: tupl
     return total
 
 
-def share_outside(importance: Map) -> tuple[float, float]:
-    """Share of the positive importance outside the chest, and that of an even map.
+def outside_chest(importance: Map) -> tuple[float, float]:
+    """Compute the fraction of the positive importance outside the chest, and that of a uniform map.
 
     The chest is a fixed trapezium, the same for every image; see
     :func:`benchmarks.datasets.regions.no_lungs`.
 
+    Parameters
+    ----------
+    importance : ndarray of shape (side, side), float64
+
     Returns
     -------
     (float, float)
-        NaN, if nothing is positive, and the share of the area.
+        The fraction, NaN if no value is positive, and the fraction of the area.
+
+    Raises
+    ------
+    ValueError
+        If the map is not square.
 
     Examples
     --------
     >>> even = np.ones((100, 100))
-    >>> share, area = share_outside(even)
+    >>> share, area = outside_chest(even)
     >>> share == area, round(area, 2)
     (True, 0.45)
     """

@@ -180,9 +180,9 @@ def permutation_importance(
     Returns
     -------
     DataFrame
-        group, metric (auc, average_precision, precision), value (the metric minus the metric after
-        permutation; near 0 or negative if the model does not use the group), lo, hi (95 %
-        confidence interval, by bootstrap over patients and permutations).
+        Columns group, metric (auc, average_precision, precision), value (the metric minus the
+        metric after permutation; near 0 or negative if the model does not use the group), lo, hi
+        (95 % confidence interval, by bootstrap over patients and permutations).
 
     References
     ----------

@@ -257,7 +257,7 @@ def mean_absolute(
     Returns
     -------
     DataFrame
-        group, value, lo, hi (95 % confidence interval, by bootstrap over patients).
+        Columns group, value, lo, hi (95 % confidence interval, by bootstrap over patients).
 
     Examples
     --------

@@ -233,9 +233,9 @@ def stability_rows(reference: Values, refits: Mapping[str, Sequence[Values]]) ->
     Returns
     -------
     DataFrame
-        method, level, kind (``all``: every refit), fits (including the cell itself), groups,
-        w (Kendall's W), k, overlap (of the k largest groups), trusted (number of the cell's k
-        largest groups that are among the k largest in at least nine of ten refits), names (of
+        Columns method, level, kind (``all``: every refit), fits (including the cell itself),
+        groups, w (Kendall's W), k, overlap (of the k largest groups), trusted (number of the cell's
+        k largest groups that are among the k largest in at least nine of ten refits), names (of
         those, separated by ``; ``).
     """
     kinds = {**refits, "all": [one for fits in refits.values() for one in fits]}

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from benchmarks.importance.agreement import agreement
-from benchmarks.importance.importance_map import share_outside
+from benchmarks.importance.importance_map import outside_chest
 from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Block, Cell, Code, Group, Section, Table, note, paragraph, row
@@ -169,7 +169,7 @@ def _places_text(results: Results, table: pd.DataFrame) -> str:
     for method in ("permutation", "shap"):
         shares = []
         for features, cell in cells_with(table, method, "region").items():
-            share, area = share_outside(region_map(results, lines(table, cell, method, "region")))
+            share, area = outside_chest(region_map(results, lines(table, cell, method, "region")))
             if not math.isnan(share):
                 shares.append(f"{features} {share:.0%}")
         if shares:
