@@ -145,7 +145,7 @@ def test_trusted_are_in_nearly_all_refits() -> None:
 
 
 def test_a_choice_of_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="Got k=6, but expected 1 or more, and fewer than 6"):
+    with pytest.raises(ValueError, match="Got k=6, but expected at least 1 and fewer than 6"):
         among_largest(np.ones((2, 6)), 6)
     with pytest.raises(ValueError, match="Got 1 fits"):
         top_overlap(np.ones((1, 6)), 2)

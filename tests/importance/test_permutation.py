@@ -105,5 +105,5 @@ def test_folds_keep_to_their_own_images() -> None:
     orders = permutations(20, 2, seed=0, fold=fold)
     columns = np.array([1])
     np.testing.assert_allclose(scorer.permuted(columns, orders), Sum(X).permuted(columns, orders))
-    with pytest.raises(ValueError, match="out of their fold"):
+    with pytest.raises(ValueError, match="permutation between folds"):
         scorer.permuted(columns, permutations(20, 2, seed=0))

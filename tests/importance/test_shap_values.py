@@ -90,7 +90,7 @@ class Boasting(Forest):
 def test_values_that_do_not_add_up_are_refused() -> None:
     X, label = made()
     pipeline = MODELS["forest"].build(0, "none").set_params(classify=Boasting(5)).fit(X, label)
-    with pytest.raises(ValueError, match=r"miss the pipeline's output by 0\.05.*at most 0\.0001"):
+    with pytest.raises(ValueError, match=r"differs from the .* by 0\.05.*at most 0\.0001"):
         explain(pipeline, X[:4], X[:20])
 
 
