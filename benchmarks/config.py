@@ -1,4 +1,4 @@
-"""RunConfig: everything that can change a number of a run, validated once and frozen."""
+"""RunConfig: all settings of a run, validated once and frozen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.balance import BALANCES
 
 
 class ConfigError(UserError, ValueError):
-    """A key or value can't be used; the message names it, the choices and the remedy."""
+    """A setting can't be used; the message names the key, the choices and the remedy."""
 
 
 def _cores() -> int:
@@ -26,12 +26,12 @@ def _cores() -> int:
 
 
 def default_models() -> tuple[str, ...]:
-    """Return the classifiers of a run without ``--models``: those that declare it."""
+    """Names of the models that a run without ``--models`` fits."""
     return tuple(name for name in MODELS if declaration(name).in_default_run)
 
 
 class RunConfig(BaseModel):
-    """Settings of one run; field names are the command line's, with ``_`` for ``-``.
+    """Settings of one run; the field names are the command-line options with ``_`` for ``-``.
 
     Attributes
     ----------
@@ -44,48 +44,48 @@ class RunConfig(BaseModel):
     backbone : str
         timm network for embeddings and the CNN.
     weights : Path or None
-        File of its ImageNet weights; timm's hub cache or download if None.
+        File of its ImageNet weights; None: timm's cache or download.
     image_size : int or None
         Side in pixels; None: the data set's own, see :func:`benchmarks.datasets.image_size`.
     crop : float
-        Central fraction of each side that is kept.
+        Central fraction of each side that is kept, 0.5 to 1.
     contrast : bool
         Whether each image's 1st to 99th percentile is stretched to the full range.
     balance : str
         Key of ``BALANCES``.
     seeds : tuple of int
     jobs : int
-        Processes; never changes a number.
+        Number of processes; never changes a result.
     limit : int or None
-        About so many images, for a quick look.
+        Approximate number of images to use; None: all.
     max_unreadable : float
-        Largest fraction of images that may be left out.
+        Largest fraction of images that may be unreadable.
     tune : bool
-        Search hyperparameters on training rows.
+        Whether hyperparameters are searched on training images.
     epochs : int or None
-        Of the CNN; None: by how it starts.
+        Maximum number of epochs of the CNN; None: depends on how it is initialised.
     batch_size : int
-        Of the CNN.
+        Batch size of the CNN.
     use_cache : bool
-        Whether features are read from the feature store and put there; never changes a number.
+        Whether the feature store is used; never changes a result.
     cache : Path or None
-        Folder of the feature store; the user's cache folder if None.
+        Folder of the feature store; None: the user's cache folder.
     save_models : bool
-        Whether fitted cells are kept in the run folder.
+        Whether fitted models are saved in the run folder.
     task : str
-        ``pneumonia`` (pneumonia against normal) or ``subtype`` (all classes that the data have).
+        ``pneumonia`` (pneumonia versus normal) or ``subtype`` (all classes of the data).
     folds : int
-        Of the cross-validation on training patients; 0: none.
+        Number of folds of the cross-validation on training patients; 0: none.
     cv_cnn : bool
         Whether the CNN is cross-validated, too.
     study : tuple of str
         Keys of ``STUDIES``, or ``none``; checked by ``benchmarks.studies.stage``.
     full : bool
-        All studies and the cross-validated CNN.
+        Whether to make all studies and cross-validate the CNN.
     external : tuple of (str, Path)
-        Name and CSV file (image, score) of each foreign model to be compared.
+        Name and CSV file (image, score) of each external model.
     allow_leakage : bool
-        Whether a run goes on, marked on every page, where the audit would stop it.
+        Whether a run continues, and says so on every page, if the audit finds leakage.
     quiet : bool
     """
 
@@ -130,23 +130,23 @@ class RunConfig(BaseModel):
     @field_validator("external", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
-        """``name=file``, or a list of such, into pairs."""
+        """Split ``name=file``, or a list of these, into pairs."""
         given = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
 
     @field_validator("image_size", "folds", "crop", "seeds", "jobs", "limit", "max_unreadable",
                      "epochs", "batch_size", mode="before")  # fmt: skip
     @classmethod
-    def _no_truth_values(cls, value: Any) -> Any:
+    def _no_booleans(cls, value: Any) -> Any:
         if isinstance(value, bool):
             raise ValueError("expected a number")
         return value
 
     @field_validator("features", "models", "seeds")
     @classmethod
-    def _one_of_each(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _no_duplicates(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not value or len(set(value)) != len(value):
-            raise ValueError("expected at least one entry, none twice")
+            raise ValueError("expected at least one entry, and none twice")
         return value
 
     @field_validator("external")
@@ -171,7 +171,7 @@ class RunConfig(BaseModel):
     @classmethod
     def _none_or_studies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "none" in value and len(value) > 1:
-            raise ValueError("expected none alone, or names of studies")
+            raise ValueError("expected none, or names of studies without none")
         return tuple(dict.fromkeys(value))
 
     @field_validator("features")
@@ -191,7 +191,7 @@ class RunConfig(BaseModel):
 
     @field_validator("seeds")
     @classmethod
-    def _natural_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+    def _seeds_in_range(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if min(value) < 0 or max(value) >= 2**32:
             raise ValueError("expected seeds from 0 to 4294967295")
         return value
@@ -212,19 +212,23 @@ def _name_and_file(text: str) -> tuple[str, str]:
 
 
 def load_config(options: dict[str, Any], file: Path | None = None) -> RunConfig:
-    """Merge a TOML file and the command line's options, which win, into a RunConfig.
+    """Merge a TOML file and command-line options into a RunConfig.
 
     Parameters
     ----------
     options : dict
-        Only what was given on the command line; keys with ``_`` or ``-``.
+        What was given on the command line; it overrides the file. Keys with ``_`` or ``-``.
     file : Path or None
         TOML with the same names at top level.
+
+    Returns
+    -------
+    RunConfig
 
     Raises
     ------
     ConfigError
-        Naming each key that is unknown or has an impossible value, and the choices.
+        If a key is unknown or a value is invalid; the message names all of them.
     """
     merged = {**(_read_toml(file) if file else {}), **_underscored(options)}
     unknown = sorted(set(merged) - set(RunConfig.model_fields))

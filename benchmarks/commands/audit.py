@@ -34,7 +34,7 @@ def audit_data(config: RunConfig) -> int:
     Raises
     ------
     ConfigError
-        If the folder is in use or can't be written.
+        If the folder is not empty or can't be written.
     DataError
         If the data can't be read or split.
     """

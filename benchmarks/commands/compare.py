@@ -1,4 +1,4 @@
-"""Paired tests between two runs that scored the same test images."""
+"""The command ``compare``: paired tests between two runs on the same test images."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def compare(
     Parameters
     ----------
     run_a, run_b : Path
-        Run folders. Differences are of the first less the second.
+        Run folders. Differences are the first minus the second.
     cells : sequence of str
-        ``"A=B"`` compares cell A of the first run with cell B of the second, ``"A"`` a cell with
-        its namesake. Without any, every cell that both runs have is compared with its namesake.
+        ``"A=B"`` compares cell A of the first run with cell B of the second, ``"A"`` the cells of
+        that name. By default all cells that both runs have are compared.
     out : Path, optional
         A CSV file to write the table to.
 
@@ -43,8 +43,8 @@ def compare(
     Raises
     ------
     RunError
-        If a folder is no run, if the test images, their content, patients or labels differ, or if
-        a cell is unknown or has not finished.
+        If a folder is not a run folder, if the test images, their content, patients or labels
+        differ, or if a cell is unknown or has not finished.
     """
     runs = read_results(run_a), read_results(run_b)
     _check_same_images(*runs)
@@ -71,7 +71,7 @@ def compare(
 
 
 def readable(table: pd.DataFrame) -> str:
-    """Lay a table of :func:`compare` out in Markdown, a line a pair.
+    """Format a table of :func:`compare` as Markdown, with one line per pair.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def readable(table: pd.DataFrame) -> str:
     Returns
     -------
     str
-        AUC of both, their difference with interval and p value (clustered DeLong), and McNemar's
-        counts and p value; p values as they are and adjusted by Holm.
+        Both AUCs, their difference with interval and p value (clustered DeLong), and McNemar's
+        counts and p value. p values are given unadjusted and adjusted by Holm's method.
     """
     areas = table[table["test"] == "clustered_delong"].reset_index(drop=True)
     right = table[table["test"] == "mcnemar"].reset_index(drop=True)
@@ -91,7 +91,7 @@ def readable(table: pd.DataFrame) -> str:
         "A − B": areas["difference"].map(number),
         "95 % interval": [interval(low, high) for low, high in areas[["lo", "hi"]].to_numpy()],
         "p": areas["p"].map(p_value), "p (Holm)": areas["p_holm"].map(p_value),
-        "only A right": right["only_a"], "only B right": right["only_b"],
+        "only A correct": right["only_a"], "only B correct": right["only_b"],
         "McNemar p": right["p"].map(p_value), "McNemar p (Holm)": right["p_holm"].map(p_value),
     })  # fmt: skip
     return lines.to_markdown(index=False, disable_numparse=True)
@@ -109,7 +109,7 @@ def _check_same_images(a: Results, b: Results) -> None:
         if len(alone):
             raise RunError(
                 f"{here.folder} has {len(one)} test images, {there.folder} has {len(other)}; "
-                f"{alone.iloc[0]!r} is among the first only. Paired tests need the same test "
+                f"{alone.iloc[0]!r} is only among the first. Paired tests need the same test "
                 "images: run both on the same data, with the same --limit."
             )
     for column in _SAME:
@@ -118,7 +118,7 @@ def _check_same_images(a: Results, b: Results) -> None:
             k = differ[0]
             raise RunError(
                 f"{first['image'][k]!r} has the {column} {first[column][k]} in {a.folder}, but "
-                f"{second[column][k]} in {b.folder} ({len(differ)} test images differ so). Paired "
+                f"{second[column][k]} in {b.folder} ({len(differ)} test images differ). Paired "
                 "tests need the same images of the same patients: run both on the same data."
             )
 

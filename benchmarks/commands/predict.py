@@ -1,4 +1,4 @@
-"""Score new images with the fitted cells of a run."""
+"""The command ``predict``: score new images with the fitted cells of a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = [
 ]  # fmt: skip
 READ_BY = ("numba", "opencv-python-headless", "pillow", "scikit-image")
 BATCH = 256  # images in memory at once
-CAUTION = "CAUTION: for research alone, not for clinical use; no score here is a diagnosis."
+CAUTION = "CAUTION: for research only, not for clinical use. No score is a diagnosis."
 
 
 def predict(
@@ -41,18 +41,18 @@ def predict(
     weights: Path | None = None,
     quiet: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Score images with the fitted cells of a run, read and described as the run did.
+    """Score images with the fitted cells of a run, preprocessed as in the run.
 
     Parameters
     ----------
     run_dir : Path
         Run folder that keeps its models.
     paths : sequence of Path
-        Images, and folders whose images and sub-folders' images are taken, sorted by name.
+        Images and folders. The images of a folder and its sub-folders are sorted by name.
     out : Path, optional
-        CSV file for the first table, written in one step.
+        CSV file for the predictions.
     cells : collection of str, optional
-        Names of cells or their beginnings (``hog``, ``hog/svm``); all by default.
+        Names of cells or the first parts of names (``hog``, ``hog/svm``); all by default.
     weights : Path, optional
         File of the backbone's weights, if it has moved since the run.
     quiet : bool
@@ -60,17 +60,17 @@ def predict(
     Returns
     -------
     predictions : DataFrame
-        One row an image × cell: image, cell, features, model, seed, score (probability of
-        pneumonia), decision_0.5, threshold_recall95, decision_recall95. A decision is NORMAL or
-        PNEUMONIA: whether the score reaches the threshold.
+        One row per image and cell: image, cell, features, model, seed, score (probability of
+        pneumonia), decision_0.5, threshold_recall95, decision_recall95. A decision is PNEUMONIA
+        if the score reaches the threshold, otherwise NORMAL.
     left_out : DataFrame
-        image, reason: what could not be read. Also told on standard error.
+        Image and reason for each image that can't be read. Also printed to standard error.
 
     Raises
     ------
     RunError
-        If the folder is no run's, keeps no models, is of another version of the program, or of a
-        run of more than two classes.
+        If the folder is not a run folder, has no models, was written by another version of the
+        program, or if the run has more than two classes.
     ConfigError
         If a path, a cell or the weights can't be used.
     ModelFileError
@@ -78,7 +78,7 @@ def predict(
     """
     say(CAUTION, quiet=False)
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise ConfigError(f"--out {out}: expected a file in a folder that is there.")
+        raise ConfigError(f"--out {out}: expected a file in an existing folder.")
     files = _list(paths)
     run = read_results(run_dir)
     say_versions(run)
@@ -101,16 +101,30 @@ def predict(
 
 
 def require_two_classes(config: RunConfig, run_dir: Path, command: str) -> None:
-    """Raise `RunError` for a run of more classes, which ``command`` can't work with."""
+    """Check that a run has two classes.
+
+    Parameters
+    ----------
+    config : RunConfig
+    run_dir : Path
+        The run folder, for the message.
+    command : str
+        The command that needs two classes, for the message.
+
+    Raises
+    ------
+    RunError
+        If the run has more than two classes.
+    """
     if config.task == "subtype":
         raise RunError(
             f"{run_dir}: the run has more than two classes (--task subtype), but {command} works "
-            "with runs of two. Give another run folder."
+            "with runs of two classes. Give another run folder."
         )
 
 
 def _list(paths: Sequence[Path]) -> list[Path]:
-    """Expand folders; name each file once."""
+    """List files and the files of folders, without repetition."""
     files: list[Path] = []
     for path in paths:
         if not path.exists():
@@ -124,7 +138,7 @@ def _list(paths: Sequence[Path]) -> list[Path]:
 def _in_folder(folder: Path) -> list[Path]:
     files: list[Path] = []
     for child in list_images(folder)[0]:
-        # A link to a folder could lead round in a circle: read_image refuses it with a reason.
+        # A link to a folder could lead back here: read_image refuses it with a reason.
         inside = child.is_dir() and not child.is_symlink()
         files += _in_folder(child) if inside else [child]
     return files
@@ -133,7 +147,7 @@ def _in_folder(folder: Path) -> list[Path]:
 def _batches(
     files: list[Path], config: RunConfig, left_out: list[tuple[str, str]]
 ) -> Iterator[tuple[list[str], list[str], NDArray[np.uint8]]]:
-    """Yield names, hashes and resized images; what can't be read is told and left out."""
+    """Yield names, hashes and resized images; report and skip unreadable images."""
     size = reading_size(config)
     names, hashes, images = [], [], []
     for file in track(files, "predict", len(files), "images", config.quiet):
@@ -162,7 +176,7 @@ def _score_batch(
 ) -> pd.DataFrame:
     matrices = {family: d.transform(images) for family, d in descriptors.items()}
     parts = [_rows(names, cell, score_cell(cell, images, matrices)) for cell in cells]
-    # Image by image, cells in order.
+    # Sort by image, with the cells in order.
     return pd.concat(parts).sort_values("position", kind="stable")[COLUMNS]
 
 
@@ -172,61 +186,70 @@ def score_cell(
     matrices: dict[str, NDArray[np.float32]],
     block: int | None = None,
 ) -> NDArray[np.float64]:
-    """Score prepared images, or their features by family, with a fitted cell.
+    """Score prepared images, or their features, with a fitted cell.
 
     Parameters
     ----------
     cell : FittedCell
     images : ndarray of shape (n, size, size), uint8
     matrices : dict of ndarray of shape (n, d)
-        Of all families that the cell takes.
+        By feature family, for all families of the cell.
     block : int or None
         See :func:`benchmarks.fitting.scoring.score`.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
 
     Raises
     ------
     RunError
-        If the model does not fit them.
+        If the model expects other columns or images.
     """
     try:
         if not cell.families:
             return score(cell.model, cell.fitted, images, block)
         X = np.concatenate([matrices[family] for family in cell.families], axis=1)
-        with threadpool_limits(1):  # as it was fitted and scored
+        with threadpool_limits(1):  # as in the run
             return score(cell.model, cell.fitted, X, block)
     except ValueError as error:
         raise RunError(
-            f"{cell.name}: the saved model can't score these images: {error}. Its file is of "
-            "another run, or the program of another version."
+            f"{cell.name}: the saved model can't score these images: {error}. Its file belongs to "
+            "another run, or to another version of the program."
         ) from error
 
 
 def _rows(names: list[str], cell: FittedCell, scores: NDArray[np.float64]) -> pd.DataFrame:
-    words = np.array(CLASSES, dtype=object)
+    names_of = np.array(CLASSES, dtype=object)
     columns: dict[str, Any] = {
         "position": np.arange(len(names)), "image": names, "cell": cell.name,
         "features": cell.features, "model": cell.model, "seed": cell.seed, "score": scores,
-        "decision_0.5": words[(scores >= 0.5).astype(int)],
+        "decision_0.5": names_of[(scores >= 0.5).astype(int)],
         "threshold_recall95": cell.threshold,
-        "decision_recall95": words[(scores >= cell.threshold).astype(int)],
+        "decision_recall95": names_of[(scores >= cell.threshold).astype(int)],
     }  # fmt: skip
     return pd.DataFrame(columns)
 
 
 def say_versions(run: Results) -> None:
-    """Tell of libraries that make or score features and have another version here."""
+    """Print a caution if libraries that extract or score features have other versions here.
+
+    Parameters
+    ----------
+    run : Results
+    """
     other = other_versions(run.run.get("versions", {}), READ_BY)
     if other:
         say(f"CAUTION: the run was made with {other}; scores may differ.", quiet=False)
 
 
 def _say_known(run: Results, hashes: list[str]) -> None:
-    """Tell of images that the models were fitted or chosen on."""
+    """Print a caution if the models were fitted or selected on some of the images."""
     fitted_on = run.manifest[run.manifest["split"].isin(["train", "validation"])]
     known = len(set(hashes) & set(fitted_on["sha256"]))
     if known:
         say(
             f"CAUTION: {known} of the images are among the run's train or validation images; "
-            "their scores tell nothing of unseen patients.",
+            "their scores say nothing about unseen patients.",
             quiet=False,
         )

@@ -206,7 +206,7 @@ def _start_tables(
     tables = kind(state.folder, all_cells, manifest, rows, fold)
     if state.before:
         tables.add(*finished_cells(state.folder, cells, rows, fold))
-        say(f"  {len(tables.outcomes)} of {len(cells)} cells are kept", state.config.quiet)
+        say(f"  {len(tables.results)} of {len(cells)} cells are kept", state.config.quiet)
     else:
         tables.add()
         empty = pd.DataFrame(columns=FEATURE_COLUMNS)
@@ -246,7 +246,7 @@ def _summarise(state: RunState, tables: ResultTables) -> int:
     width = max(map(len, state.seconds))
     for name, seconds in state.seconds.items():
         say(f"  {name:<{width}} {seconds:8.1f} s", quiet)
-    failed = [result for result in tables.outcomes.values() if result.status == "failed"]
+    failed = [result for result in tables.results.values() if result.status == "failed"]
     for result in failed:
         say(f"{result.cell.name} failed: {result.reason}", quiet=False)
     say(f"Report: {state.folder / 'report.html'}", quiet)

@@ -17,7 +17,7 @@ CV = "cv"
 def fold_rows(
     rows: SplitIndices, fold: NDArray[np.integer], keep: tuple[str, ...] = ()
 ) -> dict[int, SplitIndices]:
-    """Rows to fit on and to score for each fold: fit on the other folds, score this one.
+    """Make the row numbers of each fold: fit on the other folds, score this one.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def fold_rows(
     fold : ndarray of shape (len(rows.train),)
         From ``benchmarks.datasets.splits.folds``.
     keep : tuple of str
-        Parts of ``rows`` that stay: validation, on which a network chooses its epoch.
+        Parts of ``rows`` to keep: a network selects its epoch on ``validation``.
 
     Returns
     -------
     dict of SplitIndices
-        By the number of the fold; ``parts`` has the held-out images as ``cv``.
+        By fold number; ``parts["cv"]`` are the held-out images.
     """
     kept = {name: rows.parts[name] for name in keep}
     return {
@@ -44,18 +44,18 @@ def fold_rows(
 def cross_fitted_thresholds(
     label: Labels, score: Floats, fold: NDArray[np.integer], recall: float = TARGET_RECALL
 ) -> Floats:
-    """Choose each fold's threshold by the held-out scores of the other folds.
+    """Select the threshold of each fold on the held-out scores of the other folds.
 
     Parameters
     ----------
     label, score, fold : ndarrays of shape (n,)
-        Label (1 = positive), score by the model that was not fitted on the image, its fold.
+        Label (1 = positive), held-out score and fold of each image.
     recall : float in (0, 1]
 
     Returns
     -------
     ndarray of shape (n,)
-        Threshold for each image; no image has a part in choosing its own.
+        Threshold of each image; an image has no influence on its own threshold.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Someone else's model in the comparison: its scores of our images, from a CSV file."""
+"""External models in the comparison: their scores of the same images, from a CSV file."""
 
 from __future__ import annotations
 
@@ -20,29 +20,39 @@ _FOLDERS = r".*[\\/]"
 def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[CellResult]:
     """Read every file of ``--external``.
 
+    Parameters
+    ----------
+    config : RunConfig
+    manifest : DataFrame
+        ``image`` and ``split`` of all images.
+
+    Returns
+    -------
+    list of CellResult
+
     Raises
     ------
     ConfigError
-        If the task is not to tell pneumonia from normal, and as in :func:`read_external`.
+        If the task has more than two classes, and as in :func:`read_external`.
     """
     if config.external and config.task != "pneumonia":
         raise ConfigError(
-            f"--external: got it with --task {config.task}, but a file with one score an image "
-            "goes with --task pneumonia only. Leave one of them out."
+            f"--external: got --task {config.task}, but a file with one score per image needs "
+            "--task pneumonia. Leave one of them out."
         )
     return [read_external(name, file, manifest) for name, file in config.external]
 
 
 def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
-    """Read the scores of a model that was fitted elsewhere.
+    """Read the scores of an external model.
 
     Parameters
     ----------
     name : str
-        What the model is to be called.
+        Name of the model in tables and report.
     file : Path
         CSV with the columns ``image``, as in ``manifest.csv``, and ``score``, the probability of
-        pneumonia in [0, 1]. Where no image is named as in the manifest, names without folders are
+        pneumonia in [0, 1]. If no image is named as in the manifest, names without folders are
         compared. Other columns, and images that are not in the manifest, are ignored.
     manifest : DataFrame
         ``image`` and ``split`` of all images.
@@ -50,14 +60,14 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
     Returns
     -------
     CellResult
-        Of the cell ``external/<name>/seed0``, with scores of test and, if the file has those of
-        all validation images, of validation.
+        Of the cell ``external/<name>/seed0``, with scores of the test images and, if the file has
+        all of them, of the validation images.
 
     Raises
     ------
     ConfigError
-        If the file can't be read, names an image twice, lacks a test image or holds a score that
-        is no probability.
+        If the file can't be read, names an image twice, lacks a test image or has a score
+        outside [0, 1].
     """
     start = f"--external {name}={file}"
     table = _read(start, file)
@@ -67,16 +77,16 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
     if len(twice):
         raise ConfigError(
             f"{start}: got {twice.iloc[0]} more than once (again in line {twice.index[0] + 2}), "
-            "expected one score an image. Keep one line of each."
+            "expected one score per image. Keep one line of each."
         )
     score_of = dict(zip(given, table["score"].to_numpy(dtype=np.float64), strict=True))
     found = known.map(score_of)
     absent = manifest["image"][(manifest["split"] == "test") & found.isna()]
     if len(absent):
         raise ConfigError(
-            f"{start}: got no score of {len(absent):,} of the "
+            f"{start}: got no score for {len(absent):,} of the "
             f"{(manifest['split'] == 'test').sum():,} test images ({_some(absent)}), expected one "
-            "of each. Name images as in manifest.csv of a run, or by file names that occur once."
+            "for each. Name images as in manifest.csv of a run, or by file names that occur once."
         )
     scores = {split: found[manifest["split"] == split].to_numpy(dtype=float) for split in SPLITS}
     complete = {split: score for split, score in scores.items() if not np.isnan(score).any()}
@@ -84,7 +94,17 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
 
 
 def record(config: RunConfig) -> dict[str, dict[str, str]]:
-    """Name and sha256 of each file, for ``run.json``."""
+    """Record the name and sha256 of each file for ``run.json``.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Returns
+    -------
+    dict of dict
+        ``file`` and ``sha256`` by model name.
+    """
     return {
         name: {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
         for name, file in config.external
@@ -94,7 +114,7 @@ def record(config: RunConfig) -> dict[str, dict[str, str]]:
 def _read(start: str, file: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # among them what pandas can't parse or decode
+    except (OSError, ValueError) as error:  # ValueError: pandas can't parse or decode it
         raise ConfigError(f"{start}: expected a CSV file in UTF-8, got: {error}.") from error
     missing = [column for column in ("image", "score") if column not in table]
     if missing:
@@ -117,7 +137,7 @@ def _check_scores(start: str, scores: pd.Series) -> None:
 
 
 def _matched(start: str, given: pd.Series, images: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Names in the file and in the manifest in the form in which they are to be compared."""
+    """Image names of the file and of the manifest, with or without folders, to be compared."""
     if given.isin(images).any():
         return given, images
     short = given.str.replace(_FOLDERS, "", regex=True)

@@ -1,4 +1,4 @@
-"""Scores of a fitted model that depend on each image alone, whatever the others are."""
+"""Scores of a fitted model. The score of an image does not depend on the other images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from models import declaration
 
-# Rows given to a model at once. A matrix product rounds a row's sums by its place among the rows,
-# so most models see one row at a time. Trees add up each row by itself: all at once. A network
-# treats the images of one full batch alike, in half the time of single images.
+# Number of rows given to a model at once. In a matrix product the rounding of a row depends on its
+# position, so most models get one row at a time. Trees sum each row separately and get all rows. A
+# network treats all images of a full batch alike, and takes half the time of single images.
 WHOLE = 2**31
 
 
 def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> NDArray[np.float64]:
-    """Probability of pneumonia, or of each class where there are more than two.
+    """Compute the probability of the positive class, or of each class if there are more than two.
 
     Parameters
     ----------
@@ -27,13 +27,13 @@ def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> N
     X : ndarray of shape (n, d) float32, or (n, size, size) uint8
         Feature matrix or prepared images.
     block : int or None
-        Rows given to the model at once; None: as many as leave a row's score as it is alone.
+        Number of rows given to the model at once; None: as many as do not change a row's score.
 
     Returns
     -------
     ndarray of shape (n,), or (n, k) for k > 2 classes, float64
-        With ``block`` None the same for a row to the last bit, alone or among others, on one
-        machine with as many threads.
+        If ``block`` is None, exactly the same for a row alone and among others, on one machine with
+        the same number of threads.
     """
     declared = declaration(name)
     alone = declared.rows_at_once or WHOLE

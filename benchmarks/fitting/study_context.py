@@ -19,7 +19,7 @@ from benchmarks.io.image_stack import ImageStack
 
 @dataclass(frozen=True)
 class StudyContext:
-    """A run as its studies see it: finished cells, features, images.
+    """Finished cells, features and images of a run.
 
     Attributes
     ----------
@@ -29,15 +29,15 @@ class StudyContext:
     rows : SplitIndices
         The official split: fit on ``train``, score ``validation`` and ``test``.
     fold : ndarray of shape (len(rows.train),)
-        Fold of each training image; every study has the folds of the run (5 where it has none).
+        Fold of each training image: the folds of the run, or 5 if it has none.
     images : ImageStack of shape (n, size, size)
         Prepared images.
     matrices : dict of matrices of shape (n, d), float32
-        By feature family; families that could not be computed are missing.
+        By feature family, without the families that could not be computed.
     finished : dict of CellResult
-        Of the cells on features that are done, by their names, in the order of the run.
+        Results of the finished cells on features, by cell name, in the order of the run.
     folder : Path
-        The run folder, which keeps their fitted models.
+        The run folder, with the fitted models.
     """
 
     config: RunConfig

@@ -1,4 +1,4 @@
-"""Look at the data before any model does: histograms, mean images, samples, hard images."""
+"""Exploratory data analysis: histograms, mean images, samples, misclassified images."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _VERMILION = np.array([213, 94, 0], dtype=np.float64)
 
 
 def explore(dataset: Dataset, split: pd.Series, folder: Path) -> None:
-    """Write what the exploratory part of the report shows.
+    """Write the tables and images of exploratory data analysis.
 
     ``intensity.csv`` holds the histogram of pixel values of each split and class; ``images/``
-    holds the mean training image of each class, of two classes their difference, and samples.
+    holds the mean training image of each class, the difference of two classes, and samples.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def explore(dataset: Dataset, split: pd.Series, folder: Path) -> None:
 
     Notes
     -----
-    Means and samples come from the training split alone. The choice of samples is seeded: a
-    fixed number of patients a class, one image each. Files have the same bytes every time.
+    Means and samples come from the training split only. Samples are seeded: a fixed number of
+    patients per class, one image each. Files have the same bytes every time.
     """
     names = np.asarray(split, dtype=object)
     if len(names) != len(dataset.manifest):
@@ -66,7 +66,7 @@ def explore(dataset: Dataset, split: pd.Series, folder: Path) -> None:
 
 
 def intensity_histograms(dataset: Dataset, split: NDArray[np.object_]) -> pd.DataFrame:
-    """Fraction of pixels at each grey value, by split and class.
+    """Compute the fraction of pixels at each grey value, by split and class.
 
     Parameters
     ----------
@@ -92,22 +92,22 @@ def intensity_histograms(dataset: Dataset, split: NDArray[np.object_]) -> pd.Dat
 
 
 def hardest(predictions: pd.DataFrame, scores: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Test images that most cells get wrong at the threshold chosen for a recall of 0.95.
+    """Find the test images that most cells misclassify at the threshold for a recall of 0.95.
 
     Parameters
     ----------
     predictions, scores : DataFrame
         Tables of a run folder.
     k : int
-        At most so many images of each class are returned.
+        Largest number of images per class.
 
     Returns
     -------
     DataFrame
-        ``image``, ``label``, ``group``, ``subtype``, ``wrong`` (cells that got it wrong),
-        ``cells`` (cells that judged it), ``mean_score`` (mean probability of pneumonia).
-        Only images that more than half of the cells got wrong; label 0 first, then label 1,
-        each from the worst on.
+        ``image``, ``label``, ``group``, ``subtype``, ``wrong`` (number of cells that
+        misclassify it), ``cells`` (number of cells), ``mean_score`` (mean probability of
+        pneumonia). Only images that more than half of the cells misclassify; label 0 first, then
+        label 1, each sorted from most to least often misclassified.
 
     Examples
     --------
@@ -131,8 +131,8 @@ def hardest(predictions: pd.DataFrame, scores: pd.DataFrame, k: int) -> pd.DataF
     ]
     if test.empty:
         return pd.DataFrame(columns=HARDEST_COLUMNS)
-    called = test["score"].to_numpy() >= test["cell"].map(thresholds).to_numpy()
-    judged = test.assign(wrong=called != (test["label"].to_numpy() == 1))
+    predicted = test["score"].to_numpy() >= test["cell"].map(thresholds).to_numpy()
+    judged = test.assign(wrong=predicted != (test["label"].to_numpy() == 1))
     table = judged.groupby(["image", "label", "group", "subtype"], sort=True, as_index=False).agg(
         wrong=("wrong", "sum"), cells=("wrong", "size"), mean_score=("score", "mean")
     )
@@ -147,7 +147,7 @@ def hardest(predictions: pd.DataFrame, scores: pd.DataFrame, k: int) -> pd.DataF
 
 
 def save_thumbnails(dataset: Dataset, images: list[str], folder: Path) -> None:
-    """Write small copies of some images into the run folder's ``images/``.
+    """Write thumbnails of images into the folder ``images/`` of the run folder.
 
     Parameters
     ----------
@@ -175,7 +175,16 @@ def save_thumbnails(dataset: Dataset, images: list[str], folder: Path) -> None:
 
 
 def thumbnail_name(image: str) -> str:
-    """File name of an image's thumbnail: safe whatever the identifier holds.
+    """Make a file name for an image's thumbnail that is safe for any identifier.
+
+    Parameters
+    ----------
+    image : str
+        Identifier as in the manifest.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -187,7 +196,7 @@ def thumbnail_name(image: str) -> str:
 
 
 def thumbnail(image: NDArray[Any]) -> NDArray[Any]:
-    """Shrink a grey image to at most 160 pixels a side; a smaller one stays as it is.
+    """Shrink a grey image to at most 160 pixels per side; a smaller image is unchanged.
 
     Parameters
     ----------
@@ -223,7 +232,7 @@ def _write_means(dataset: Dataset, train: NDArray[np.bool_], images: Path) -> No
 
 
 def _diverging(difference: NDArray[np.float64]) -> NDArray[np.uint8]:
-    # White is no difference; a pole of the palette is DIFFERENCE_SCALE grey levels or more.
+    # White: no difference. Full colour: DIFFERENCE_SCALE grey levels or more.
     share = np.clip(thumbnail(difference) / DIFFERENCE_SCALE, -1, 1)[..., None]
     pole = np.where(share > 0, _VERMILION, _BLUE)
     return np.rint(255 - np.abs(share) * (255 - pole)).astype(np.uint8)

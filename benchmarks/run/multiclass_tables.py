@@ -1,29 +1,29 @@
-"""Outcomes of cells → tables, in a run of more than two classes."""
+"""Tables of a run with more than two classes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.dataset import MACRO
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV
+from benchmarks.fitting.cross_validation import CV, in_training_order
+from benchmarks.fitting.split_indices import SCORED_SPLITS
 from benchmarks.io import results
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.multiclass import confusion_counts, decide, evaluate
-from benchmarks.run.result_tables import SPLITS, ResultTables
+from benchmarks.run.result_tables import ResultTables
 
-ARGMAX = "argmax"  # the operating point: the class of the largest probability
+ARGMAX = "argmax"  # the operating point: the class with the largest probability
 
 
 class MulticlassTables(ResultTables):
     """``ResultTables`` for more than two classes, with ``classes.csv`` and ``confusions.csv``.
 
-    In ``predictions.csv`` each class has a column ``score_<class>``, its probability, and ``score``
-    is blank; in ``scores.csv`` a cell has one row a split, without metrics: so nothing that expects
-    the probability of pneumonia takes another number for it. Metrics are in ``classes.csv``.
+    In ``predictions.csv`` the column ``score_<class>`` is the probability of a class, and ``score``
+    is blank. In ``scores.csv`` a cell has one row per split, without metrics, so that no reader
+    mistakes another number for the probability of pneumonia. Metrics are in ``classes.csv``.
     """
 
     names = ("predictions", "training", "classes", "confusions", "scores")
@@ -34,71 +34,78 @@ class MulticlassTables(ResultTables):
         return results.class_names(self.manifest)
 
     def columns(self, name: str) -> list[str]:
-        """Columns of a table."""
+        """Columns of a table.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        list of str
+        """
         more = [f"score_{c}" for c in self.classes] if name == "predictions" else []
         return [*super().columns(name), *more]
 
     def _score_columns(self, score: Floats) -> dict[str, Floats]:
         return dict(zip(self.columns("predictions")[-score.shape[1] :], score.T, strict=True))
 
-    def _tables(self, outcome: CellResult) -> dict[str, pd.DataFrame]:
+    def _tables(self, result: CellResult) -> dict[str, pd.DataFrame]:
         return {
-            "predictions": self._predict(outcome),
-            "training": self._train(outcome),
-            "classes": self._classes(outcome),
-            "confusions": self._confusions(outcome),
-            "scores": self._splits(outcome),
+            "predictions": self._predict(result),
+            "training": self._train(result),
+            "classes": self._classes(result),
+            "confusions": self._confusions(result),
+            "scores": self._splits(result),
         }
 
-    def _judged(self, outcome: CellResult) -> dict[str, tuple[Any, Floats, Any]]:
-        """Labels, probabilities and folds of each split that the cell has scored."""
-        if outcome.status != "ok":
+    def _scored(self, result: CellResult) -> dict[str, tuple[Any, Floats, Any]]:
+        """Labels, probabilities and folds of each split that the cell scored."""
+        if result.status != "ok":
             return {}
         label, rows = self.rows.label, self.rows
-        judged: dict[str, tuple[Any, Floats, Any]] = {
-            split: (label[rows.parts[split]], outcome.scores[split], None) for split in SPLITS
+        scored: dict[str, tuple[Any, Floats, Any]] = {
+            split: (label[rows.parts[split]], result.scores[split], None) for split in SCORED_SPLITS
         }
-        if self.crossed(outcome):
+        if self.crossed(result):
             assert self.fold is not None
-            proba = np.empty((len(rows.train), len(self.classes)))
-            for k, held_out in outcome.folds.items():
-                proba[self.fold == k] = held_out
-            judged[CV] = (label[rows.train], proba, self.fold)
-        return judged
+            proba = in_training_order(self.fold, result.folds)
+            scored[CV] = (label[rows.train], proba, self.fold)
+        return scored
 
-    def _classes(self, outcome: CellResult) -> pd.DataFrame:
-        """Rows of a split: one a class, then the macro averages; blank if it did not finish."""
-        judged = self._judged(outcome)
+    def _classes(self, result: CellResult) -> pd.DataFrame:
+        """Per split one row per class, then the macro average; blank if the cell did not finish."""
+        scored = self._scored(result)
         names = [*self.classes, MACRO]
         rows = []
-        for split in judged or SPLITS:
+        for split in scored or SCORED_SPLITS:
             numbers: list[dict[str, float]] = [{} for _ in names]
-            if judged:
-                label, proba, fold = judged[split]
+            if scored:
+                label, proba, fold = scored[split]
                 numbers = evaluate(label, proba, self._bootstraps[split], fold)
             rows += [
-                {**self._known(outcome), "split": split, "class": name, **row}
+                {**self._known(result), "split": split, "class": name, **row}
                 for name, row in zip(names, numbers, strict=True)
             ]
         return pd.DataFrame(rows)
 
-    def _confusions(self, outcome: CellResult) -> pd.DataFrame:
+    def _confusions(self, result: CellResult) -> pd.DataFrame:
         names = self.classes
         rows = []
-        for split, (label, proba, _) in self._judged(outcome).items():
+        for split, (label, proba, _) in self._scored(result).items():
             counts = confusion_counts(label, decide(proba), len(names))[0].astype(int)
             rows += [
-                {"cell": outcome.cell.name, "split": split, "true": true, "predicted": called,
+                {"cell": result.cell.name, "split": split, "true": true, "predicted": predicted,
                  "n": counts[i, j]}
-                for i, true in enumerate(names) for j, called in enumerate(names)
+                for i, true in enumerate(names) for j, predicted in enumerate(names)
             ]  # fmt: skip
         return pd.DataFrame(rows)
 
-    def _splits(self, outcome: CellResult) -> pd.DataFrame:
-        judged = self._judged(outcome)
+    def _splits(self, result: CellResult) -> pd.DataFrame:
+        scored = self._scored(result)
         rows = [
-            {**self._known(outcome), "split": split, "operating_point": ARGMAX,
-             "n": len(judged[split][0]) if judged else None}
-            for split in judged or SPLITS
+            {**self._known(result), "split": split, "operating_point": ARGMAX,
+             "n": len(scored[split][0]) if scored else None}
+            for split in scored or SCORED_SPLITS
         ]  # fmt: skip
         return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Outcomes of cells → tables of predictions, scores and training, written as each cell finishes."""
+"""Tables of predictions, scores and training, written again whenever a cell finishes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from numpy.typing import NDArray
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
-from benchmarks.fitting.split_indices import SplitIndices
-from benchmarks.io import results
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, in_training_order
+from benchmarks.fitting.split_indices import SCORED_SPLITS, SplitIndices
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, TABLES
+from benchmarks.io.results import write_text
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.binary import evaluate
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.metrics.operating_points import threshold_at_recall
 from benchmarks.metrics.ranking import ranking_metrics
 
-SEED = 0  # of the bootstrap: all cells, of whatever seed, meet the same draws of patients
-SPLITS = ("validation", "test")
+SEED = 0  # of the bootstrap: all cells are evaluated on the same draws of patients
 
 
 class ResultTables:
     """``predictions.csv``, ``training.csv`` and ``scores.csv`` of a run in progress.
 
-    Scores are written last: a cell that is in them is in the other tables, too.
+    Scores are written last: a cell in ``scores.csv`` is in the other tables, too.
 
     Parameters
     ----------
@@ -40,7 +39,12 @@ class ResultTables:
         With ``split`` as assigned.
     rows : SplitIndices
     fold : ndarray of shape (len(rows.train),), optional
-        Fold of each training image, where there is a cross-validation.
+        Fold of each training image, if there is a cross-validation.
+
+    Attributes
+    ----------
+    results : dict of CellResult
+        Finished cells.
     """
 
     names: tuple[str, ...] = ("predictions", "training", "scores")  # in the order of writing
@@ -55,7 +59,7 @@ class ResultTables:
     ) -> None:
         self.folder, self.cells, self.manifest, self.rows = folder, cells, manifest, rows
         self.fold = fold
-        self.outcomes: dict[Cell, CellResult] = {}
+        self.results: dict[Cell, CellResult] = {}
         self._lines: dict[tuple[str, Cell], str] = {}
         self._bootstraps = {
             split: PatientBootstrap.draw(rows.group[part], rows.label[part], SEED)
@@ -65,42 +69,55 @@ class ResultTables:
     def _parts(self) -> dict[str, NDArray[np.intp]]:
         return {**self.rows.parts, **({} if self.fold is None else {CV: self.rows.train})}
 
-    def add(self, *outcomes: CellResult) -> None:
-        """Score finished cells and write the tables, each in one step."""
-        for outcome in outcomes:
-            self.outcomes[outcome.cell] = outcome
-            for name, table in self._tables(outcome).items():
-                self._lines[name, outcome.cell] = _lines(table, self.columns(name))
-        done = [cell for cell in self.cells if cell in self.outcomes]
+    def add(self, *finished: CellResult) -> None:
+        """Evaluate finished cells and write the tables.
+
+        Parameters
+        ----------
+        *finished : CellResult
+        """
+        for result in finished:
+            self.results[result.cell] = result
+            for name, table in self._tables(result).items():
+                self._lines[name, result.cell] = _lines(table, self.columns(name))
+        done = [cell for cell in self.cells if cell in self.results]
         for name in self.names:
             header = _lines(pd.DataFrame(), self.columns(name), header=True)
             lines = [self._lines[name, cell] for cell in done]
-            results.write_text(self.folder / f"{name}.csv", "".join([header, *lines]))
+            write_text(self.folder / f"{name}.csv", "".join([header, *lines]))
 
     def columns(self, name: str) -> list[str]:
-        """Columns of a table."""
+        """Columns of a table.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        list of str
+        """
         return {**TABLES, **MORE_TABLES}[name]
 
-    def _tables(self, outcome: CellResult) -> dict[str, pd.DataFrame]:
+    def _tables(self, result: CellResult) -> dict[str, pd.DataFrame]:
         return {
-            "predictions": self._predict(outcome),
-            "training": self._train(outcome),
-            "scores": self._score(outcome),
+            "predictions": self._predict(result),
+            "training": self._train(result),
+            "scores": self._score(result),
         }
 
-    def _train(self, outcome: CellResult) -> pd.DataFrame:
-        return pd.DataFrame([{"cell": outcome.cell.name, **epoch} for epoch in outcome.training])
+    def _train(self, result: CellResult) -> pd.DataFrame:
+        return pd.DataFrame([{"cell": result.cell.name, **epoch} for epoch in result.training])
 
     def _score_columns(self, score: Floats) -> dict[str, Floats]:
-        """Columns of ``predictions.csv`` that hold what a model gave."""
+        """Columns of ``predictions.csv`` with the scores of a model."""
         return {"score": score}
 
-    def _predict(self, outcome: CellResult) -> pd.DataFrame:
-        cell = outcome.cell
-        scored = [(split, 0, self.rows.parts[split], s) for split, s in outcome.scores.items()]
+    def _predict(self, result: CellResult) -> pd.DataFrame:
+        cell = result.cell
+        scored = [(split, 0, self.rows.parts[split], s) for split, s in result.scores.items()]
         scored += [
-            (CV, k, self.rows.train[self.fold == k], outcome.folds[k])
-            for k in sorted(outcome.folds)
+            (CV, k, self.rows.train[self.fold == k], result.folds[k]) for k in sorted(result.folds)
         ]
         parts = [
             self.manifest.iloc[part][["image", "group", "subtype", "label"]].assign(
@@ -111,54 +128,70 @@ class ResultTables:
         ]  # fmt: skip
         return pd.concat(parts) if parts else pd.DataFrame()
 
-    def _score(self, outcome: CellResult) -> pd.DataFrame:
-        """Two rows a split, one for each operating point; blank if the cell did not finish."""
-        known = self._known(outcome)
-        numbers = self._evaluate(outcome) if outcome.status == "ok" else {}
-        crossed = self._cross_validate(outcome) if self.crossed(outcome) else {}
+    def _score(self, result: CellResult) -> pd.DataFrame:
+        """Two rows per split, one per operating point; blank if the cell did not finish."""
+        known = self._known(result)
+        numbers = self._evaluate(result) if result.status == "ok" else {}
+        crossed = self._cross_validate(result) if self.crossed(result) else {}
         numbers |= crossed
         rows = [
             {**known, "split": split, "operating_point": point, **numbers.get((split, point), {})}
-            for split in (*SPLITS, *((CV,) if crossed else ()))
+            for split in (*SCORED_SPLITS, *((CV,) if crossed else ()))
             for point in OPERATING_POINTS
         ]
         return pd.DataFrame(rows)
 
-    def _known(self, outcome: CellResult) -> dict[str, Any]:
-        cell = outcome.cell
+    def _known(self, result: CellResult) -> dict[str, Any]:
+        cell = result.cell
         return {
             "cell": cell.name, "features": cell.features, "model": cell.model,
-            "balance": cell.balance, "seed": cell.seed, "status": outcome.status,
-            "reason": outcome.reason, "fit_seconds": outcome.fit_seconds,
-            "predict_seconds": outcome.predict_seconds,
+            "balance": cell.balance, "seed": cell.seed, "status": result.status,
+            "reason": result.reason, "fit_seconds": result.fit_seconds,
+            "predict_seconds": result.predict_seconds,
         }  # fmt: skip
 
     def complete(self, cell: Cell) -> bool:
-        """Whether nothing of a cell is left to do: all folds, too, if it could be fitted."""
-        outcome = self.outcomes.get(cell)
-        if outcome is None or outcome.status != "ok" or self.fold is None:
-            return outcome is not None
-        return self.crossed(outcome)
+        """Whether a cell is finished, including all folds if it could be fitted.
 
-    def crossed(self, outcome: CellResult) -> bool:
-        """Whether all folds of a cell's cross-validation are done."""
-        return self.fold is not None and len(outcome.folds) == len(np.unique(self.fold))
+        Parameters
+        ----------
+        cell : Cell
 
-    def _evaluate(self, outcome: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
+        Returns
+        -------
+        bool
+        """
+        result = self.results.get(cell)
+        if result is None or result.status != "ok" or self.fold is None:
+            return result is not None
+        return self.crossed(result)
+
+    def crossed(self, result: CellResult) -> bool:
+        """Whether all folds of a cell's cross-validation are finished.
+
+        Parameters
+        ----------
+        result : CellResult
+
+        Returns
+        -------
+        bool
+        """
+        return self.fold is not None and len(result.folds) == len(np.unique(self.fold))
+
+    def _evaluate(self, result: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
         chosen = None  # an external model may have no scores on validation
-        if "validation" in outcome.scores:
+        if "validation" in result.scores:
             label = self.rows.label[self.rows.parts["validation"]]
-            chosen = threshold_at_recall(label, outcome.scores["validation"])
+            chosen = threshold_at_recall(label, result.scores["validation"])
         numbers: dict[tuple[str, str], dict[str, Any]] = {}
-        for split, score in outcome.scores.items():
+        for split, score in result.scores.items():
             numbers |= self._at_points(split, score, (0.5, chosen))
         return numbers
 
-    def _cross_validate(self, outcome: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
+    def _cross_validate(self, result: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
         assert self.fold is not None
-        score = np.empty(len(self.fold))
-        for k, held_out in outcome.folds.items():
-            score[self.fold == k] = held_out
+        score = in_training_order(self.fold, result.folds)
         label = self.rows.label[self.rows.train]
         chosen = cross_fitted_thresholds(label, score, self.fold)
         return self._at_points(CV, score, (0.5, chosen), self.fold)
@@ -183,6 +216,6 @@ class ResultTables:
 
 
 def _lines(table: pd.DataFrame, columns: list[str], header: bool = False) -> str:
-    """Rows of a table as CSV; floats keep every digit."""
+    """Rows of a table as CSV; floats keep all digits."""
     table = table.reindex(columns=columns).astype(object)
     return str(table.to_csv(index=False, header=header, lineterminator="\n"))

@@ -102,7 +102,7 @@ def cross_validate(state: RunState, features: FeatureMatrices, tables: ResultTab
     with state.stage("cross-validation"):
         rows_of = fold_rows(tables.rows, tables.fold)
         tasks = [
-            FitTask(cell, rows_of[k], k) for cell, result in tables.outcomes.items()
+            FitTask(cell, rows_of[k], k) for cell, result in tables.results.items()
             if result.status == "ok" and cell.on_features
             for k in rows_of if k not in result.folds
         ]  # fmt: skip
@@ -145,7 +145,7 @@ def cross_validate_networks(state: RunState, images: ImageStack, tables: ResultT
     rows_of = fold_rows(tables.rows, tables.fold, keep=("validation",))
     with state.stage("cnn, cross-validation"):
         for cell in (cell for cell in tables.cells if cell.on_images):
-            result = tables.outcomes[cell]
+            result = tables.results[cell]
             for k in rows_of if result.status == "ok" else ():
                 if k not in result.folds:
                     fold = fit_on_images(cell, images, rows_of[k], state.config, state.folder, k)
@@ -192,7 +192,7 @@ def _save_model(state: RunState, result: CellResult) -> None:
 
 def _keep_fold(state: RunState, tables: ResultTables, fold: CellResult) -> None:
     """Add the scores of one fold to its cell; a failed fold leaves the cell without them."""
-    result = tables.outcomes[fold.cell]
+    result = tables.results[fold.cell]
     if fold.status == "ok":
         result.folds[fold.fold] = fold.scores[CV]
     else:
@@ -205,7 +205,7 @@ def _keep_fold(state: RunState, tables: ResultTables, fold: CellResult) -> None:
 
 
 def _missing(tables: ResultTables, cells: list[Cell]) -> list[Cell]:
-    return [cell for cell in cells if cell not in tables.outcomes]
+    return [cell for cell in cells if cell not in tables.results]
 
 
 def _by_model(state: RunState, tasks: list[FitTask]) -> list[FitTask]:

@@ -86,7 +86,7 @@ def _context(
         train = tables.manifest.iloc[tables.rows.train]
         fold = splits.folds(train, RunConfig.model_fields["folds"].default)
     finished = {
-        cell.name: result for cell, result in tables.outcomes.items()
+        cell.name: result for cell, result in tables.results.items()
         if result.status == "ok" and cell.on_features
     }  # fmt: skip
     return StudyContext(
