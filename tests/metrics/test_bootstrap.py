@@ -1,58 +1,15 @@
+"""Bootstrap over patients."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn import metrics as sk
 
-from benchmarks.metrics.binary import bootstrap_metrics, evaluate, point_metrics
-from benchmarks.metrics.bootstrap import PatientBootstrap
-from benchmarks.metrics.operating_points import threshold_at_recall
-from benchmarks.metrics.rates import fraction_predicted_positive
-
-LABEL = np.array([1, 1, 1, 1, 0, 0, 0, 1])
-SCORE = np.array([0.9, 0.8, 0.5, 0.4, 0.6, 0.2, 0.1, 0.5])
+from benchmarks.metrics.binary import evaluate
+from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals
 
 
-def test_point_metrics_by_hand() -> None:
-    value = point_metrics(LABEL, SCORE, 0.5)  # called: 0.9 0.8 0.5 0.6 0.5 → tp 4, fp 1
-    assert value["precision"] == 4 / 5
-    assert value["recall"] == 4 / 5
-    assert value["specificity"] == 2 / 3
-    assert value["accuracy"] == 6 / 8
-    assert value["auc"] == pytest.approx(12 / 15)  # pairs won: 0.6 loses to two of five
-    assert value["mcc"] == pytest.approx((4 * 2 - 1 * 1) / np.sqrt(5 * 5 * 3 * 3))
-
-
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.99])
-def test_bootstrap_formulas_equal_scikit_learn(threshold: float) -> None:
-    """Once with every image once, once with images drawn several times or not at all."""
-    rng = np.random.default_rng(0)
-    label = rng.integers(0, 2, 60)
-    score = np.round(rng.random(60), 1)  # many ties
-    weights = np.vstack([np.ones(60), rng.integers(0, 4, 60)]).astype(float)
-    draws = bootstrap_metrics(label, score, threshold, weights)
-    for k, weight in enumerate(weights.astype(int)):
-        expected = point_metrics(label.repeat(weight), score.repeat(weight), threshold)
-        for name, value in expected.items():
-            assert draws[name][k] == pytest.approx(value, abs=1e-12), name
-
-
-def test_threshold_is_the_largest_that_keeps_recall() -> None:
-    rng = np.random.default_rng(1)
-    label, score = rng.integers(0, 2, 200), np.round(rng.random(200), 2)
-    threshold = threshold_at_recall(label, score, 0.95)
-    assert sk.recall_score(label, score >= threshold) >= 0.95
-    higher = score[score > threshold].min()
-    assert sk.recall_score(label, score >= higher) < 0.95
-
-
-def test_threshold_needs_exactly_the_share_asked() -> None:
-    label, score = np.ones(20, int), np.arange(20) / 20
-    assert threshold_at_recall(label, score, 0.95) == 1 / 20  # 19 of 20
-    assert threshold_at_recall(label, score, 1.0) == 0
-
-
-def test_patients_are_drawn_whole() -> None:
+def test_all_images_of_a_patient_are_drawn_together() -> None:
     groups = np.array(["a", "a", "b", "c", "c", "c"], dtype=object)
     label = np.array([1, 1, 0, 0, 0, 0])
     weights = PatientBootstrap.draw(groups, label, seed=0, draws=500).weights
@@ -62,7 +19,7 @@ def test_patients_are_drawn_whole() -> None:
     assert ((weights @ label > 0) & (weights @ (1 - label) > 0)).all()
 
 
-def test_several_images_a_patient_widen_the_interval() -> None:
+def test_several_images_per_patient_widen_the_interval() -> None:
     rng = np.random.default_rng(2)
     label = np.repeat(rng.integers(0, 2, 60), 5)
     score = np.repeat(rng.random(60), 5) * 0.6 + label * 0.3
@@ -74,27 +31,9 @@ def test_several_images_a_patient_widen_the_interval() -> None:
     assert widths[1] > 1.6 * widths[0]  # √5 in theory
 
 
-def test_interval_of_a_proportion_agrees_with_theory() -> None:
-    """Recall 0.8 on 400 independent positives: standard error 0.02."""
-    label = np.r_[np.ones(400, int), np.zeros(100, int)]
-    score = np.r_[np.full(320, 0.9), np.full(80, 0.1), np.full(100, 0.2)]
-    bootstrap = PatientBootstrap.draw(np.arange(500).astype(object), label, seed=0)
-    row = evaluate(label, score, 0.5, np.full(500, "", object), bootstrap)
-    assert row["recall_hi"] - row["recall_lo"] == pytest.approx(2 * 1.96 * 0.02, rel=0.1)
-
-
-def test_recall_by_subtype() -> None:
-    subtype = np.array(["bacteria", "virus", "bacteria", "virus", "", "", "", ""], object)
-    member = (LABEL == 1) & (subtype == "virus")
-    assert fraction_predicted_positive(SCORE >= 0.5, member) == 0.5
-    draws = fraction_predicted_positive(SCORE >= 0.5, member, np.eye(8))
-    np.testing.assert_array_equal(draws[[1, 3]], [1, 0])
-    assert np.isnan(draws[0])
-
-
-def test_unknown_subtypes_are_blank_not_zero() -> None:
-    bootstrap = PatientBootstrap.draw(np.arange(8).astype(object), LABEL, seed=0, draws=50)
-    row = evaluate(LABEL, SCORE, 0.5, np.full(8, "", object), bootstrap)
-    assert np.isnan(row["recall_virus"])
-    assert np.isnan(row["recall_virus_lo"])
-    assert row["tp"] + row["fn"] == 5
+def test_paired_intervals_use_the_same_draws() -> None:
+    """Correlated methods have a narrow difference, even if each has a wide interval."""
+    draws = np.array([np.arange(41) / 40, np.arange(41) / 40 - 0.25, np.zeros(41)])
+    low, high = paired_intervals(draws, np.array([0, 2]), np.array([1, 0]))
+    assert low == pytest.approx([0.25, -0.975])
+    assert high == pytest.approx([0.25, -0.025])

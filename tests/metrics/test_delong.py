@@ -1,20 +1,13 @@
-"""The tests of differences against published examples and values worked out by hand."""
+"""DeLong's test against published examples and values worked out by hand."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.checks.coverage import COLUMNS, SCENARIOS, Scenario, check, simulate, truths
-from benchmarks.metrics.bootstrap import paired_intervals
 from benchmarks.metrics.delong import AucCovariance, auc_difference, clustered_delong, delong
-from benchmarks.metrics.holm import holm
-from benchmarks.metrics.mcnemar import mcnemar
 
 # Outcome of 113 patients after a subarachnoid haemorrhage (1 = poor), their WFNS grade and
 # S100 beta in hundredths: Turck et al., Intensive Care Med 2010;36:107-115
@@ -23,11 +16,13 @@ POOR = (
     "00001101001011001011101000000000100110110000000001100010001010011101101111"
     "000110100000010000000000001111110001000"
 )
+
 WFNS = (
     "1111325412525512522521111212113421454142551124112552125122215112521452441"
     "412142123242145115422111312522555244511"
     "1"
 )
+
 S100B = [
     13, 14, 10, 4, 13, 10, 47, 16, 18, 10, 12, 10, 44, 71, 4, 8, 49, 4, 7, 33, 9, 9, 7, 11, 7, 17,
     7, 11, 13, 19, 5, 16, 41, 14, 34, 35, 48, 9, 96, 25, 50, 46, 16, 7, 43, 45, 11, 8, 9, 86, 52, 8,
@@ -36,7 +31,7 @@ S100B = [
     74, 15, 47, 17, 44, 15, 50, 48,
 ]  # fmt: skip
 
-# Two readers' confidence in a stenosis of 65 carotid arteries of 36 patients, a line a patient:
+# Two readers' confidence in a stenosis of 65 carotid arteries of 36 patients, one line per patient:
 # (stenosis, reader 1, reader 2) of each artery; the worked example
 # of Obuchowski, Biometrics 1997;53:567-578 (doi:10.2307/2533958).
 CAROTIDS = """
@@ -89,7 +84,7 @@ def carotids() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64
     )
 
 
-def test_delong_gives_what_proc_gives() -> None:
+def test_delong_equals_proc() -> None:
     """Expected: pROC's own tests (test-var.R, test-cov.R, test-roc.test.R), and its manual."""
     label = np.array(list(POOR), int)
     result = delong(label, np.array([list(WFNS), S100B], float))
@@ -104,7 +99,7 @@ def test_delong_gives_what_proc_gives() -> None:
     )
 
 
-def test_clustered_delong_gives_what_obuchowski_printed() -> None:
+def test_clustered_delong_equals_obuchowskis_program() -> None:
     """Expected: the components that the author's R program prints for the worked example."""
     label, scores, group = carotids()
     result = clustered_delong(label, scores, group)
@@ -129,8 +124,8 @@ def test_order_of_images_and_names_of_patients_do_not_matter() -> None:
     )
 
 
-def test_one_image_twice_adds_nothing_but_patients_do() -> None:
-    """Images doubled within their patients: the variance stays, where DeLong's is halved."""
+def test_duplicated_images_do_not_reduce_the_clustered_variance() -> None:
+    """If all images are duplicated, the clustered variance is unchanged and DeLong's is halved."""
     rng = np.random.default_rng(1)
     label = rng.integers(0, 2, 400)
     score = (label + rng.normal(size=400))[None]
@@ -175,8 +170,8 @@ def test_difference_without_variance() -> None:
     assert np.isnan(unknown).all()
 
 
-def test_nothing_to_estimate() -> None:
-    """One patient with pneumonia: his images tell the AUC, but not how patients differ."""
+def test_covariance_is_nan_with_one_patient_in_a_class() -> None:
+    """With one positive patient the AUC is known, but not the variance between patients."""
     label, score = np.array([1, 1, 0, 0]), np.array([[0.9, 0.2, 0.4, 0.1]] * 2)
     result = clustered_delong(label, score, np.array(["a", "a", "b", "c"]))
     assert result.auc.tolist() == [0.75, 0.75]
@@ -192,70 +187,3 @@ def test_difference_is_antisymmetric() -> None:
     assert (one.difference, one.lo, one.hi, one.p) == pytest.approx(
         (-other.difference, -other.hi, -other.lo, other.p)
     )
-
-
-@pytest.mark.parametrize(
-    ("only_a", "only_b", "expected"),
-    [
-        (0, 0, 1.0),
-        (3, 3, 1.0),
-        (0, 5, 2 / 32),
-        (1, 5, 14 / 64),
-        (5, 1, 14 / 64),
-        (2, 8, 112 / 1024),
-    ],
-)
-def test_mcnemar_is_twice_the_binomial_tail(only_a: int, only_b: int, expected: float) -> None:
-    assert mcnemar(only_a, only_b) == pytest.approx(expected)
-
-
-def test_holm_by_hand() -> None:
-    """Smallest first: 4 × .005, 3 × .01, 2 × .03, then .04, raised to what came before."""
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.6]) == pytest.approx([1, 1])
-    assert holm([0.02, np.nan, 0.01]) == pytest.approx([0.02, np.nan, 0.02], nan_ok=True)
-    assert holm([]).tolist() == []
-
-
-def test_paired_intervals_use_the_same_draw() -> None:
-    """Methods that move together have a narrow difference, however wide each is by itself."""
-    draws = np.array([np.arange(41) / 40, np.arange(41) / 40 - 0.25, np.zeros(41)])
-    low, high = paired_intervals(draws, np.array([0, 2]), np.array([1, 0]))
-    assert low == pytest.approx([0.25, -0.975])
-    assert high == pytest.approx([0.25, -0.025])
-
-
-@pytest.mark.parametrize("classes", ["one", "both"])
-def test_simulated_patients_are_as_described(classes: str) -> None:
-    """20,000 patients: the AUC that the binormal model gives, and the correlation asked for."""
-    scenario = Scenario("as the test set", classes, 20_000, 0.6)
-    label, scores, group = simulate(scenario, np.random.default_rng(0))
-    assert roc_auc_score(label, scores[0]) == pytest.approx(truths(scenario)["auc"], abs=0.005)
-    pair = (group[1:] == group[:-1]) & (label[1:] == label[:-1]) & (label[1:] == 1)
-    alike = np.corrcoef(scores[0, 1:][pair], scores[0, :-1][pair])[0, 1]
-    assert alike == pytest.approx(0.6, abs=0.03)
-    mixed = pd.Series(label).groupby(group).nunique().max() == 2
-    assert mixed == (classes == "both")
-
-
-def test_coverage_check_has_a_row_a_quantity_and_method() -> None:
-    table = check(SCENARIOS[0], repetitions=4, bootstraps=2, seed=0)
-    assert list(table.columns) == COLUMNS
-    assert table.groupby("method")["repetitions"].agg(["count", "max"]).to_dict("index") == {
-        "bootstrap": {"count": 4, "max": 2}, "clustered_delong": {"count": 2, "max": 4},
-        "delong": {"count": 2, "max": 4},
-    }  # fmt: skip
-    assert ((table["lo"] <= table["coverage"]) & (table["coverage"] <= table["hi"])).all()
-
-
-def test_committed_coverage_of_the_clustered_intervals() -> None:
-    """On patients like those of the test set, 95 % intervals hold the truth in 93 to 97 %."""
-    file = Path(__file__).parents[2] / "docs" / "checks" / "coverage.csv"
-    table = pd.read_csv(file)
-    assert list(table.columns) == COLUMNS
-    assert len(table) == 8 * len(SCENARIOS)
-    rows = table[(table["method"] == "clustered_delong") & (table["sizes"] == "as the test set")]
-    assert len(rows) == 12
-    assert rows["coverage"].between(0.93, 0.97).all()
-    clustered = table[table["method"] == "clustered_delong"]
-    assert clustered["variance_ratio"].between(0.9, 1.1).all()
