@@ -78,9 +78,9 @@ def groups_figure(results: Results, table: pd.DataFrame, cells: Mapping[str, str
     alt = f"Parts of families with the largest importance. {tops}."
     return Figure(
         name="importance-parts",
-        caption="Parts of the families (HOG: direction, LBP: radius, GLCM: property, Gabor: "
-        "wavelength, intensity: statistic, embedding: block of columns) with the largest "
-        "importance. Lines: 95 % intervals over patients, for permutation also over permutations.",
+        caption="Parts of feature families (such as directions of HOG or radii of LBP) with the "
+        "largest importance. Lines: 95 % intervals over patients, for permutation also over "
+        "permutations.",
         alt=alt,
         svg=draw("importance-parts", (9.2, height), _paint, alt, is_synthetic(results)),
     )

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.io.columns import OPERATING_POINTS
-from benchmarks.io.formatting import DASH, interval, number
+from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Cell, Group
-from benchmarks.statistics.method_rows import POINT_TITLES, Row, rows
+from benchmarks.statistics.method_rows import POINT_TITLES, Estimate, Row, rows
 
 Lines = dict[tuple[Any, ...], pd.DataFrame]
 FIRST_SEED = " Of a method with several seeds, the first that finished is shown."
@@ -64,18 +64,34 @@ def estimate_cells(table: Sequence[Row], split: str, point: str, metric: str) ->
     list of Cell
         One per row; the best is marked.
     """
-    estimates = [row.estimate(split, point, metric) if row.ok else None for row in table]
-    marks = best(
-        [math.nan if one is None else one.value for one in estimates], lower=metric == "brier"
-    )
+    estimates = [row.estimate(split, point, metric) for row in table]
+    return column(estimates, "smallest" if metric == "brier" else "largest")
+
+
+def column(estimates: Sequence[Estimate], mark: str = "largest") -> list[Cell]:
+    """Make a column of a table: value, interval and spread over seeds.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate
+        One per row; a missing value is NaN.
+    mark : str
+        Which value to mark: ``"largest"`` or ``"smallest"``; none if empty.
+
+    Returns
+    -------
+    list of Cell
+    """
+    values = [one.value for one in estimates]
+    marks = best(values, lower=mark == "smallest") if mark else [False] * len(values)
     return [
         Cell(
-            text=number(one.value) if one else DASH,
-            detail=interval(one.low, one.high) if one else "",
-            spread=f"± {number(one.spread)}" if one and np.isfinite(one.spread) else "",
-            best=mark,
+            text=number(one.value),
+            detail=interval(one.low, one.high),
+            spread=f"± {number(one.spread)}" if np.isfinite(one.spread) else "",
+            best=marked,
         )
-        for one, mark in zip(estimates, marks, strict=True)
+        for one, marked in zip(estimates, marks, strict=True)
     ]
 
 
@@ -287,14 +303,14 @@ def value_cells(
     list of Cell
     """
     table = [{} if line is None or line.empty else line.iloc[0].to_dict() for line in lines]
-    values = [float(one.get(value, np.nan)) for one in table]
-    marks = best(values, lower=mark == "smallest") if mark else [False] * len(values)
     low, high = bounds or ("", "")
-    return [
-        Cell(
-            number(number_),
-            detail=interval(float(one.get(low, np.nan)), float(one.get(high, np.nan))),
-            best=flag,
+    estimates = [
+        Estimate(
+            float(one.get(value, math.nan)),
+            float(one.get(low, math.nan)),
+            float(one.get(high, math.nan)),
+            math.nan,
         )
-        for one, number_, flag in zip(table, values, marks, strict=True)
+        for one in table
     ]
+    return column(estimates, mark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -229,24 +229,25 @@ def classical(table: Sequence[Row]) -> list[Row]:
     return [row for row in table if not (row.is_cnn or row.is_external)]
 
 
-def leaders(table: Sequence[Row]) -> list[Row]:
+def leaders(table: Sequence[Row], merit: Callable[[Row], float] | None = None) -> list[Row]:
     """Select the best method of each feature set, the CNN and each external model.
 
     Parameters
     ----------
     table : sequence of Row
+    merit : callable, optional
+        The criterion, from validation scores only; by default average precision.
 
     Returns
     -------
     list of Row
-        Selected by average precision on the validation set, never by a test score. Methods
-        without a finished seed are left out.
+        Methods without a finished seed are left out.
     """
     chosen = []
     for kind in dict.fromkeys(row.kind for row in table):
         own = [row for row in table if row.kind == kind and row.ok]
         if own:
-            chosen.append(max(own, key=validation_precision))
+            chosen.append(max(own, key=merit or validation_precision))
     return chosen
 
 

@@ -15,6 +15,7 @@ from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype
+from benchmarks.io.columns import PREDICTION_COLUMNS
 from run_benchmark import main
 from tests.datasets.test_npz import arrays
 
@@ -136,26 +137,26 @@ def test_labels_of_a_file_are_classes(tmp_path: Path) -> None:
 
 def test_tables_follow_from_predictions(run: Path) -> None:
     predictions = pd.read_csv(run / "predictions.csv")
-    columns = [f"score_{name}" for name in SUBTYPES]
-    assert predictions.columns.tolist() == [*columns.PREDICTION_COLUMNS, *columns]
+    names = [f"score_{name}" for name in SUBTYPES]
+    assert predictions.columns.tolist() == [*PREDICTION_COLUMNS, *names]
     assert predictions["score"].isna().all()
-    np.testing.assert_allclose(predictions[columns].sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(predictions[names].sum(axis=1), 1, atol=1e-6)
     classes, confusions = (
         pd.read_csv(run / f"{name}.csv").groupby(["cell", "split"])
         for name in ("classes", "confusions")
     )
     assert len(classes) == 4 * 3  # cells, splits
     for (cell, split), part in predictions.groupby(["cell", "split"]):
-        called = part[columns].to_numpy().argmax(axis=1)
+        predicted = part[names].to_numpy().argmax(axis=1)
         rows = classes.get_group((cell, split)).set_index("class")
         assert rows.index.tolist() == [*SUBTYPES, "macro"]
-        recall = sk.recall_score(part["label"], called, average=None)
+        recall = sk.recall_score(part["label"], predicted, average=None)
         np.testing.assert_allclose(rows["recall"].iloc[:3], recall)
         assert rows.loc["macro", "recall"] == pytest.approx(recall.mean())
         assert (rows["recall_lo"] <= rows["recall"]).all()
         assert (rows["recall"] <= rows["recall_hi"]).all()
         counts = confusions.get_group((cell, split))["n"].to_numpy().reshape(3, 3)
-        np.testing.assert_array_equal(counts, sk.confusion_matrix(part["label"], called))
+        np.testing.assert_array_equal(counts, sk.confusion_matrix(part["label"], predicted))
     assert not list(run.glob("calibration.csv"))
 
 
@@ -177,7 +178,7 @@ def test_report_is_rendered_again_from_tables_alone(run: Path) -> None:
     assert invoke("report", run).exit_code == 0
     assert {name: (run / name).read_bytes() for name in before} == before
     text = before["report.md"].decode()
-    assert "guessing reaches a macro recall of 0.333" in text
+    assert "random guessing has a macro recall of 0.333" in text
     for name in SUBTYPES:
         assert f"{name} against all other classes" in text
     assert "recall95" not in text

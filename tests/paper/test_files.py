@@ -1,4 +1,4 @@
-"""References, tidy tables, checklists and LaTeX notes: what a paper takes from a run."""
+"""Files for a paper: references, tidy scores, checklists and notes of LaTeX tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CELL = "Cell 2018. doi:10.1016/j.cell.2018.02.010"
 
 
 def run(folder: Path, **change: Any) -> Results:
-    """One finished method on nine images of five patients, one that lacks weights."""
+    """A run with a finished method and one that lacks weights; nine images of five patients."""
     options: dict[str, Any] = {
         "features": "hog", "model": "forest", "balance": "smote", "citation": "Nobody.",
         "config": {}, "more": {}, **change,
@@ -70,7 +70,7 @@ def test_keys_are_first_author_and_year_and_every_work_can_be_found() -> None:
     assert len({work.doi or work.url for work in references().values()}) == len(references())
 
 
-def test_bibtex_is_balanced_ascii_with_one_field_a_line() -> None:
+def test_bibtex_is_balanced_ascii_with_one_field_per_line() -> None:
     text = bibliography.bibtex(references())
     assert text.isascii()
     assert text.count("{") == text.count("}")
@@ -101,7 +101,7 @@ def test_only_what_finished_is_cited(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_every_family_model_and_balance_has_its_works() -> None:
+def test_every_family_model_and_balance_has_references() -> None:
     assert {name for name, kind in FEATURES.items() if not kind.references} == {"intensity"}
     assert all(declaration(name).references for name in MODELS)
     published = {name: text for name, text in RESAMPLERS.items() if "doi:" in text}
@@ -130,7 +130,7 @@ def test_what_the_methods_cite_is_in_the_references(
     assert set(cited) <= {bibliography.cite(key) for key in keys}
 
 
-def test_methods_tell_only_what_was_done(tmp_path: Path) -> None:
+def test_methods_describe_only_what_was_done(tmp_path: Path) -> None:
     def text(**change: Any) -> str:
         results = run(tmp_path, config={"folds": 5}, **change)
         if change:
@@ -139,7 +139,7 @@ def test_methods_tell_only_what_was_done(tmp_path: Path) -> None:
         return str(methods.render(results).blocks)
 
     words = ("audited", "cross-validated", "in pairs", "Calibration", "decision curves")
-    assert not any(word in text() for word in words)  # folds were asked for, but none finished
+    assert not any(word in text() for word in words)  # folds were configured, but none finished
     audit = pd.DataFrame({"severity": ["note", "warn", "note"]})
     both = text(more={"audit": audit, "decision": pd.DataFrame({"cell": ["a"]})})
     assert "1 finding of the severity warn, 2 findings of the severity note" in both
@@ -147,7 +147,7 @@ def test_methods_tell_only_what_was_done(tmp_path: Path) -> None:
     assert "decision curves" in both
 
 
-def test_tidy_table_holds_each_number_once(tmp_path: Path) -> None:
+def test_tidy_scores_hold_each_number_once(tmp_path: Path) -> None:
     found = tidy_scores.tidy(run(tmp_path))
     assert found.columns.tolist() == tidy_scores.COLUMNS
     # 2 splits × (2 points × 3 metrics + 2 metrics over all thresholds); nothing of the other cell.
@@ -182,7 +182,7 @@ def lines(text: str) -> dict[str, str]:
     return {cells[0].strip("| "): cells[2] for cells in found}
 
 
-def test_what_the_run_cannot_know_stays_blank(tmp_path: Path) -> None:
+def test_items_only_authors_can_answer_are_blank(tmp_path: Path) -> None:
     pages = checklists.checklists(run(tmp_path))
     tripod, claim = lines(pages["checklist_tripod_ai.md"]), lines(pages["checklist_claim.md"])
     blank = {"1", "3a", "5b", "6a", "8b", "14", "17", "18a", "18b", "18c", "18d", "19", "25"}
@@ -197,14 +197,14 @@ def test_what_the_run_cannot_know_stays_blank(tmp_path: Path) -> None:
     assert "Guangzhou" in lines(kermany)["6a"]
 
 
-def test_hostile_names_do_not_break_a_checklists_table(tmp_path: Path) -> None:
+def test_untrusted_names_do_not_break_a_checklists_table(tmp_path: Path) -> None:
     for text in checklists.checklists(run(tmp_path)).values():
         rows_ = [line for line in text.splitlines() if line.startswith("|")]
         assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows_} == {5}
         assert r"x\|y" in text
 
 
-def test_latex_table_tells_split_threshold_and_draws(tmp_path: Path) -> None:
+def test_latex_table_states_split_threshold_and_resamples(tmp_path: Path) -> None:
     results = run(tmp_path, citation=f"{CELL}; Mendeley. doi:10.17632/rscbjbr9sj.2; more")
     notes = [
         summary.latex_table(results, rows(results), point).note for point in ("0.5", "recall95")
@@ -225,7 +225,7 @@ def test_latex_table_tells_split_threshold_and_draws(tmp_path: Path) -> None:
     assert "a sample of the test split, 4 images (2 with pneumonia) of unknown patients" in vague
 
 
-def test_files_are_the_same_every_time(tmp_path: Path) -> None:
+def test_files_are_deterministic(tmp_path: Path) -> None:
     results = run(tmp_path)
     write_paper(results)
     names = ["checklist_claim.md", "checklist_tripod_ai.md", "references.bib", "tables.csv"]

@@ -15,7 +15,7 @@ from benchmarks.paper import medmnist_form
 
 
 def medmnist_results(folder: Path, side: int = 224, name: str = "pneumoniamnist") -> Results:
-    """Images as MedMNIST's file has them, rows shuffled; the last 40 of each part are negative."""
+    """The images of MedMNIST's file, rows shuffled; the last 40 of each part are negative."""
     parts = []
     for part, split, count in (("val", "validation", 524), ("test", "test", 624)):
         number = np.arange(count)
@@ -34,7 +34,7 @@ def medmnist_results(folder: Path, side: int = 224, name: str = "pneumoniamnist"
     return Results(folder, run, table, empty, cells, empty, empty, empty)
 
 
-def test_names_and_rows_are_those_of_the_documented_form(tmp_path: Path) -> None:
+def test_names_and_rows_are_those_of_the_documented_format(tmp_path: Path) -> None:
     found = dict(medmnist_form.files(medmnist_results(tmp_path)))
     # AUC: 583 of 584 positives beat all 40 negatives; the one at 0.4 beats the 39 at 0.25.
     # Accuracy above 0.5: 623 of 624.
@@ -45,7 +45,7 @@ def test_names_and_rows_are_those_of_the_documented_form(tmp_path: Path) -> None
     assert (len(lines), lines[0], lines[1], lines[623]) == (624, "0,0.4", "1,0.75", "623,0.5")
 
 
-def test_28_pixels_have_no_size_in_the_name(tmp_path: Path) -> None:
+def test_names_omit_a_size_of_28_pixels(tmp_path: Path) -> None:
     names = [name for name, _ in medmnist_form.files(medmnist_results(tmp_path, side=28))]
     assert all(name.split("_")[1] in ("test", "val") for name in names)
 
@@ -59,7 +59,7 @@ def test_28_pixels_have_no_size_in_the_name(tmp_path: Path) -> None:
         ({}, ""),
     ],
 )
-def test_obstacles_are_named(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_obstacles_are_reported(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     results = medmnist_results(tmp_path, side=change.get("side", 64))
     results.run["config"]["limit"] = change.get("limit")
     kept = results.manifest[results.manifest["image"] != change.get("drop")]

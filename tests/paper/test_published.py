@@ -1,4 +1,4 @@
-"""The ledger of published results, and what the report says of it."""
+"""The table of published results, and its section of the report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from benchmarks.report.sections import published
 from benchmarks.statistics.method_rows import rows
 
 
-def test_every_row_is_whole_and_judged() -> None:
+def test_every_row_is_complete() -> None:
     found = ledger()
     assert found.columns.tolist() == COLUMNS
     assert set(found["test_set"]) == {OFFICIAL, MEDMNIST, PRIVATE}
@@ -38,13 +38,13 @@ def test_every_row_is_whole_and_judged() -> None:
     assert found[METRICS].notna().any(axis=1).all()
 
 
-def test_no_private_split_is_comparable_and_no_other_pixels_fully() -> None:
+def test_private_splits_and_other_pixels_are_not_fully_comparable() -> None:
     found = ledger()
     assert set(found.loc[found["test_set"] == PRIVATE, "comparable"]) == {"no"}
     assert "yes" not in set(found.loc[found["test_set"] == MEDMNIST, "comparable"])
 
 
-def test_kermanys_figures_contradict_each_other_as_the_ledger_says() -> None:
+def test_kermanys_accuracy_contradicts_recall_and_specificity() -> None:
     found = ledger()
     one = found[found["test_set"] == OFFICIAL].iloc[0]
     implied = (one["recall"] * 390 + one["specificity"] * 234) / 624
@@ -82,7 +82,7 @@ def run(folder: Path, name: str, positives: int = 390, **data: Any) -> Results:
         ("phantoms", {"synthetic": True}, ""),
     ],
 )
-def test_the_ledger_applies_by_counts(
+def test_published_test_set_is_identified_by_counts(
     tmp_path: Path, name: str, more: dict[str, Any], expected: str
 ) -> None:
     assert which_test_set(run(tmp_path, name, **more)) == expected
@@ -103,7 +103,7 @@ def test_other_data_are_not_compared(tmp_path: Path) -> None:
 
 
 def small_ledger() -> pd.DataFrame:
-    """Three on the same images, with AUC below, inside and above 0.96 to 0.98; one private."""
+    """Three results on the same images, with AUC below, inside and above 0.96–0.98; one private."""
     return pd.DataFrame({
         "source": ["A", "B", "C", "D"], "address": "https://x", "year": [2018.0] * 4, "method": "m",
         "test_set": [OFFICIAL, MEDMNIST, MEDMNIST, PRIVATE],
@@ -113,7 +113,7 @@ def small_ledger() -> pd.DataFrame:
     })  # fmt: skip
 
 
-def test_sentences_count_what_lies_inside_the_interval(tmp_path: Path) -> None:
+def test_text_counts_results_inside_the_interval(tmp_path: Path) -> None:
     results = run(tmp_path, "chest_xray")
     best = [row for row in rows(results) if row.model == "svm"]
     text = published.text(small_ledger(), best, OFFICIAL)
@@ -127,7 +127,7 @@ def test_sentences_count_what_lies_inside_the_interval(tmp_path: Path) -> None:
     assert "MedMNIST's pixels" in published.text(small_ledger(), best, MEDMNIST)
 
 
-def test_leaders_are_chosen_on_validation(tmp_path: Path) -> None:
+def test_leaders_are_selected_on_validation(tmp_path: Path) -> None:
     section = published.render(run(tmp_path, "chest_xray"))
     text = "".join(map(str, section.blocks))
     assert "hog + svm" in text

@@ -107,7 +107,7 @@ def test_matched_by_hand(graded: Results) -> None:
     assert ((test["recall_lo"] < test["recall"]) & (test["recall"] < test["recall_hi"])).all()
 
 
-def test_decision_and_prevalence_by_hand(graded: Results) -> None:
+def test_decision_and_prevalence_equal_a_hand_computed_example(graded: Results) -> None:
     table = graded.tables["decision"].set_index(["cell", "threshold"])["net_benefit"]
     assert table["treat_all", 0.2] == pytest.approx(0.5 - 0.5 / 4)
     assert table["hog/svm/seed0", 0.5] == pytest.approx(5 / 16 - 1 / 16)
@@ -187,7 +187,7 @@ def test_verdict_on_recalibration_follows_the_table(tmp_path: Path) -> None:
     assert "Neither lowers both." in text
 
 
-def test_a_full_table_is_written_in_every_output(tmp_path: Path) -> None:
+def test_all_outputs_have_the_full_table(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     label = {"validation": rng.integers(0, 2, 80), "test": rng.integers(0, 2, 60)}
 
@@ -224,7 +224,9 @@ def test_extreme_scores_have_sections(tmp_path: Path, score: Scores) -> None:
 
 
 @pytest.mark.parametrize("module", SECTIONS.values(), ids=SECTIONS)
-def test_nothing_finished_or_an_old_run(tmp_path: Path, module: Any, graded: Results) -> None:
+def test_sections_without_finished_cells_or_tables(
+    tmp_path: Path, module: Any, graded: Results
+) -> None:
     nothing = make_results(tmp_path, [])
     assert all(table.empty for table in nothing.tables.values())
     for results in (nothing, dataclasses.replace(graded, tables={})):

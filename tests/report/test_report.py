@@ -1,4 +1,4 @@
-"""The report: order, escaping, the SYNTHETIC marks, best values, byte-equal rendering."""
+"""The report: order, escaping, the SYNTHETIC marks, best values, deterministic rendering."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from benchmarks.report.sections import SECTIONS, gap
 from benchmarks.run.exploration import explore, hardest, save_thumbnails
 from benchmarks.statistics.method_rows import leaders, rows
 
-HOSTILE = [
+UNTRUSTED = [
     "test/NORMAL/<script>alert(1)</script>.jpg",
     "test/NORMAL/a_b%&#$^~{x}\\.jpg",
     "test/NORMAL/pipe|`tick`*[link](http://x.y)*.jpg",
@@ -38,8 +38,8 @@ STRENGTH = {"hog": 1.6, "lbp": 1.8, "texture": 1.4, "handcrafted": 2.0, "embeddi
             "embedding_random": 1.2, "hybrid": 2.5, "pixels": 2.7}  # fmt: skip
 
 
-def fake_manifest(n: int, subtypes: bool, hostile: bool) -> pd.DataFrame:
-    """``n`` images, 1 to 3 a patient, the last quarter in test."""
+def fake_manifest(n: int, subtypes: bool, untrusted: bool) -> pd.DataFrame:
+    """``n`` images, 1 to 3 per patient, the last quarter in test."""
     rng = np.random.default_rng(3)
     group = np.sort(rng.integers(0, n // 2, n))
     label = (rng.random(n // 2) < 0.65).astype(int)[group]
@@ -54,14 +54,14 @@ def fake_manifest(n: int, subtypes: bool, hostile: bool) -> pd.DataFrame:
         "width": 800 + 40 * rng.integers(0, 20, n) - 200 * label,
         "height": 700 + 30 * rng.integers(0, 20, n), "frames": 1, "bytes": 40_000,
     })  # fmt: skip
-    if hostile:
-        normal = table.index[(table["split"] == "test") & (table["label"] == 0)][: len(HOSTILE)]
-        table.loc[normal, "image"] = HOSTILE[: len(normal)]
+    if untrusted:
+        normal = table.index[(table["split"] == "test") & (table["label"] == 0)][: len(UNTRUSTED)]
+        table.loc[normal, "image"] = UNTRUSTED[: len(normal)]
     return table.sort_values("image", ignore_index=True)
 
 
 def fake_predictions(manifest: pd.DataFrame, cells: list[tuple[str, str, int]]) -> pd.DataFrame:
-    """Scores of a logistic kind, worse on the test normals, as on the real data."""
+    """Logistic scores, worse on the normal test images, as on the real data."""
     base = np.random.default_rng(11).normal(size=len(manifest))
     parts = []
     for k, (features, model, seed) in enumerate(cells):
@@ -70,9 +70,9 @@ def fake_predictions(manifest: pd.DataFrame, cells: list[tuple[str, str, int]]) 
         logit = STRENGTH.get(features, 1.5) * (2 * label - 1) + 0.9 * test * (1 - label)
         noise = 0.6 * base + 0.8 * rng.normal(size=len(manifest))
         score = 1 / (1 + np.exp(-(logit + 0.6 + 1.7 * noise)))
-        hostile = manifest["image"].isin(HOSTILE).to_numpy()
+        untrusted = manifest["image"].isin(UNTRUSTED).to_numpy()
         own = manifest.assign(cell=f"{features}/{model}/seed{seed}", features=features, model=model,
-                              seed=seed, score=np.where(hostile, 0.99, score))  # fmt: skip
+                              seed=seed, score=np.where(untrusted, 0.99, score))  # fmt: skip
         own["fold"] = 0
         parts.append(own[own["split"] != "train"][PREDICTION_COLUMNS])
     return (
@@ -140,12 +140,12 @@ def make_run(
     ok: bool = True,
     subtypes: bool = True,
     synthetic: bool = False,
-    hostile: bool = False,
+    untrusted: bool = False,
     n: int = 400,
 ) -> Path:
     """Write a run folder of plausible tables without data or models."""
     folder.mkdir(parents=True)
-    manifest = fake_manifest(n, subtypes, hostile)
+    manifest = fake_manifest(n, subtypes, untrusted)
     cells = [(f, m, s) for f in features for m in models for s in seeds]
     network = [("pixels", "cnn", s) for s in seeds] if cnn else []
     predictions = fake_predictions(manifest, cells + network if ok else [])
@@ -163,7 +163,7 @@ def make_run(
          "weights": "", "status": "ok", "reason": ""}))  # fmt: skip
     trained = [f"pixels/cnn/seed{s}" for s in seeds] if cnn and ok else []
     write_table(folder, "training", fake_training(trained))
-    write_run(folder, fake_run(synthetic, features, models, seeds, hostile, trained))
+    write_run(folder, fake_run(synthetic, features, models, seeds, untrusted, trained))
     images = np.random.default_rng(0).integers(0, 256, (n, 32, 32), dtype=np.uint8)
     images[manifest["label"] == 1] //= 2
     dataset = Dataset("fake", images, manifest, "CC BY 4.0", "Nobody 2026.")
@@ -179,7 +179,7 @@ def fake_run(
     features: tuple[str, ...],
     models: tuple[str, ...],
     seeds: tuple[int, ...],
-    hostile: bool,
+    untrusted: bool,
     trained: list[str],
 ) -> dict[str, Any]:
     return {
@@ -193,8 +193,8 @@ def fake_run(
                  "licence": "CC BY 4.0", "citation": "Kermany et al. 2018 <i>Cell</i>.",
                  "notes": ["Validation carved from train by patient: 52 images."],
                  "fingerprint": "ab" * 16, "ignored_files": 2, "groups_known": True,
-                 "left_out": [{"image": one, "reason": "truncated <b>"} for one in HOSTILE]
-                 if hostile else []},
+                 "left_out": [{"image": one, "reason": "truncated <b>"} for one in UNTRUSTED]
+                 if untrusted else []},
         "versions": {"python": "3.11.7", "numpy": "2.4.6"},
         "machine": {"platform": "Linux", "processor": "EPYC", "cores": 2, "memory_gib": 8},
         "times": {"started": "2026-11-21T20:00:00", "finished": "2026-11-21T20:03:00",
@@ -208,7 +208,7 @@ def fake_run(
 
 @pytest.fixture(scope="module")
 def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_run(tmp_path_factory.mktemp("real") / "run", hostile=True)
+    folder = make_run(tmp_path_factory.mktemp("real") / "run", untrusted=True)
     render_report(folder)
     return folder
 
@@ -259,7 +259,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in files}
 
 
-def test_sections_come_in_the_order_of_the_contract(real_run: Path) -> None:
+def test_sections_are_in_the_order_of_the_registry(real_run: Path) -> None:
     assert next(iter(SECTIONS)) == "summary"
     assert list(SECTIONS)[-1] == "limits"
     page = Page(real_run)
@@ -270,7 +270,7 @@ def test_sections_come_in_the_order_of_the_contract(real_run: Path) -> None:
     assert headings == page.of["h2"]
 
 
-def test_page_is_one_file_that_runs_nothing(real_run: Path) -> None:
+def test_page_is_one_file_without_scripts(real_run: Path) -> None:
     page = Page(real_run)
     assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "link", "form", "b:"}
     assert not [name for _, attributes in page.tags for name in attributes if name[:2] == "on"]
@@ -283,17 +283,17 @@ def test_page_is_one_file_that_runs_nothing(real_run: Path) -> None:
     assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(known)
 
 
-def test_hostile_names_are_text_in_html(real_run: Path) -> None:
+def test_untrusted_names_are_escaped_in_html(real_run: Path) -> None:
     page = Page(real_run)
     text = "".join(page.text)
-    for name in HOSTILE[:4]:
+    for name in UNTRUSTED[:4]:
         assert text.count(name) >= 3  # thumbnail, table of mistakes, images left out
     assert "test/NORMAL/line\\x0abreak\\u202egpj.exe" in text
     assert "\u202e" not in text
     assert "no weights: give --weights FILE <b>&|`_%" in text
 
 
-def test_hostile_names_are_text_in_markdown(real_run: Path) -> None:
+def test_untrusted_names_are_escaped_in_markdown(real_run: Path) -> None:
     markdown = (real_run / "report.md").read_text(encoding="utf-8")
     assert "test/NORMAL/&lt;script&gt;alert(1)&lt;/script&gt;.jpg" in markdown
     assert r"pipe\|\`tick\`\*\[link\](http\://x.y)\*.jpg" in markdown
@@ -306,7 +306,7 @@ def test_hostile_names_are_text_in_markdown(real_run: Path) -> None:
         width = bars
 
 
-def test_hostile_words_are_text_in_latex(real_run: Path) -> None:
+def test_untrusted_words_are_escaped_in_latex(real_run: Path) -> None:
     latex = (real_run / "tables.tex").read_text(encoding="utf-8")
     assert r"chest\_\textless{}xray\textgreater{}\_224" in latex
     assert r"-{}-weights FILE \textless{}b\textgreater{}\&\textbar{}\textasciigrave{}\_\%" in latex
@@ -316,7 +316,7 @@ def test_hostile_words_are_text_in_latex(real_run: Path) -> None:
 
 @settings(deadline=None, derandomize=True)
 @given(st.text(max_size=30))
-def test_escapes_leave_nothing_active(text: str) -> None:
+def test_escapes_leave_no_markup(text: str) -> None:
     markdown = escaping.markdown(text)
     assert not re.search(r"[<>\n]|(?<!\\)(?:\\\\)*[|`*_\[\]]", markdown)
     latex = re.sub(
@@ -344,11 +344,11 @@ def test_synthetic_data_is_named_everywhere(synthetic_run: Path) -> None:
         assert "SYNTHETIC DATA" in path.read_text(encoding="utf-8")
 
 
-def test_real_data_are_not_called_synthetic(real_run: Path) -> None:
+def test_real_data_are_not_marked_synthetic(real_run: Path) -> None:
     assert not [name for name, data in outputs(real_run).items() if b"SYNTHETIC" in data]
 
 
-def test_same_bytes_every_time_and_everywhere(synthetic_run: Path, tmp_path: Path) -> None:
+def test_rendering_is_deterministic_in_any_folder(synthetic_run: Path, tmp_path: Path) -> None:
     first = outputs(synthetic_run)
     copy = tmp_path / "elsewhere"
     shutil.copytree(synthetic_run, copy)
@@ -356,7 +356,7 @@ def test_same_bytes_every_time_and_everywhere(synthetic_run: Path, tmp_path: Pat
     assert outputs(copy) == first
 
 
-def test_figures_are_drawings_of_their_own(real_run: Path) -> None:
+def test_figures_are_standalone_svg(real_run: Path) -> None:
     names = {path.stem for path in (real_run / "figures").iterdir()}
     assert {"overview", "curves", "confusion", "gap", "training", "data-intensity"} <= names
     for path in (real_run / "figures").iterdir():
@@ -376,7 +376,7 @@ def test_figures_are_drawings_of_their_own(real_run: Path) -> None:
     ],
     ids=["nothing ran", "one cell"],
 )
-def test_poor_runs_have_a_report_too(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_incomplete_runs_have_a_report(tmp_path: Path, options: dict[str, Any]) -> None:
     folder = make_run(tmp_path / "run", n=200, **options)
     render_report(folder)
     text = "".join(Page(folder).text)
@@ -385,7 +385,7 @@ def test_poor_runs_have_a_report_too(tmp_path: Path, options: dict[str, Any]) ->
     assert "not run: no weights" in text
 
 
-def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_marked(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", n=200, ok=False)
     write_table(folder, "scores", pd.DataFrame(columns=SCORE_COLUMNS))
     write_run(folder, {"status": "running"})
@@ -405,7 +405,7 @@ def test_a_missing_folder_or_table_is_named(tmp_path: Path) -> None:
 
 
 def small_results(tmp_path: Path, values: dict[str, list[dict[str, float]]]) -> Results:
-    """A run of one operating point; ``values`` holds a dict a seed for each feature set."""
+    """A run with one operating point; ``values`` has one dict per seed for each feature set."""
     lines = [
         {"cell": f"{features}/svm/seed{seed}", "features": features, "model": "svm", "seed": seed,
          "split": split, "operating_point": "0.5", "status": "ok", "reason": "",
@@ -452,7 +452,7 @@ def test_best_is_bold_in_every_output(real_run: Path) -> None:
     assert rf"\textbf{{{best}}}" in (real_run / "tables.tex").read_text(encoding="utf-8")
 
 
-def test_seeds_are_averaged_beside_their_interval(tmp_path: Path) -> None:
+def test_values_and_intervals_are_averaged_over_seeds(tmp_path: Path) -> None:
     seeds = [
         {"recall": 0.8, "recall_lo": 0.7, "recall_hi": 0.85},
         {"recall": 0.9, "recall_lo": 0.8, "recall_hi": 0.95},
@@ -463,7 +463,7 @@ def test_seeds_are_averaged_beside_their_interval(tmp_path: Path) -> None:
     assert (cell.text, cell.spread, cell.detail) == ("0.900", "± 0.100", "0.800–0.933")
 
 
-def test_curves_are_chosen_on_validation_not_on_test(tmp_path: Path) -> None:
+def test_leaders_are_selected_on_validation_not_on_test(tmp_path: Path) -> None:
     results = small_results(tmp_path, {
         "a": [{"validation_average_precision": 0.9, "average_precision": 0.5}],
     })  # fmt: skip

@@ -9,23 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.dataset import MACRO
-from benchmarks.fitting.cell import PIXELS
 from benchmarks.fitting.cross_validation import CV
-from benchmarks.io.formatting import interval, number, thousands
+from benchmarks.io.formatting import number, thousands
 from benchmarks.io.results import Results, class_names
 from benchmarks.io.run_record import data_name, is_synthetic
 from benchmarks.report.blocks import Block, Bullets, Cell, Section, Subheading, Table, paragraph
-from benchmarks.report.method_tables import best, breaks, table_rows
+from benchmarks.report.method_tables import breaks, column, table_rows
 from benchmarks.report.sections.limits import CAUTION, MANY, PHANTOMS
 from benchmarks.report.sections.limits import TITLE as LIMITATIONS
 from benchmarks.report.sections.summary import (
     RULE_OF_THREE,
     TITLE,
+    estimates_text,
     sentences,
     standing,
     unfinished,
 )
-from benchmarks.statistics.method_rows import Estimate, Row, feature_sets, rows
+from benchmarks.statistics.method_rows import Estimate, Row, leaders, rows
 
 _MACRO = (("precision", "Macro precision"), ("recall", "Macro recall"), ("f1", "Macro F1"),
           ("auc", "Macro AUC"), ("accuracy", "Accuracy"))  # fmt: skip
@@ -116,13 +116,7 @@ def _leaders(results: Results, table: Sequence[Row]) -> list[Row]:
         value = _estimate(results, row, "validation", MACRO, "average_precision").value
         return -math.inf if math.isnan(value) else value
 
-    chosen = []
-    for features in feature_sets(table):
-        own = [row for row in table if row.features == features and row.ok]
-        if own:
-            chosen.append(max(own, key=_merit))
-    networks = [row for row in table if row.features == PIXELS and row.ok]
-    return [*sorted(chosen, key=_merit, reverse=True), *networks]
+    return sorted(leaders(table, _merit), key=lambda row: (row.is_cnn, -_merit(row)))
 
 
 def _outcome(results: Results, table: Sequence[Row]) -> str:
@@ -136,20 +130,18 @@ def _outcome(results: Results, table: Sequence[Row]) -> str:
     text = (
         f"The task has {len(names)} classes ({', '.join(names)}); random guessing has a macro "
         f"recall of {number(1 / len(names))}. {lead.label}, {why} with the best macro average "
-        f"precision on the validation set, reaches {_pair(results, lead)} on the test images"
+        f"precision on the validation set, reaches {_reached(results, lead)} on the test images"
     )
     if chosen[-1].is_cnn and not lead.is_cnn:
-        text += f", and the end-to-end CNN {_pair(results, chosen[-1])}"
+        text += f", and the end-to-end CNN {_reached(results, chosen[-1])}"
     return text + "."
 
 
-def _pair(results: Results, row: Row) -> str:
-    words = []
-    for metric in ("precision", "recall"):
-        one = _estimate(results, row, "test", MACRO, metric)
-        bounds = interval(one.low, one.high)
-        words.append(f"macro {metric} {number(one.value)}{f' ({bounds})' if bounds else ''}")
-    return " and ".join(words)
+def _reached(results: Results, row: Row) -> str:
+    return estimates_text({
+        f"macro {metric}": _estimate(results, row, "test", MACRO, metric)
+        for metric in ("precision", "recall")
+    })  # fmt: skip
 
 
 def _class_caption(results: Results, name: str) -> str:
@@ -162,7 +154,10 @@ def _class_caption(results: Results, name: str) -> str:
 
 def _table(results: Results, table: Sequence[Row], split: str, name: str, caption: str) -> Table:
     shown = _MACRO if name == MACRO else _EACH
-    columns = [_column(results, table, split, name, metric) for metric, _ in shown]
+    columns = [
+        column([_estimate(results, row, split, name, metric) for row in table])
+        for metric, _ in shown
+    ]
     position = [MACRO, *class_names(results.manifest)].index(name)
     return Table(
         name=f"classes-{split}-{position}",
@@ -174,22 +169,6 @@ def _table(results: Results, table: Sequence[Row], split: str, name: str, captio
         note=f"{_READING} {_MEANS}" if name == MACRO else "",
         formats=("html", "markdown", "latex") if split == "test" else ("html", "markdown"),
     )
-
-
-def _column(
-    results: Results, table: Sequence[Row], split: str, name: str, metric: str
-) -> list[Cell]:
-    found = [_estimate(results, row, split, name, metric) if row.ok else None for row in table]
-    marks = best([one.value if one else math.nan for one in found])
-    return [
-        Cell(
-            text=number(one.value if one else math.nan),
-            detail=interval(one.low, one.high) if one else "",
-            spread=f"± {number(one.spread)}" if one and math.isfinite(one.spread) else "",
-            best=mark,
-        )
-        for one, mark in zip(found, marks, strict=True)
-    ]
 
 
 def _counts(results: Results, row: Row, names: list[str]) -> NDArray[np.int64]:

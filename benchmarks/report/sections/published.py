@@ -26,7 +26,17 @@ from benchmarks.report.blocks import (
     note,
     paragraph,
 )
-from benchmarks.report.plots import BLACK, BLUE, GREY, Look, draw, frame, legend, name_rows
+from benchmarks.report.plots import (
+    BLACK,
+    BLUE,
+    GREY,
+    Look,
+    draw,
+    frame,
+    legend,
+    mark_estimate,
+    name_rows,
+)
 from benchmarks.statistics.method_rows import Row, classical, leaders, rows, validation_precision
 
 if TYPE_CHECKING:
@@ -213,10 +223,8 @@ def _figure(found: pd.DataFrame, chosen: Sequence[Row], synthetic: bool) -> Figu
         places = figure.subplots(1, len(_SHOWN), sharey=True)
         for place, (metric, title) in zip(places, _SHOWN, strict=True):
             for k, row in enumerate(chosen):
-                one, look = row.estimate("test", POINT, metric), _LOOKS[_OURS]
-                if not math.isnan(one.low):
-                    place.plot([one.low, one.high], [k, k], color=look.colour, linewidth=1.3)
-                place.plot([one.value], [k], look.marker, color=look.colour)
+                one = row.estimate("test", POINT, metric)
+                mark_estimate(place, (one.value, one.low, one.high), k, _LOOKS[_OURS])
             for k, other in enumerate(theirs, start=len(chosen)):
                 look = _LOOKS[_OTHER if other["test_set"] == PRIVATE else _SAME]
                 place.plot([other[metric]], [k], look.marker, color=look.colour)

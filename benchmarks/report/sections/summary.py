@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.io.columns import OPERATING_POINTS
@@ -15,10 +15,11 @@ from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.paper.facts import balancing
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
 from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
-from benchmarks.report.plots import draw, frame, method_looks, name_rows
+from benchmarks.report.plots import draw, frame, mark_estimate, method_looks, name_rows
 from benchmarks.report.sections.gap import gap_cells
 from benchmarks.statistics.method_rows import (
     POINT_TITLES,
+    Estimate,
     Row,
     classical,
     feature_sets,
@@ -48,7 +49,7 @@ _THRESHOLDS = {
 }
 _GAP = (
     " Gap: AUC in cross-validation by patient on the training images (CV AUC) minus AUC on test; "
-    "its interval is in the section on the gap."
+    "its interval is in the section on cross-validation."
 )
 _SEEDS = "Values: mean ± standard deviation over seeds; intervals: mean of the bounds over seeds."
 
@@ -175,19 +176,40 @@ def _outcome_sentence(table: Sequence[Row]) -> str:
     text = (
         f"With the threshold selected on the validation set for a recall of 0.95, {lead.label}, "
         f"{'the best classical method on the validation set' if finished else 'the only method'}"
-        f", reaches {_pair(lead)} on the test images"
+        f", reaches {_reached(lead)} on the test images"
     )
     if finished and network is not None:
-        text += f", and the end-to-end CNN {_pair(network)}"
+        text += f", and the end-to-end CNN {_reached(network)}"
     return text + "."
 
 
-def _pair(row: Row) -> str:
+def _reached(row: Row) -> str:
+    return estimates_text({
+        metric: row.estimate("test", "recall95", metric) for metric in ("precision", "recall")
+    })  # fmt: skip
+
+
+def estimates_text(estimates: Mapping[str, Estimate]) -> str:
+    """List metrics with their intervals.
+
+    Parameters
+    ----------
+    estimates : mapping of Estimate
+        By the metric's name.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> estimates_text({"recall": Estimate(0.95, 0.9, 0.98, math.nan)})
+    'recall 0.950 (0.900–0.980)'
+    """
     words = []
-    for metric in ("precision", "recall"):
-        one = row.estimate("test", "recall95", metric)
+    for name, one in estimates.items():
         bounds = interval(one.low, one.high)
-        words.append(f"{metric} {number(one.value)}{f' ({bounds})' if bounds else ''}")
+        words.append(f"{name} {number(one.value)}{f' ({bounds})' if bounds else ''}")
     return " and ".join(words)
 
 
@@ -348,10 +370,8 @@ def _overview(table: Sequence[Row], synthetic: bool) -> Figure:
                 one = row.estimate("test", "recall95", metric)
                 style = look[row.label]
                 lows.append(one.value if math.isnan(one.low) else one.low)
-                if not math.isnan(one.low):
-                    panel.plot([one.low, one.high], [k, k], color=style.colour, linewidth=1.3)
-                size = 9 if style.marker == "*" else 5
-                panel.plot([one.value], [k], style.marker, color=style.colour, markersize=size)
+                size = 9 if row.is_cnn else 5
+                mark_estimate(panel, (one.value, one.low, one.high), k, style, markersize=size)
             low = min((value for value in lows if not math.isnan(value)), default=0.0)
             panel.set_xlim(max(-0.02, math.floor(low * 10) / 10 - 0.01), 1.01)
             panel.locator_params(axis="x", nbins=4)
