@@ -24,10 +24,11 @@ benchmark: $(READY) ## Run the whole benchmark on the embedded phantoms; report 
 test: $(READY) ## Run all tests
 	$(BIN)/python -m pytest
 
-check: $(READY) ## Lint, check formatting and types
+check: $(READY) ## Check style, types and docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	find features models benchmarks -name "*.py" | xargs $(BIN)/numpydoc lint
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff format .
