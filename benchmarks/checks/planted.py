@@ -38,7 +38,7 @@ from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.ranking import ranking_metrics
-from benchmarks.studies.controls import from_images
+from benchmarks.studies.shortcut_features import from_images
 from models import MODELS
 
 SETS = ("none", "random", "glued")

@@ -1,4 +1,7 @@
-"""Studies that fit more models than the comparison, one per file: ``run(context) -> tables``."""
+"""Studies that fit more models than the comparison.
+
+A study is a file with a function ``run(context)``, which returns tables by name.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Cross-validation that parts images, not patients, on purpose: what that leakage is worth."""
+"""Performance inflation from leakage: cross-validation with folds by image, not by patient."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,10 @@ from sklearn.model_selection import StratifiedKFold
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import (
-    CV,
     cross_fitted_thresholds,
     fold_rows,
     in_training_order,
 )
-from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.columns import MORE_TABLES
@@ -25,14 +24,16 @@ from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import confusion
+from benchmarks.studies.cell_fits import fit_cells, held_out_scores, status_of
 
-SEED = 0  # of the leaky deal and of the draws of patients
+SEED = 0  # of the leaky folds and of the bootstrap draws
 
 
 def run(context: StudyContext) -> dict[str, pd.DataFrame]:
-    """Cross-validate one cell of each feature set by image, beside the folds by patient.
+    """Compare cross-validation with folds by image and with folds by patient.
 
-    Of each feature set, the classifier with the best average precision on validation is taken.
+    It uses one cell per feature set: the classifier with the best average precision on the
+    validation set.
 
     Parameters
     ----------
@@ -41,94 +42,110 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``leaky``: a row for each cell and metric (AUC, average precision, and specificity at a
-        cross-fitted recall of 0.95). ``worth`` is leaky less grouped, with an interval over draws
-        of patients that both share; ``mixed`` is the share of training images that had another
-        image of the same patient among the images fitted on.
+        ``leaky``: one row per cell and metric (AUC, average precision, and specificity at the
+        cross-fitted threshold for a recall of 0.95). ``worth`` is the performance inflation: the
+        leaky value minus the grouped value, with an interval from the same bootstrap draws of
+        patients. ``mixed`` is the fraction of training images with an image of the same patient
+        in another leaky fold.
     """
     rows, fold = context.rows, context.fold
-    chosen = list(best_cells(context.finished, rows).values())
-    by_image = deal_images(rows.label[rows.train], len(np.unique(fold)))
-    leaky = _held_out(context, [outcome.cell for outcome in chosen], by_image)
-    missing = [o.cell for o in chosen if len(o.folds) < len(np.unique(fold))]
-    grouped = _held_out(context, missing, fold)
-    for outcome in chosen:
-        if outcome.cell not in grouped:
-            grouped[outcome.cell] = in_training_order(fold, outcome.folds)
+    selected = list(best_cells(context.finished, rows).values())
+    n_folds = len(np.unique(fold))
+    fold_by_image = image_folds(rows.label[rows.train], n_folds)
+    leaky = _cross_validate(context, [result.cell for result in selected], fold_by_image)
+    grouped = _grouped_scores(context, selected, n_folds)
     group = rows.group[rows.train]
     about = {
-        "folds": len(np.unique(fold)), "images": len(group), "patients": len(set(group)),
-        "mixed": mixed_share(group, by_image),
+        "folds": n_folds, "images": len(group), "patients": len(set(group)),
+        "mixed": shared_patient_fraction(group, fold_by_image),
     }  # fmt: skip
     weights = PatientBootstrap.draw(group, rows.label[rows.train], SEED).with_original()
     lines: list[dict[str, Any]] = []
-    for outcome in chosen:
-        known = {"cell": outcome.cell.name, **about}
-        both = [grouped[outcome.cell], leaky[outcome.cell]]
-        reasons = [str(one) for one in both if isinstance(one, str)]
-        if reasons:
-            lines.append({**known, "metric": "", "status": "failed", "reason": reasons[0]})
-            continue
-        draws = [
-            _draws(context, score, deal, weights)
-            for score, deal in zip(both, (fold, by_image), strict=True)
-            if not isinstance(score, str)
-        ]
-        for metric, own in draws[0].items():
-            line = {**known, "metric": metric, "status": "ok", "reason": ""}
-            line |= with_interval("grouped", own)
-            line |= with_interval("leaky", draws[1][metric])
-            lines.append(line | with_interval("worth", draws[1][metric] - own))
+    for cell in (result.cell for result in selected):
+        known = {"cell": cell.name, **about}
+        draws: list[dict[str, Floats]] = []
+        for score, folds in ((grouped[cell], fold), (leaky[cell], fold_by_image)):
+            if isinstance(score, str):
+                lines.append({**known, "metric": "", "status": "failed", "reason": score})
+                break
+            draws.append(_draws(context, score, folds, weights))
+        else:
+            for metric, own in draws[0].items():
+                line = {**known, "metric": metric, "status": "ok", "reason": ""}
+                line |= with_interval("grouped", own)
+                line |= with_interval("leaky", draws[1][metric])
+                inflation = draws[1][metric] - own
+                lines.append(line | with_interval("worth", inflation))
     return {"leaky": pd.DataFrame(lines).reindex(columns=MORE_TABLES["leaky"])}
 
 
-def deal_images(label: NDArray[np.integer], count: int, seed: int = SEED) -> NDArray[np.int64]:
-    """Deal images into folds, stratified by label, whoever's images they are.
+def image_folds(label: NDArray[np.integer], n_folds: int, seed: int = SEED) -> NDArray[np.int64]:
+    """Assign images to folds at random, stratified by label, ignoring patients.
 
     Parameters
     ----------
     label : ndarray of shape (n,)
-    count : int
+    n_folds : int
     seed : int
 
     Returns
     -------
     ndarray of shape (n,)
-        1 to ``count``.
+        Fold of each image, from 1 to ``n_folds``.
     """
     fold = np.zeros(len(label), dtype=np.int64)
-    deal = StratifiedKFold(count, shuffle=True, random_state=seed)
-    for k, (_, held_out) in enumerate(deal.split(label, label), start=1):
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    for k, (_, held_out) in enumerate(splitter.split(label, label), start=1):
         fold[held_out] = k
     return fold
 
 
-def mixed_share(group: NDArray[np.object_], fold: NDArray[np.integer]) -> float:
-    """Share of images that have an image of the same patient in another fold.
+def shared_patient_fraction(group: NDArray[np.object_], fold: NDArray[np.integer]) -> float:
+    """Return the fraction of images with an image of the same patient in another fold.
+
+    Parameters
+    ----------
+    group : ndarray of shape (n,)
+        Patient of each image.
+    fold : ndarray of shape (n,)
+
+    Returns
+    -------
+    float in [0, 1]
 
     Examples
     --------
-    >>> mixed_share(np.array(["a", "a", "b", "b", "c"]), np.array([1, 2, 1, 1, 2]))
+    >>> patient, fold = np.array(["a", "a", "b", "b", "c"]), np.array([1, 2, 1, 1, 2])
+    >>> shared_patient_fraction(patient, fold)
     0.4
     """
     folds = pd.Series(fold).groupby(np.asarray(group)).transform("nunique")
     return float((folds > 1).mean())
 
 
-def _held_out(
-    context: StudyContext, cells: list[Cell], fold: NDArray[np.integer]
+def _grouped_scores(
+    context: StudyContext, selected: Sequence[CellResult], n_folds: int
 ) -> dict[Cell, Floats | str]:
-    """Held-out scores of every training image by cell, or why there are none."""
-    rows_of = fold_rows(context.rows, fold)
-    tasks = [(cell, rows_of[k]) for cell in cells for k in sorted(rows_of)]
-    outcomes = list(fit_each(tasks, context.matrices, context.config, "leaky"))
-    found: dict[Cell, Floats | str] = {}
-    for j, cell in enumerate(cells):
-        own: list[CellResult] = outcomes[j * len(rows_of) : (j + 1) * len(rows_of)]
-        failed = [outcome.reason for outcome in own if outcome.status != "ok"]
-        by_fold = {k: o.scores[CV] for k, o in zip(sorted(rows_of), own, strict=True) if not failed}
-        found[cell] = failed[0] if failed else in_training_order(fold, by_fold)
-    return found
+    """Scores from the folds by patient: those of the run, or computed where it has none."""
+    missing = [result.cell for result in selected if len(result.folds) < n_folds]
+    scores = _cross_validate(context, missing, context.fold)
+    known = {
+        result.cell: in_training_order(context.fold, result.folds)
+        for result in selected if result.cell not in scores
+    }  # fmt: skip
+    return {**scores, **known}
+
+
+def _cross_validate(
+    context: StudyContext, cells: Sequence[Cell], fold: NDArray[np.integer]
+) -> dict[Cell, Floats | str]:
+    """Held-out scores of every training image by cell, or the reason if a fit failed."""
+    fits = fit_cells(context, cells, list(fold_rows(context.rows, fold).values()), "leaky")
+    scores: dict[Cell, Floats | str] = {}
+    for cell, results in fits.items():
+        status, reason = status_of(results)
+        scores[cell] = held_out_scores(fold, results) if status == "ok" else reason
+    return scores
 
 
 def _draws(

@@ -1,4 +1,4 @@
-"""Learning curve: the same methods fitted on a part of the training patients, scored on test."""
+"""Learning curves: cells fitted on a fraction of the training patients, scored on the test set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
@@ -15,18 +14,20 @@ from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
 from benchmarks.metrics.ranking import ranking_metrics
+from benchmarks.studies.cell_fits import fit_cells
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-DRAWS, SMALL = 3, 0.2  # up to this fraction chance matters so much that it is drawn three times
+DRAWS, SMALL = 3, 0.2  # scores vary much up to this fraction, so it is drawn three times
 FEATURES = ("hog", "handcrafted", "embedding", "hybrid")
 SEED = 0
 
 
 def run(context: StudyContext) -> dict[str, pd.DataFrame]:
-    """Fit one cell of each chosen feature set on growing parts of the training patients.
+    """Fit one cell per feature set on growing fractions of the training patients.
 
-    Of ``hog``, ``handcrafted``, ``embedding`` and ``hybrid`` those in the run are taken (the first
-    one of the run if none is), each with the classifier of best average precision on validation.
+    The feature sets are ``hog``, ``handcrafted``, ``embedding`` and ``hybrid`` where the run has
+    them, or else its first one. Each is combined with the classifier of best average precision
+    on the validation set.
 
     Parameters
     ----------
@@ -35,53 +36,52 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``learning``: a row for each cell, fraction and draw, scored on test. Draws of one number
-        are nested: the patients of a smaller fraction are among those of a larger one.
+        ``learning``: one row per cell, fraction and draw, scored on the test set. Within a draw
+        the fractions are nested: a larger fraction contains the patients of a smaller one.
     """
     best = best_cells(context.finished, context.rows)
     names = [name for name in FEATURES if name in best] or list(best)[:1]
-    rows = context.rows
-    parts = [
-        (fraction, draw, part_of_patients(rows, fraction, draw))
+    rows, test = context.rows, context.rows.parts["test"]
+    subsets = [
+        (fraction, draw, subset_of_patients(rows, fraction, draw))
         for fraction in FRACTIONS
         for draw in range(1, 1 + (DRAWS if fraction <= SMALL else 1))
     ]
-    tasks = [
-        (best[name].cell, SplitIndices(rows.label, rows.group, part, {"test": rows.parts["test"]}))
-        for name in names
-        for fraction, _, part in parts
-        if fraction < 1
-    ]
-    fitted = iter(list(fit_each(tasks, context.matrices, context.config, "learning")))
-    test = rows.parts["test"]
+    smaller = [
+        SplitIndices(rows.label, rows.group, train, {"test": test})
+        for fraction, _, train in subsets if fraction < 1
+    ]  # fmt: skip
+    fits = fit_cells(context, [best[name].cell for name in names], smaller, "learning")
     weights = PatientBootstrap.draw(rows.group[test], rows.label[test], SEED).with_original()
-    lines = []
-    for name in names:
-        for fraction, draw, part in parts:
-            outcome = best[name] if fraction == 1 else next(fitted)
-            lines.append({
-                "cell": best[name].cell.name, "fraction": fraction, "draw": draw,
-                "patients": len(set(rows.group[part])), "images": len(part), "split": "test",
-                **_score(rows, outcome, weights),
-            })  # fmt: skip
+    lines = [
+        {
+            "cell": cell.name, "fraction": fraction, "draw": draw,
+            "patients": len(set(rows.group[train])), "images": len(train), "split": "test",
+            **_score(rows.label[test], result, weights),
+        }
+        for cell, results in fits.items()
+        for (fraction, draw, train), result in zip(
+            subsets, [*results, best[cell.features]], strict=True  # the last fraction is 1
+        )
+    ]  # fmt: skip
     return {"learning": pd.DataFrame(lines).reindex(columns=MORE_TABLES["learning"])}
 
 
-def part_of_patients(rows: SplitIndices, fraction: float, draw: int) -> NDArray[np.intp]:
-    """Choose a fraction of the training patients of each class.
+def subset_of_patients(rows: SplitIndices, fraction: float, draw: int) -> NDArray[np.intp]:
+    """Draw a fraction of the training patients of each class.
 
     Parameters
     ----------
     rows : SplitIndices
     fraction : float in (0, 1]
     draw : int
-        Order in which patients are taken; the same for all fractions.
+        Number of the random order in which patients are taken; the same for all fractions.
 
     Returns
     -------
     ndarray of int
-        Their images, ascending. At least one patient of each class; a patient with images of
-        several classes counts to the highest label.
+        Row numbers of their images, ascending. Each class has at least one patient; a patient
+        with images of several classes counts as the class with the highest label.
     """
     group, label = rows.group[rows.train].astype(str), rows.label[rows.train]
     of_patient = pd.Series(label).groupby(group).max()  # sorted by patient
@@ -93,11 +93,10 @@ def part_of_patients(rows: SplitIndices, fraction: float, draw: int) -> NDArray[
     return rows.train[np.isin(group, kept)]
 
 
-def _score(rows: SplitIndices, outcome: CellResult, weights: Floats) -> dict[str, object]:
-    if outcome.status != "ok":
-        return {"status": outcome.status, "reason": outcome.reason}
-    label = rows.label[rows.parts["test"]]
-    line: dict[str, object] = {"status": "ok", "reason": ""}
-    for metric, draws in ranking_metrics(label, outcome.scores["test"], weights)._asdict().items():
-        line |= with_interval(metric, draws)
+def _score(label: NDArray[np.integer], result: CellResult, weights: Floats) -> dict[str, object]:
+    line: dict[str, object] = {"status": result.status, "reason": result.reason}
+    if result.status == "ok":
+        metrics = ranking_metrics(label, result.scores["test"], weights)._asdict()
+        for metric, draws in metrics.items():
+            line |= with_interval(metric, draws)
     return line

@@ -1,8 +1,9 @@
-"""Controls that should know nothing of the lung: size, number, border, thumbnail, lungs blacked.
+"""Shortcut controls: classification by what should say nothing about the lungs.
 
-All controls have the same classifier, logistic regression: it is the cheapest one of the
-comparison, and on these columns no weaker than the others. The whole image, described in the
-same way, is the reference; the image without its border is the reverse.
+The controls are image size, patient number, thumbnail, border, and the image with its lungs masked
+out. The whole image, described by the same features, is the reference; the image without its border
+is the opposite check. The classifier is always logistic regression, the cheapest of the comparison
+and on these features no weaker than the others.
 """
 
 from __future__ import annotations
@@ -14,40 +15,43 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.fitting.cell import Cell
-from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV, fold_rows, in_training_order, recall_threshold
-from benchmarks.fitting.fit_each import fit_each
+from benchmarks.fitting.cross_validation import CV, recall_threshold
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
 from benchmarks.metrics.ranking import ranking_metrics
-from benchmarks.metrics.rates import MAIN_RATES, confusion
-from benchmarks.studies.controls import (
+from benchmarks.studies.cell_fits import (
+    fit_cells,
+    official_and_folds,
+    rates_at,
+    scores_by_split,
+    status_of,
+)
+from benchmarks.studies.shortcut_features import (
     CONTROLS,
     FROM_MANIFEST,
-    Columns,
+    FeatureMatrix,
     UnavailableError,
     from_images,
 )
 
 MODEL = "logistic"
 REFERENCE = "whole"
-SEED = 0  # of the draws of patients
+SEED = 0  # of the bootstrap draws
 
 
 @dataclass(frozen=True)
-class Control(Cell):
-    """A cell on columns of its own, which are no family of features."""
+class _Control(Cell):
+    """A cell on the features of a control, which are no feature family."""
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The control's own name."""
         return (self.features,)
 
 
 def run(context: StudyContext) -> dict[str, pd.DataFrame]:
-    """Fit every control on the official split and by folds.
+    """Fit every control on the official split and on each fold.
 
     Parameters
     ----------
@@ -56,58 +60,45 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``shortcuts``: a row for each control and split. ``below_whole`` is the AUC of the whole
-        image less that of the control, on the same draws of patients. Precision, recall and
-        specificity are those at the threshold for a recall of 0.95. A control that can't be made
-        has one row with the reason.
+        ``shortcuts``: one row per control and split. ``below_whole`` is the AUC of the whole
+        image minus that of the control, on the same bootstrap draws of patients. Precision,
+        recall and specificity are those at the threshold for a recall of 0.95. A control that is
+        unavailable or failed has one row with the reason.
     """
-    columns, reasons = _columns(context)
+    matrices, reasons = _features(context)
+    config = context.config
+    controls = {name: _Control(name, MODEL, config.balance, config.seeds[0]) for name in matrices}
+    subsets = official_and_folds(context)
+    fits = fit_cells(context, controls.values(), subsets, "shortcuts", matrices)
     scores: dict[str, dict[str, Floats]] = {}
-    for name, outcomes in _fits(context, columns):
-        failed = [outcome for outcome in outcomes if outcome.status != "ok"]
-        if failed:
-            reasons[name] = ("failed", failed[0].reason)
-            continue
-        official, *folds = outcomes
-        held_out = dict(enumerate((outcome.scores[CV] for outcome in folds), start=1))
-        scores[name] = {**official.scores, CV: in_training_order(context.fold, held_out)}
-    made = {(row["control"], row["split"]): row for row in _score(context, scores)}
+    for name, control in controls.items():
+        status, reason = status_of(fits[control])
+        if status == "ok":
+            scores[name] = scores_by_split(context, fits[control])
+        else:
+            reasons[name] = ("failed", reason)
+    scored = {(row["control"], row["split"]): row for row in _score(context, scores)}
     rows = []
     for name in CONTROLS:
         known = {"control": name, "model": MODEL}
         if name in scores:
-            known |= {"columns": columns[name].shape[1], "status": "ok", "reason": ""}
-            rows += [{**known, **made[name, split]} for split in (CV, "test")]
+            known |= {"columns": matrices[name].shape[1], "status": "ok", "reason": ""}
+            rows += [{**known, **scored[name, split]} for split in (CV, "test")]
         else:
             rows.append(known | dict(zip(("status", "reason"), reasons[name], strict=True)))
     return {"shortcuts": pd.DataFrame(rows).reindex(columns=MORE_TABLES["shortcuts"])}
 
 
-def _columns(
-    context: StudyContext,
-) -> tuple[dict[str, Columns], dict[str, tuple[str, str]]]:
-    columns: dict[str, Columns] = {}
+def _features(context: StudyContext) -> tuple[dict[str, FeatureMatrix], dict[str, tuple[str, str]]]:
+    """Compute the features of each control; for the others, return status and reason."""
+    matrices: dict[str, FeatureMatrix] = {}
     reasons: dict[str, tuple[str, str]] = {}
     for name, describe in FROM_MANIFEST.items():
         try:
-            columns[name] = describe(context)
+            matrices[name] = describe(context)
         except UnavailableError as missing:
             reasons[name] = ("not_run", str(missing))
-    return {**columns, **from_images(context.images)}, reasons
-
-
-def _fits(
-    context: StudyContext, columns: dict[str, Columns]
-) -> Iterator[tuple[str, list[CellResult]]]:
-    """Outcomes of each control: the official split, then the folds in their order."""
-    config = context.config
-    rows_of = fold_rows(context.rows, context.fold)
-    parts = [context.rows, *(rows_of[k] for k in sorted(rows_of))]
-    cells = {name: Control(name, MODEL, config.balance, config.seeds[0]) for name in columns}
-    tasks = [(cell, part) for cell in cells.values() for part in parts]
-    outcomes = list(fit_each(tasks, columns, config, "shortcuts"))
-    for k, name in enumerate(cells):
-        yield name, outcomes[k * len(parts) : (k + 1) * len(parts)]
+    return {**matrices, **from_images(context.images)}, reasons
 
 
 def _score(context: StudyContext, scores: dict[str, dict[str, Floats]]) -> Iterator[dict[str, Any]]:
@@ -121,12 +112,10 @@ def _score(context: StudyContext, scores: dict[str, dict[str, Floats]]) -> Itera
             for name, own in scores.items()
         }
         for name, own in scores.items():
-            threshold = recall_threshold(rows, fold, split, own)
             row: dict[str, Any] = {"control": name, "split": split, "n": len(part)}
             for metric, values in draws[name].items():
                 row |= with_interval(metric, values)
             if REFERENCE in draws and name != REFERENCE:
                 below = draws[REFERENCE]["auc"] - draws[name]["auc"]
                 row |= with_interval("below_whole", below)
-            at = confusion(label, own[split] >= threshold)
-            yield row | {name: float(getattr(at, name)) for name in MAIN_RATES}
+            yield row | rates_at(label, own[split], recall_threshold(rows, fold, split, own))

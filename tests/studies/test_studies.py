@@ -1,4 +1,4 @@
-"""The studies on small made-up data: what is fitted, dealt and counted."""
+"""The studies on small synthetic data: fits, folds and counts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.results import Results
 from benchmarks.report.sections import balancing, leakage, learning, shortcuts
 from benchmarks.studies import STUDIES
-from benchmarks.studies.controls import UnavailableError, number, size, thumbnail
-from benchmarks.studies.learning import part_of_patients
+from benchmarks.studies.learning import subset_of_patients
+from benchmarks.studies.shortcut_features import UnavailableError, patient_number, size, thumbnail
 from tests.helpers import textured
 
 N = 120
@@ -56,7 +56,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> StudyContext:
 def tables(context: StudyContext) -> dict[str, pd.DataFrame]:
     made: dict[str, pd.DataFrame] = {}
     for name, study in STUDIES.items():
-        if name != "importance":  # its columns must be real ones: test_importance_command.py
+        if name != "importance":  # it needs real feature names: test_importance_command.py
             made |= study.run(context)
     return made
 
@@ -73,28 +73,30 @@ def test_tables_have_their_columns(tables: dict[str, pd.DataFrame]) -> None:
         assert list(table.columns) == MORE_TABLES[name]
 
 
-def test_controls_tell_what_is_missing(tables: dict[str, pd.DataFrame]) -> None:
+def test_unavailable_controls_have_a_reason(tables: dict[str, pd.DataFrame]) -> None:
     table = tables["shortcuts"].set_index(["control", "split"]).sort_index()
     own = tables["shortcuts"].set_index("control")
     assert own.loc["size", "status"] == "not_run"
-    assert "one size" in own.loc["size", "reason"]
-    assert table.loc[("whole", "test"), "auc"] == 1.0  # grain tells the classes apart wholly
+    assert "the same size" in own.loc["size", "reason"]
+    assert table.loc[("whole", "test"), "auc"] == 1.0  # texture separates the classes fully
     lost = table.loc[("number", "test")]
     assert lost["below_whole"] == pytest.approx(1 - lost["auc"])
 
 
-def test_number_is_the_last_of_the_patients_name(context: StudyContext) -> None:
+def test_patient_number_is_the_last_number_in_the_name(context: StudyContext) -> None:
     # p/000 … p/059; the largest of the training patients is 39
-    np.testing.assert_allclose(number(context)[[2, 79, 119], 0], [1 / 39, 1, 59 / 39], rtol=1e-6)
+    np.testing.assert_allclose(
+        patient_number(context)[[2, 79, 119], 0], [1 / 39, 1, 59 / 39], rtol=1e-6
+    )
     nameless = context.manifest.assign(group="somebody")
     with pytest.raises(UnavailableError, match="name has a number"):
-        number(StudyContext(**{**vars(context), "manifest": nameless}))
+        patient_number(StudyContext(**{**vars(context), "manifest": nameless}))
 
 
-def test_size_takes_only_what_varies(context: StudyContext) -> None:
+def test_size_leaves_out_constant_columns(context: StudyContext) -> None:
     sized = context.manifest.assign(bytes=np.arange(N))
     columns = size(StudyContext(**{**vars(context), "manifest": sized}))
-    assert columns.shape == (N, 10)  # bytes alone, with nine cuts
+    assert columns.shape == (N, 10)  # bytes only, with nine deciles
     assert columns[40].tolist()[1:] == [1, 1, 1, 1, 1, 0, 0, 0, 0]
 
 
@@ -103,7 +105,7 @@ def test_thumbnail_is_the_mean_of_blocks() -> None:
     assert thumbnail(image)[0].tolist() == list(range(256))
 
 
-def test_leak_is_the_share_of_parted_patients(tables: dict[str, pd.DataFrame]) -> None:
+def test_leakage_table(tables: dict[str, pd.DataFrame]) -> None:
     table = tables["leaky"]
     assert set(table["metric"]) == {"auc", "average_precision", "specificity"}
     assert (table["folds"] == 2).all()
@@ -117,29 +119,29 @@ def test_resampling_counts_by_fold(tables: dict[str, pd.DataFrame]) -> None:
     # of training patients 0…39 those divisible by 3 are normal: 14 × 2 images against 26 × 2
     assert table.loc[("oversample", 0, 0), ["before", "after"]].tolist() == [28, 52]
     assert table.loc[("undersample", 0, 1), ["before", "after"]].tolist() == [52, 28]
-    # without the 7 normal patients of each fold
+    # each fold holds out 7 normal patients
     assert table.loc[("smote", 1, 0), ["before", "after"]].tolist() == [14, 26]
     assert (table.loc["none", "before"] == table.loc["none", "after"]).all()
 
 
-def test_gain_is_against_no_balancing(tables: dict[str, pd.DataFrame]) -> None:
+def test_gain_is_the_difference_from_no_balancing(tables: dict[str, pd.DataFrame]) -> None:
     table = tables["ablation"]
     test = table[(table["split"] == "test") & (table["status"] == "ok")].set_index("balance")
     assert test.loc["none", "auc_gain"] == 0
     np.testing.assert_allclose(test["brier_gain"], test["brier"] - test.loc["none", "brier"])
 
 
-def test_parts_of_patients_are_nested_and_whole(context: StudyContext) -> None:
+def test_subsets_are_nested_and_keep_patients_together(context: StudyContext) -> None:
     rows = context.rows
-    few, more = (set(part_of_patients(rows, f, draw=1)) for f in (0.1, 0.5))
+    few, more = (set(subset_of_patients(rows, f, draw=1)) for f in (0.1, 0.5))
     assert few < more < set(rows.train)
     assert len(few) == 2 * (1 + 3)  # of 14 normal and 26 pneumonia patients
     assert all(k ^ 1 in few for k in few)
-    np.testing.assert_array_equal(part_of_patients(rows, 1.0, draw=1), rows.train)
-    assert few != set(part_of_patients(rows, 0.1, draw=2))
+    np.testing.assert_array_equal(subset_of_patients(rows, 1.0, draw=1), rows.train)
+    assert few != set(subset_of_patients(rows, 0.1, draw=2))
 
 
-def test_leaders_are_chosen_on_validation(context: StudyContext) -> None:
+def test_best_cells_are_selected_on_the_validation_set(context: StudyContext) -> None:
     label = context.rows.label[context.rows.parts["validation"]]
     cells = [Cell("hog", model, "none", 0) for model in ("svm", "forest")]
     good, bad = label.astype(float), 1.0 - label
@@ -161,7 +163,7 @@ def test_sections_render_with_and_without_tables(
     assert any("--study" in getattr(part, "text", "") for part in only.parts)
 
 
-def test_shortcut_sentence_follows_from_the_numbers() -> None:
+def test_shortcut_sentence_agrees_with_the_intervals() -> None:
     line = dict.fromkeys(MORE_TABLES["shortcuts"], 0.0) | {
         "control": "border", "model": "logistic", "split": "test", "columns": 3, "status": "ok",
         "auc": 0.7, "auc_lo": 0.6, "auc_hi": 0.8, "below_whole": 0.2, "below_whole_lo": 0.1,
