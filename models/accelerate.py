@@ -1,4 +1,4 @@
-"""Optional fast growing of forests: oneDAL grows the trees, scikit-learn keeps and uses them."""
+"""Optional fast training of random forests: oneDAL grows the trees, scikit-learn uses them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BINS = 64  # of each column; with oneDAL's 256 a forest takes longer and is no better
+BINS = 64  # of each column; oneDAL's default of 256 is slower and no better
 
 
 def forest_engine() -> str:
-    """Say which library grows the trees of a forest here.
+    """Return which library grows the trees of a random forest on this machine.
 
     Returns
     -------
@@ -29,18 +29,18 @@ def forest_engine() -> str:
 def grow_trees(
     X: NDArray[np.floating], y: NDArray[np.integer], n_jobs: int | None, **parameters: Any
 ) -> list[Any] | None:
-    """Grow the trees of a forest with oneDAL.
+    """Grow the trees of a random forest with oneDAL.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     y : ndarray of shape (n,), int
-        0, 1, …: positions in the forest's classes.
+        Labels 0, 1, …: positions in the forest's ``classes_``.
     n_jobs : int or None
-        Threads; they don't change the trees.
-    **parameters
-        Of ``RandomForestClassifier``. Trees must grow until their leaves are pure: of a mixed leaf
-        oneDAL hands over the larger class alone.
+        Number of threads; the trees do not depend on it.
+    **parameters : dict
+        Parameters of ``RandomForestClassifier``. Trees must grow until their leaves are pure:
+        oneDAL returns only the majority class of a mixed leaf.
 
     Returns
     -------
@@ -56,5 +56,5 @@ def grow_trees(
 def _fast_forest() -> Any | None:
     try:
         return import_module("sklearnex.ensemble").RandomForestClassifier
-    except (ImportError, OSError):  # not installed, or its compiled half does not load here
+    except (ImportError, OSError):  # not installed, or its compiled part does not load here
         return None

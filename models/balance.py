@@ -1,4 +1,4 @@
-"""Answers to class imbalance: resampling of training rows, class weights, or none."""
+"""Methods against class imbalance: resampling of training rows, class weights, or none."""
 
 from __future__ import annotations
 
@@ -12,45 +12,60 @@ from sklearn.base import BaseEstimator
 
 RESAMPLERS: dict[str, str] = {
     "smote": "SMOTE: new minority rows between neighbours (Chawla 2002, doi:10.1613/jair.953)",
-    "borderline": "SMOTE near the class border (Han 2005, doi:10.1007/11538059_91)",
+    "borderline": "SMOTE near the class boundary (Han 2005, doi:10.1007/11538059_91)",
     "svmsmote": "SMOTE near support vectors (Nguyen 2011, doi:10.1504/IJKESDP.2011.039875)",
     "adasyn": "more new rows where the minority is hard (He 2008, doi:10.1109/IJCNN.2008.4633969)",
-    "oversample": "rows of the minority drawn again with replacement",
-    "undersample": "rows of the majority left out at random",
+    "oversample": "random minority rows repeated",
+    "undersample": "random majority rows left out",
 }
 RANDOM = {"oversample": RandomOverSampler, "undersample": RandomUnderSampler}
 BALANCES: dict[str, str] = {
     **RESAMPLERS,
     "class_weight": "errors weighted inversely to class frequency",
-    "none": "the data as they are",
+    "none": "no balancing",
 }
 NEIGHBOURS = 5
 
 
 def class_weight(balance: str) -> str | None:
-    """Return the ``class_weight`` argument of a classifier for a balancing method."""
+    """Return the ``class_weight`` argument of a classifier for a balancing method.
+
+    Parameters
+    ----------
+    balance : str
+        A key of ``BALANCES``.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> class_weight("class_weight"), class_weight("smote")
+    ('balanced', None)
+    """
     return "balanced" if balance == "class_weight" else None
 
 
 class Balancer(BaseEstimator):
-    """Resample training rows so that all classes are equally many.
+    """Resample training rows so that all classes have about the same number of rows.
 
-    A step of an imbalanced-learn pipeline: acts in ``fit`` only, never on rows to be predicted.
-    Every class but the largest grows. Where the smallest has too few rows for five neighbours, as
-    many as it has are used.
+    A step of an imbalanced-learn pipeline: it acts in ``fit`` only, never on rows to predict.
+    Oversampling enlarges every class but the largest. If the smallest class has too few rows for
+    five neighbours, fewer neighbours are used.
 
     Parameters
     ----------
     method : str
-        A key of ``BALANCES``; ``class_weight`` and ``none`` leave the rows alone.
+        A key of ``BALANCES``; ``class_weight`` and ``none`` do not change the rows.
     seed : int
 
     Attributes
     ----------
     counts_before_, counts_after_ : dict
-        Rows of each label before and after.
+        Number of rows of each label before and after resampling.
     k_neighbors_ : int or None
-        Neighbours used; None if the method has none or nothing was resampled.
+        Number of neighbours used; None if the method uses none or nothing was resampled.
     """
 
     def __init__(self, method: str = "smote", seed: int = 0) -> None:
@@ -60,17 +75,21 @@ class Balancer(BaseEstimator):
     def fit_resample(
         self, X: NDArray[np.floating], y: NDArray[np.integer]
     ) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
-        """Resample.
+        """Resample the training rows.
 
         Parameters
         ----------
         X : ndarray of shape (n, d)
-        y : ndarray of shape (n,), labels
+            Feature rows.
+        y : ndarray of shape (n,), int
+            Labels.
 
         Returns
         -------
-        X, y : ndarrays of shapes (m, d) and (m,)
-            The rows given, then the new ones; by ``undersample`` a part of the rows given.
+        X : ndarray of shape (m, d)
+            The given rows, then the new ones; with ``undersample`` a subset of the given rows.
+        y : ndarray of shape (m,), int
+            Their labels.
 
         Raises
         ------
@@ -105,7 +124,7 @@ class Balancer(BaseEstimator):
         sampler = self._sampler(len(y))
         if self.method != "smote" or len(self.counts_before_) > 2:
             return tuple(sampler.fit_resample(X, y))
-        # SMOTE makes its rows from the minority alone, so the majority need not be copied twice.
+        # SMOTE uses minority rows only, so the majority need not be copied twice.
         few = min(self.counts_before_, key=lambda label: self.counts_before_[label])
         alone = np.append(np.flatnonzero(y == few), np.flatnonzero(y != few)[0])
         missing = len(y) - 2 * self.counts_before_[few]
@@ -133,12 +152,22 @@ def _counts(y: NDArray[np.integer]) -> dict[int, int]:
 
 
 def resampling_record(pipeline: Any) -> dict[str, Any]:
-    """Say what the ``Balancer`` of a fitted pipeline did.
+    """Return what the ``Balancer`` of a fitted pipeline did.
+
+    Parameters
+    ----------
+    pipeline : imblearn.pipeline.Pipeline
+        Fitted pipeline of a classifier's ``build``.
 
     Returns
     -------
     dict
-        ``method``, ``before`` and ``after`` (rows by label), ``k_neighbors``.
+        ``method``, ``before`` and ``after`` (number of rows by label), ``k_neighbors``.
+
+    Raises
+    ------
+    ValueError
+        If the pipeline has no ``Balancer``.
     """
     for step in pipeline.named_steps.values():
         if isinstance(step, Balancer):

@@ -44,20 +44,43 @@ _OF_OTHER_STEPS = ("scaling", "columns_of_largest_F")
 
 
 class WeightedXgb(XGBClassifier):
-    """XGBClassifier with scikit-learn's ``class_weight``."""
+    """XGBClassifier with scikit-learn's ``class_weight``.
+
+    Parameters
+    ----------
+    class_weight : {"balanced", None}
+        Weight of each class, as in scikit-learn.
+    **kwargs : dict
+        Parameters of ``XGBClassifier``.
+    """
 
     def __init__(self, class_weight: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.class_weight = class_weight
 
     def get_xgb_params(self) -> dict[str, Any]:
-        """Return the parameters that the library knows."""
+        """Return the parameters that XGBoost knows."""
         params: dict[str, Any] = super().get_xgb_params()
         params.pop("class_weight", None)
         return params
 
     def fit(self, X: NDArray[np.floating], y: NDArray[np.integer], **kwargs: Any) -> WeightedXgb:
-        """Fit with rows weighted by class; see ``XGBClassifier.fit``."""
+        """Fit with rows weighted by class.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Feature rows.
+        y : ndarray of shape (n,), int
+            Labels.
+        **kwargs : dict
+            Passed to ``XGBClassifier.fit``.
+
+        Returns
+        -------
+        WeightedXgb
+            Itself.
+        """
         if self.class_weight is not None:
             kwargs["sample_weight"] = compute_sample_weight(self.class_weight, y)
         super().fit(X, y, **kwargs)
@@ -65,18 +88,19 @@ class WeightedXgb(XGBClassifier):
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
-    """Unfitted XGBoost pipeline: choose columns, scale, resample, 300 trees of depth 4.
+    """Build an unfitted XGBoost pipeline: select columns, scale, resample, 300 trees of depth 4.
 
-    Scaling matters to the resampling's neighbours alone, not to the trees. Columns are chosen
-    first because XGBoost's histograms are of all columns, whatever ``colsample_bytree`` says.
+    Scaling affects only the neighbours used in resampling, not the trees. Columns are selected
+    first because XGBoost builds histograms of all columns, whatever ``colsample_bytree`` is.
 
     Parameters
     ----------
     seed : int
+        Random seed of resampling and trees.
     balance : str
         A key of ``models.balance.BALANCES``.
     n_jobs : int or None
-        Threads.
+        Number of threads.
 
     Returns
     -------

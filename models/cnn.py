@@ -1,4 +1,4 @@
-"""A timm network trained end to end on the images, from its ImageNet weights where they exist."""
+"""Convolutional network (timm) trained end to end, from ImageNet weights if available."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ DECLARATION = Declaration(
     rows_at_once=INFERENCE_BATCH,
     libraries=("timm", "torch"),
 )  # fmt: skip
-STATISTICS_FROM = 256  # images
+STATISTICS_FROM = 256  # images that batch-norm statistics are measured on
 
 
 class CnnClassifier(ClassifierMixin, BaseEstimator):
@@ -67,42 +67,46 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
     backbone : str
         timm's name of the network.
     weights : Path, optional
-        File of its pretrained weights; without it they come from the hub's cache or a download.
+        File of its pretrained weights. None: from timm's cache or a download.
     pretrained : bool
-        False: start from random weights. True, and there are none to be had: the same, and
-        ``initialised_from_`` says why.
+        Whether to start from pretrained weights. If they are unavailable, training starts from
+        random weights, and ``initialised_from_`` gives the reason.
     epochs : int, optional
-        At most; None: see ``HYPERPARAMETERS``.
+        Largest number of epochs. None: as in ``HYPERPARAMETERS``.
     batch_size : int
+        Images per batch.
     learning_rate : float, optional
-        At the top of the one-cycle schedule; None: see ``HYPERPARAMETERS``.
+        Peak of the one-cycle schedule. None: as in ``HYPERPARAMETERS``.
     weight_decay : float
+        Weight decay of AdamW.
     balance : bool
-        Draw the classes equally often (``WeightedRandomSampler``).
+        Whether to draw the classes equally often (``WeightedRandomSampler``).
     patience : int
         Epochs without a better validation average precision before training stops.
     seed : int
-        Of everything random. Two fits on the CPU of one machine with as many threads are the same
-        to the last bit.
+        Random seed. Two fits on the CPU of one machine with the same number of threads agree to
+        the last bit.
     n_jobs : int, optional
-        Threads; None leaves torch's own setting.
+        Number of threads. None: torch's own setting.
 
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
-        Of two the second is the positive one.
+        Sorted labels; of two, the second is the positive class.
     history_ : list of dict
-        One an epoch: epoch, train_loss, validation_loss, validation_average_precision,
+        One row per epoch: epoch, train_loss, validation_loss, validation_average_precision,
         learning_rate, seconds, best (whether its weights were kept).
     initialised_from_, device_, precision_, batch_norm_ : str
-        Source of the first weights; ``cpu`` or ``cuda``; number format of training; what was done
-        to the batch norms before it.
+        Source of the initial weights; ``cpu`` or ``cuda``; number format of training; how batch
+        norms were prepared.
     image_shape_ : (int, int)
         Height and width of the training images.
     images_per_second_ : float
-        Training images a second, validation left out.
+        Training speed, without validation.
     epochs_, best_epoch_ : int
+        Largest number of epochs; the epoch whose weights were kept.
     learning_rate_ : float
+        Peak learning rate used.
 
     References
     ----------
@@ -144,25 +148,25 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         checkpoint: Path | None = None,
         on_batch: Callable[[int, int], object] | None = None,
     ) -> CnnClassifier:
-        """Train, and keep the weights of the epoch that did best on the validation images.
+        """Train, and keep the weights of the epoch with the best validation average precision.
 
         Parameters
         ----------
         X : stack of shape (n, H, W), uint8
             Grey images: an array, or another :class:`models.network.image_checks.ImageStack`.
         y : array of shape (n,)
-            Two or more classes; of two the larger label is the positive one.
+            Labels of two or more classes; of two, the larger label is the positive class.
         validation : (images, labels)
-            Of other patients, for early stopping. Of epochs with the same average precision the
-            one with the lowest loss is kept.
+            Images of other patients, for early stopping. If epochs have the same average
+            precision, the one with the lowest loss is kept.
         checkpoint : Path, optional
-            The state after each epoch is written there. If it holds one of the same fit (same
-            images, labels, parameters, versions, threads), training goes on from it, and ends with
-            the same numbers to the last bit as without the interruption; anything else there
-            is replaced, with a warning. It is left for the caller to remove.
+            File for the state after each epoch. If it holds a state of the same fit (same images,
+            labels, parameters, versions, threads), training resumes from it and ends with the
+            same numbers, to the last bit, as without the interruption. Anything else there is
+            replaced, with a warning. The caller removes the file.
         on_batch : callable, optional
-            Told after each batch how many are done, and how many there are if training does not
-            stop early.
+            Called after each batch with the number of batches done, and their total if training
+            does not stop early.
 
         Returns
         -------
@@ -172,13 +176,13 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If images or labels can't be used, or there are no validation images.
+            If images or labels are unusable, or there are no validation images.
         FloatingPointError
             If the loss is not finite.
         MissingExtra
             If torch or timm can't be imported.
         WeightsError
-            If ``weights`` is no file of this network.
+            If ``weights`` is not a file of this network.
         """
         require_deep()
         if validation is None:
@@ -204,12 +208,12 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ImageStack) -> NDArray[np.float64]:
-        """Probability of each class, computed in float32.
+        """Return the probability of each class, computed in float32.
 
         Parameters
         ----------
         X : stack of shape (n, H, W), uint8
-            As for :meth:`fit`.
+            Grey images of the training images' size.
 
         Returns
         -------
@@ -225,11 +229,26 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
         return logits.double().softmax(dim=1).numpy()
 
     def predict(self, X: ImageStack) -> NDArray[Any]:
-        """Label with the larger probability, of shape (n,)."""
+        """Return the most probable label of each image.
+
+        Parameters
+        ----------
+        X : stack of shape (n, H, W), uint8
+            Grey images of the training images' size.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def record(self) -> dict[str, Any]:
-        """Facts of a fit for the run's record."""
+        """Return facts about the fit for the run's record.
+
+        Returns
+        -------
+        dict
+        """
         check_is_fitted(self, "network_")
         names = "initialised_from device precision learning_rate epochs best_epoch"
         facts = {name: getattr(self, f"{name}_") for name in [*names.split(), "images_per_second"]}
@@ -320,23 +339,24 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
 def build(
     seed: int, balance: str | bool, n_jobs: int | None = None, **options: Any
 ) -> CnnClassifier:
-    """Unfitted network.
+    """Build an unfitted network.
 
     Parameters
     ----------
     seed : int
+        Random seed.
     balance : str or bool
-        ``none`` or False: images as they come; else: classes drawn equally often.
+        ``none`` or False: each image at most once per epoch; else: classes drawn equally often.
     n_jobs : int or None
-        Threads; None leaves torch's own setting.
-    **options
-        ``backbone``, ``weights``, ``epochs``, ``batch_size`` …: see
+        Number of threads. None: torch's own setting.
+    **options : dict
+        ``backbone``, ``weights``, ``epochs``, ``batch_size`` …: parameters of
         :class:`CnnClassifier`.
 
     Returns
     -------
     CnnClassifier
-        ``fit(X, y, validation=(images, labels))``.
+        Call ``fit(X, y, validation=(images, labels))``.
     """
     return CnnClassifier(
         seed=seed, balance=balance not in (False, "none"), n_jobs=n_jobs, **options
@@ -344,12 +364,12 @@ def build(
 
 
 def _save(checkpoint: Path, fit: dict[str, Any], training: Training) -> None:
-    """Write the state; training goes on where it can't be written."""
+    """Write the state; training continues if it can't be written."""
     try:
         save(checkpoint, fit, training)
     except OSError as error:
         warnings.warn(
-            f"{error}. Training goes on, but could not be resumed after epoch "
+            f"{error}. Training continues, but can't be resumed after epoch "
             f"{len(training.history)}.",
             stacklevel=2,
         )

@@ -53,17 +53,32 @@ DECLARATION = Declaration(
 
 
 class Forest(RandomForestClassifier):
-    """scikit-learn's random forest, its trees grown by oneDAL where that is installed.
+    """Random forest of scikit-learn whose trees oneDAL grows, if it is installed.
 
-    Once fitted it holds scikit-learn's trees and nothing of oneDAL: it predicts and is saved as
-    any other. With settings that oneDAL's trees can't be handed over for, and without oneDAL,
-    scikit-learn grows them.
+    Once fitted it holds scikit-learn trees and nothing of oneDAL: it predicts and is saved like
+    any other forest. Without oneDAL, or with settings for which oneDAL's trees can't be
+    converted, scikit-learn grows the trees.
     """
 
     def fit(
         self, X: NDArray[np.floating], y: NDArray[np.integer], sample_weight: object = None
     ) -> Forest:
-        """Fit; see ``RandomForestClassifier.fit``."""
+        """Fit the forest.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Feature rows.
+        y : ndarray of shape (n,)
+            Labels.
+        sample_weight : ndarray of shape (n,), optional
+            Weights of the rows; scikit-learn then grows the trees.
+
+        Returns
+        -------
+        Forest
+            Itself.
+        """
         trees = None
         if sample_weight is None and self._grows_to_pure_leaves():
             self._validate_params()
@@ -85,17 +100,18 @@ class Forest(RandomForestClassifier):
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
-    """Unfitted forest pipeline: choose columns, scale, resample, 200 trees.
+    """Build an unfitted random forest pipeline: select columns, scale, resample, 200 trees.
 
-    Scaling matters to the resampling's neighbours alone, not to the trees.
+    Scaling affects only the neighbours used in resampling, not the trees.
 
     Parameters
     ----------
     seed : int
+        Random seed of resampling and trees.
     balance : str
         A key of ``models.balance.BALANCES``.
     n_jobs : int or None
-        Threads; they don't change the numbers.
+        Number of threads; the trees do not depend on it.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A fitted network in a file: tensors and JSON, no pickle."""
+"""File format of a fitted network: tensors and JSON, no pickle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Labels = list[bool] | list[int] | list[float] | list[str]
 
 
 class NetworkFileError(TensorFileError):
-    """A file holds no network that can be used here; the message says why."""
+    """A file does not hold a usable network; the message gives the reason."""
 
 
 class _Strict(BaseModel):
@@ -38,7 +38,7 @@ class _Strict(BaseModel):
 
 
 class Parameters(_Strict):
-    """Parameters of :class:`models.cnn.CnnClassifier`, less the path of the first weights."""
+    """Parameters of :class:`models.cnn.CnnClassifier` except the path of the weights."""
 
     backbone: str
     pretrained: bool
@@ -53,7 +53,7 @@ class Parameters(_Strict):
 
 
 class Facts(_Strict):
-    """All that is no tensor; nothing else is accepted in a file."""
+    """Everything in the file that is not a tensor; nothing else is accepted."""
 
     format: Literal["cnn-classifier-1"]
     parameters: Parameters
@@ -84,7 +84,7 @@ def save_network(classifier: CnnClassifier, path: str | os.PathLike[str]) -> Non
     classifier : CnnClassifier
         Fitted.
     path : path-like
-        Replaced if it is there: whole, or not at all.
+        Replaced if it exists: completely or not at all.
 
     Raises
     ------
@@ -116,6 +116,7 @@ def load_network(path: str | os.PathLike[str]) -> CnnClassifier:
     Parameters
     ----------
     path : path-like
+        File to read.
 
     Returns
     -------

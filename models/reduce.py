@@ -1,4 +1,4 @@
-"""Principal components, as many as the rows allow."""
+"""Principal component analysis with no more components than rows and columns allow."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from sklearn.decomposition import PCA
 
 
 class BoundedPca(TransformerMixin, BaseEstimator):
-    """PCA to at most ``n_components``, fewer where rows or columns are fewer.
+    """PCA to at most ``n_components``, fewer if there are fewer rows or columns.
 
     Parameters
     ----------
     n_components : int
+        Largest number of components.
     seed : int
-        Of the randomised solver.
+        Random seed of the randomised solver.
 
     Attributes
     ----------
@@ -33,13 +34,36 @@ class BoundedPca(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: NDArray[np.floating], y: object = None) -> BoundedPca:
-        """Fit on ``(n, d)`` rows."""
+        """Fit the components.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Training rows.
+        y : object, optional
+            Ignored.
+
+        Returns
+        -------
+        BoundedPca
+            Itself.
+        """
         k = min(self.n_components, X.shape[0] - 1, X.shape[1])
         self.pca_ = PCA(k, svd_solver="randomized", random_state=self.seed).fit(X)
-        # In the order that a saved model has: a product's last bit follows it.
+        # In the memory order of a saved model: the last bit of a product depends on it.
         self.pca_.components_ = np.ascontiguousarray(self.pca_.components_)
         return self
 
     def transform(self, X: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Map ``(n, d)`` rows to ``(n, k)`` components."""
+        """Project rows onto the components.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Feature rows.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+        """
         return np.asarray(self.pca_.transform(X))

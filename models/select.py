@@ -1,4 +1,4 @@
-"""Columns that tell the classes apart one by one: a filter in front of tree ensembles."""
+"""Selection of the columns with the largest F statistic, a filter in front of tree ensembles."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin, f_classif
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-BLOCK = 256  # columns tested at once; f_classif copies what it is given several times
+BLOCK = 256  # columns tested at once; f_classif copies its input several times
 
 
 class BestColumns(SelectorMixin, BaseEstimator):
     """Keep the columns with the largest F statistic between the classes.
 
-    Learnt from the rows given to ``fit`` alone; values are not changed. Where there are no more
-    columns than ``n_columns``, all are kept.
+    The selection depends only on the rows given to ``fit``; values are not changed. If there are
+    at most ``n_columns`` columns, all are kept.
 
     Parameters
     ----------
     n_columns : int
+        Number of columns to keep.
 
     Attributes
     ----------
     kept_ : ndarray of shape (d,), bool
+        Whether each column is kept.
 
     References
     ----------
@@ -43,7 +45,20 @@ class BestColumns(SelectorMixin, BaseEstimator):
         self.n_columns = n_columns
 
     def fit(self, X: NDArray[np.floating], y: NDArray[np.integer]) -> BestColumns:
-        """Rank the columns of ``(n, d)`` rows by their labels; of equal columns the first wins."""
+        """Select the columns; of columns with equal statistics the first is kept.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Training rows.
+        y : ndarray of shape (n,), int
+            Labels.
+
+        Returns
+        -------
+        BestColumns
+            Itself.
+        """
         X, y = validate_data(self, X, y, dtype=(np.float32, np.float64))
         self.kept_ = np.ones(X.shape[1], dtype=bool)
         if X.shape[1] > self.n_columns:
@@ -57,16 +72,18 @@ class BestColumns(SelectorMixin, BaseEstimator):
 
 
 def f_statistics(X: NDArray[np.floating], y: NDArray[np.integer]) -> NDArray[np.float64]:
-    """One-way ANOVA F of every column, by scikit-learn; 0 where a column is constant.
+    """Compute the one-way ANOVA F statistic of every column with scikit-learn.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
-    y : ndarray of shape (n,), labels
+    y : ndarray of shape (n,), int
+        Labels.
 
     Returns
     -------
-    ndarray of shape (d,), ≥ 0
+    ndarray of shape (d,), float64, ≥ 0
+        0 for a constant column.
     """
     statistics = np.zeros(X.shape[1])
     for start in range(0, X.shape[1], BLOCK):

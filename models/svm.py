@@ -56,11 +56,12 @@ DECLARATION = Declaration(
 
 
 def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
-    """Unfitted SVM pipeline: scale, PCA to 200, resample, SVC, Platt's sigmoid.
+    """Build an unfitted SVM pipeline: scale, PCA to 200, resample, SVC, Platt's sigmoid.
 
     Parameters
     ----------
     seed : int
+        Random seed of PCA, resampling and the folds of the sigmoid.
     balance : str
         A key of ``models.balance.BALANCES``.
     n_jobs : int or None
@@ -69,8 +70,8 @@ def build(seed: int, balance: str, n_jobs: int | None = 1) -> Pipeline:
     Returns
     -------
     imblearn.pipeline.Pipeline
-        ``fit(X, y, classify__groups=patients)``; resampling is inside ``classify``, so the rows
-        that the sigmoid is fitted on are never synthetic.
+        Call ``fit(X, y, classify__groups=patients)``. Resampling is inside ``classify``, so the
+        sigmoid is never fitted on synthetic rows.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A fitted pipeline ↔ bytes that load without running code: skops, and XGBoost's own format."""
+"""File format of a fitted pipeline, which loads without running code: skops and XGBoost JSON."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from models import MODELS, declaration
 ARCHIVE = "skops"
 BOOSTER = "booster.json"
 MAX_UNPACKED = 2**31  # bytes
-MAX_SCHEMA = 2**26  # bytes; a forest of 300 trees has 6 million
+MAX_SCHEMA = 2**26  # bytes; a random forest of 300 trees has 6 million
 REMEDY = "Run the benchmark again, and load no models from people you don't trust."
 
 
 class ModelFileError(UserError, ValueError):
-    """A saved model is damaged, unsafe or of another shape; the message says which and why."""
+    """A saved model is damaged, unsafe or of another kind; the message says which and why."""
 
 
 def trusted_types() -> list[str]:
@@ -44,12 +44,25 @@ def trusted_types() -> list[str]:
 
 
 def refuse(file: object, found: str, expected: str) -> ModelFileError:
-    """Return the error for a file, to be raised."""
+    """Return the error for a file that can't be loaded.
+
+    Parameters
+    ----------
+    file : object
+        Name of the file.
+    found, expected : str
+        What it holds and what was expected.
+
+    Returns
+    -------
+    ModelFileError
+        To be raised.
+    """
     return ModelFileError(f"{file}: found {found}, but expected {expected}. {REMEDY}")
 
 
 def pack(pipeline: Pipeline) -> dict[str, bytes]:
-    """Turn a fitted pipeline into the contents of its files.
+    """Convert a fitted pipeline to the contents of its files.
 
     Parameters
     ----------
@@ -59,8 +72,8 @@ def pack(pipeline: Pipeline) -> dict[str, bytes]:
     Returns
     -------
     dict of bytes
-        By suffix: ``skops``; and ``booster.json``, the trees of an XGBoost classifier, if it ends
-        in one.
+        Contents by suffix: ``skops``, and ``booster.json`` with the trees if the classifier is
+        XGBoost.
 
     Raises
     ------
@@ -74,7 +87,7 @@ def pack(pipeline: Pipeline) -> dict[str, bytes]:
     if isinstance(classifier, XGBModel):
         parts[BOOSTER] = bytes(classifier.get_booster().save_raw("json"))
         pipeline = _with_last(pipeline, clone(classifier))
-    # Level 1 makes a forest a fourth in half a second; higher levels take longer than they save.
+    # Level 1 shrinks a random forest to a fourth in half a second; higher levels gain little.
     archive = dumps(pipeline, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
     _check_sizes(archive, "the model")
     unknown = sorted(set(get_untrusted_types(data=archive)) - set(trusted_types()))
@@ -87,18 +100,18 @@ def pack(pipeline: Pipeline) -> dict[str, bytes]:
 
 
 def unpack(parts: dict[str, bytes], shown: object) -> Pipeline:
-    """Turn the contents of the files back into the fitted pipeline.
+    """Convert the contents of the files back to the fitted pipeline.
 
-    Types are audited before any object is made, so no code of the file's choice runs. A file made
-    to harm can still hold false numbers, or crash the process: of what the libraries leave
-    unchecked, only trees that lead out of their arrays are looked for.
+    Types are checked before any object is created, so the file can't run code of its choice. A
+    malicious file can still hold wrong numbers or crash the process: of what the libraries don't
+    check, only tree nodes that point out of their arrays are looked for.
 
     Parameters
     ----------
     parts : dict of bytes
         As :func:`pack` returned them.
     shown : object
-        Name of the file, for messages.
+        Name of the file, for error messages.
 
     Returns
     -------
@@ -107,7 +120,7 @@ def unpack(parts: dict[str, bytes], shown: object) -> Pipeline:
     Raises
     ------
     ModelFileError
-        If the archive is broken, too large when unpacked, or holds another type or no pipeline.
+        If the archive is damaged, too large when unpacked, or holds an unknown type or no pipeline.
     """
     from skops.io import loads
     from skops.io.exceptions import UntrustedTypesFoundException
@@ -116,7 +129,7 @@ def unpack(parts: dict[str, bytes], shown: object) -> Pipeline:
     _check_sizes(archive, shown)
     try:
         with warnings.catch_warnings():
-            # The reader of the record compares versions and warns once.
+            # The reader of the model's record compares versions and warns once.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             pipeline = loads(archive, trusted=trusted_types())
             if type(pipeline) is not Pipeline:
@@ -128,7 +141,7 @@ def unpack(parts: dict[str, bytes], shown: object) -> Pipeline:
     except UntrustedTypesFoundException as error:
         listed = str(error).splitlines()[0].partition(": ")[2].rstrip(".")
         raise refuse(shown, f"the types {listed}", "those of this program's models") from error
-    except Exception as error:  # whatever a broken archive makes of zipfile, json, numpy, XGBoost
+    except Exception as error:  # what zipfile, json, numpy or XGBoost raise on damaged bytes
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise refuse(shown, f"nothing that loads ({reason})", "a pipeline") from error
     return pipeline
@@ -141,7 +154,7 @@ def _with_last(pipeline: Pipeline, step: Any) -> Pipeline:
 
 
 def _check_sizes(archive: bytes, shown: object) -> None:
-    """Refuse an archive that would fill the memory: read from its index, nothing is unpacked."""
+    """Refuse an archive that would fill the memory, judging by its index, without unpacking."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as file:
             total = sum(entry.file_size for entry in file.infolist())
@@ -177,11 +190,11 @@ def _check_booster(content: bytes) -> None:
 def _check_tree(
     left: NDArray[np.int64], right: NDArray[np.int64], feature: NDArray[np.int64], n_features: int
 ) -> None:
-    """Refuse a tree that leads out of its arrays or round in a circle: nobody checks it later."""
+    """Refuse a tree that points out of its arrays or has a cycle: no library checks it later."""
     inner = np.flatnonzero(left != -1)
     children = np.stack([left[inner], right[inner]])
     if not (
         np.all((inner < children) & (children < len(left)))
         and np.all((feature[inner] >= 0) & (feature[inner] < n_features))
     ):
-        raise ValueError("a tree leads out of its nodes or columns")
+        raise ValueError("a tree points out of its nodes or columns")

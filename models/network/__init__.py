@@ -1,1 +1,1 @@
-"""Training an end-to-end network: data feeding, augmentation, checkpoints, files."""
+"""Training of an end-to-end network: data loading, augmentation, checkpoints, files."""

@@ -1,4 +1,4 @@
-"""What a network sees of the training images: which ones, and how they are varied."""
+"""Random batches of training images and their augmentation."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ def augment(grey: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     Parameters
     ----------
     grey : Tensor of shape (n, H, W), float32 in [0, 1]
+        Grey images.
     generator : torch.Generator
-        On the CPU.
+        Source of random numbers, on the CPU.
 
     Returns
     -------
     Tensor of shape (n, H, W), float32 in [0, 1]
-        Half of them mirrored; a rectangle with sides of 0.8 to 1 of the image's, anywhere inside,
-        enlarged to H × W; contrast about the image's mean × 0.8 to 1.2; brightness ± 0.1.
+        Half of the images are mirrored. A random rectangle with sides of 0.8 to 1 times the
+        image's is enlarged to H × W. Contrast about the image's mean is multiplied by 0.8 to 1.2,
+        and brightness shifted by up to 0.1.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -48,20 +50,23 @@ def augment(grey: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def draw_batches(
     target: torch.Tensor, size: int, balance: bool, generator: torch.Generator
 ) -> torch.Tensor:
-    """Rows of each batch of one epoch; all batches are full, so batch norm never meets one image.
+    """Draw the images of each batch of one epoch.
 
     Parameters
     ----------
     target : Tensor of shape (n,), int64
         Class of each training image.
     size : int
-        Images a batch; n if that is smaller.
+        Images per batch; n if that is smaller.
     balance : bool
-        Draw with replacement, each class equally often; else each image at most once.
+        Whether to draw with replacement, each class equally often; else each image at most once.
+    generator : torch.Generator
+        Source of random numbers, on the CPU.
 
     Returns
     -------
     Tensor of shape (n // size, size), int64
+        Positions in ``target``. All batches are full, so batch norm never gets a single image.
     """
     import torch
     from torch.utils.data import RandomSampler, WeightedRandomSampler

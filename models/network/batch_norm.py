@@ -1,4 +1,4 @@
-"""Batch norms before training starts: folded statistics given back, residuals begun at zero."""
+"""Preparation of batch norms for training: statistics restored, residual branches at zero."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ if TYPE_CHECKING:
 
 
 def unfold_batch_norm(network: Backbone, grey: torch.Tensor) -> bool:
-    """Give back statistics to batch norms whose statistics were folded into their bias.
+    """Restore the statistics of batch norms whose statistics were folded into their bias.
 
     Weights that come from an inference format have mean 0 and variance 1 in every batch norm.
     Training such a network would normalise activations that it never normalised, and undo what
-    it learned. Mean and variance are measured on images, and scale and bias set so that the
-    network computes what it did before. Weights with statistics of their own are left alone.
+    it learned. Mean and variance are measured on images, and scale and bias are set so that the
+    outputs of the network do not change. Weights with statistics of their own are not changed.
 
     Parameters
     ----------
     network : Backbone
+        Changed in place.
     grey : Tensor of shape (n, H, W), uint8
         Training images.
 
     Returns
     -------
     bool
-        Whether there was anything to do.
+        Whether the network was changed.
     """
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
@@ -37,11 +38,11 @@ def unfold_batch_norm(network: Backbone, grey: torch.Tensor) -> bool:
         return False
     moments: dict[Any, list[torch.Tensor]] = {norm: [] for norm in norms}
 
-    def measure(norm: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+    def _measure(norm: Any, inputs: tuple[torch.Tensor, ...]) -> None:
         values = inputs[0].double().transpose(0, 1).flatten(1)
         moments[norm].append(torch.stack([values.mean(dim=1), values.square().mean(dim=1)]))
 
-    hooks = [norm.register_forward_pre_hook(measure) for norm in norms]
+    hooks = [norm.register_forward_pre_hook(_measure) for norm in norms]
     network.infer(grey)
     for hook in hooks:
         hook.remove()
@@ -60,8 +61,13 @@ def unfold_batch_norm(network: Backbone, grey: torch.Tensor) -> bool:
 def start_as_identity(model: torch.nn.Module) -> int:
     """Set the last batch norm's scale to 0 in each residual block of timm's EfficientNet family.
 
-    A deep network of random weights then starts as a shallow one, and learns from few images.
-    Other families do so by themselves or have no such blocks, and are left alone.
+    A deep network with random weights then starts as a shallow one, and learns from few images.
+    Other families do so by themselves or have no such blocks, and are not changed.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Changed in place.
 
     Returns
     -------

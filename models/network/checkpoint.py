@@ -1,4 +1,4 @@
-"""The state of a training after an epoch in a file: go on from it, to the last bit."""
+"""Checkpoint file of a training after an epoch, from which it resumes to the last bit."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ from models.network.training import Labelled, Plan, Training
 if TYPE_CHECKING:
     import torch
 
-ROWS = 256  # images hashed at once
+ROWS = 256  # images hashed at a time
 
 
 def fingerprint(
     facts: Mapping[str, Any], plan: Plan, seen: Labelled, unseen: Labelled
 ) -> dict[str, Any]:
-    """All that a fit's numbers depend on, ready for JSON; reads every image once.
+    """Describe everything that a fit's numbers depend on; reads every image once.
 
     Parameters
     ----------
     facts : mapping
-        Of the fit, beyond the plan: where the first weights came from, say.
+        Facts about the fit that the plan lacks, such as the source of the initial weights.
     plan : Plan
+        Settings of the training.
     seen, unseen : Labelled
         Training and validation images.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
     """
     import timm
     import torch
@@ -50,7 +56,22 @@ def fingerprint(
 
 
 def save(path: Path, fit: dict[str, Any], training: Training) -> None:
-    """Write the state of a training between two epochs, whole or not at all."""
+    """Write the state of a training between two epochs, completely or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it exists.
+    fit : dict
+        From :func:`fingerprint`.
+    training : Training
+        State to write.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
     optimiser = training.optimiser.state_dict()
     tensors = {
         **_named("now", training.network.model.state_dict()),
@@ -71,16 +92,16 @@ def save(path: Path, fit: dict[str, Any], training: Training) -> None:
 
 
 def restore(path: Path, fit: dict[str, Any], training: Training) -> None:
-    """Bring a training to where :func:`save` left it; warn, and leave it as it is, if that fails.
+    """Restore a training from a checkpoint; warn and leave it unchanged if that fails.
 
     Parameters
     ----------
     path : Path
-        If there is no such file, there is nothing to do.
+        File of :func:`save`; if it does not exist, nothing happens.
     fit : dict
         From :func:`fingerprint`; a checkpoint of another fit is not used.
     training : Training
-        Just begun.
+        Before its first epoch; changed in place.
     """
     if not path.exists():
         return
@@ -89,7 +110,9 @@ def restore(path: Path, fit: dict[str, Any], training: Training) -> None:
         facts = json.loads(text)
         _check(path, facts, fit, tensors, training)
     except TensorFileError as error:
-        warnings.warn(f"{error} The training starts anew.", RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"{error} The training starts from the beginning.", RuntimeWarning, stacklevel=2
+        )
         return
     _apply(facts, tensors, training)
 
@@ -99,12 +122,12 @@ def _check(
 ) -> None:
     known = {"fit", "history", "best_epoch", "seconds", "schedule", "groups"}
     if not isinstance(facts, dict) or set(facts) != known:
-        raise TensorFileError(f"{path}: expected the checkpoint of a training, but it is none.")
+        raise TensorFileError(f"{path}: expected the checkpoint of a training, got another file.")
     now = json.loads(json.dumps(fit))
     keys = sorted(key for key in now | facts["fit"] if now.get(key) != facts["fit"].get(key))
     if keys:
         raise TensorFileError(
-            f"{path}: the checkpoint is of another fit; different: {', '.join(keys)}."
+            f"{path}: the checkpoint belongs to another fit; different: {', '.join(keys)}."
         )
     own = training.network.model.state_dict()
     moments = _expected_moments(training.optimiser, _within("optimiser", tensors))
@@ -116,7 +139,7 @@ def _check(
 
 
 def _expected_moments(optimiser: Any, found: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """AdamW's state of the parameters that have one: those that the loss depends on."""
+    """AdamW's state, which only parameters that the loss depends on have."""
     import torch
 
     expected = {}
@@ -137,7 +160,7 @@ def _apply(facts: dict[str, Any], tensors: dict[str, torch.Tensor], training: Tr
     for name, value in _within("optimiser", tensors).items():
         index, _, what = name.partition("/")
         parameter = parameters[int(index)]
-        if value.ndim:  # laid out in memory as its parameter is, like the optimiser's own
+        if value.ndim:  # same memory layout as the parameter, like the optimiser's own
             value = torch.empty_like(parameter).copy_(value)
         state.setdefault(int(index), {})[what] = value
     training.optimiser.load_state_dict({"state": state, "param_groups": facts["groups"]})

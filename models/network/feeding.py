@@ -1,4 +1,4 @@
-"""Images on their way to a network: fetched and varied on another thread while it computes."""
+"""Batches of images for a network, read and augmented on another thread while it computes."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ T = TypeVar("T")
 
 
 def prefetch(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
-    """Do jobs one after the other on one other thread, a few before their results are asked for.
+    """Run jobs in order on one other thread, a few ahead of their results being consumed.
 
     Parameters
     ----------
     jobs : iterable of callable
+        Called without arguments.
     ahead : int
-        Results that may wait, at most.
+        Largest number of results that wait to be consumed.
 
     Yields
     ------
-    Result of each job, in their order; what a job raises is raised here.
+    object
+        Result of each job, in their order; an exception in a job is raised here.
     """
     waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(1, "prefetch", _use_one_thread) as worker:
@@ -57,34 +59,52 @@ def training_batches(
     generator: torch.Generator,
     device: str,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Fetch, augment and prepare the inputs of one epoch.
+    """Read, augment and prepare the inputs of one epoch.
 
     Parameters
     ----------
     network : Backbone
+        Prepares the inputs.
     images : stack of shape (n, H, W), uint8
+        Grey images.
     rows : Tensor of shape (batches, size), int64
         From :func:`models.network.augmentation.draw_batches`.
     generator : torch.Generator
-        Of the augmentation; its draws come in the order of the batches.
+        Source of the augmentation's random numbers, drawn in the order of the batches.
     device : str
+        ``cpu`` or ``cuda``.
 
     Yields
     ------
     inputs : Tensor of shape (size, 3, H', W'), float32
         Augmented and prepared, on the device.
     rows : Tensor of shape (size,), int64
+        Positions of these images.
     """
 
-    def load(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _load(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         grey = fetch(images, batch.numpy(), device).float() / 255
         return network.prepare(augment(grey, generator)), batch
 
-    yield from prefetch(partial(load, batch) for batch in rows)
+    yield from prefetch(partial(_load, batch) for batch in rows)
 
 
 def infer(network: Backbone, images: ImageStack, device: str) -> torch.Tensor:
-    """Compute the outputs for a stack of images, in float32, as ``Backbone.infer`` does."""
+    """Compute the network's outputs for a stack of images.
+
+    Parameters
+    ----------
+    network : Backbone
+        On the device.
+    images : stack of shape (n, H, W), uint8
+        Grey images.
+    device : str
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    Tensor of shape (n, k), float32
+    """
     import torch
 
     parts = np.split(np.arange(len(images)), range(INFERENCE_BATCH, len(images), INFERENCE_BATCH))
@@ -93,7 +113,22 @@ def infer(network: Backbone, images: ImageStack, device: str) -> torch.Tensor:
 
 
 def fetch(images: ImageStack, rows: NDArray[np.intp], device: str) -> torch.Tensor:
-    """Read rows of a stack: Tensor of shape ``(k, H, W)``, uint8, on the device."""
+    """Read rows of a stack.
+
+    Parameters
+    ----------
+    images : stack of shape (n, H, W), uint8
+        Grey images.
+    rows : ndarray of shape (k,), int
+        Positions to read.
+    device : str
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    Tensor of shape (k, H, W), uint8
+        On the device.
+    """
     import torch
 
     grey = torch.from_numpy(np.require(images[rows], requirements=["C", "W"]))
@@ -103,7 +138,7 @@ def fetch(images: ImageStack, rows: NDArray[np.intp], device: str) -> torch.Tens
 
 
 def _use_one_thread() -> None:
-    """Leave the other cores to the network: threads of the two would wait for each other."""
+    """Leave the other cores to the network, whose threads would otherwise wait for this one's."""
     import torch
 
     torch.set_num_threads(1)

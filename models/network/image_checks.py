@@ -1,4 +1,4 @@
-"""What a network is given: grey images, and labels of two or more classes."""
+"""Checks of a network's input: grey images, and labels of two or more classes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ GreyImages = NDArray[np.uint8]
 
 
 class ImageStack(Protocol):
-    """Grey images in memory or elsewhere: an array, or what reads some rows when asked.
+    """Grey images: an array, or an object that reads rows on demand.
 
-    ``stack[rows]``, with ``rows`` an integer array of k rows in any order, is a
+    ``stack[rows]``, with ``rows`` an integer array of k positions in any order, is a
     ``(k, H, W)`` uint8 array.
     """
 
     @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    def shape(self) -> tuple[int, ...]:
+        """``(n, H, W)``."""
+        ...
 
     @property
-    def dtype(self) -> Any: ...  # noqa: D102
+    def dtype(self) -> Any:
+        """uint8."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -29,18 +33,34 @@ class ImageStack(Protocol):
 
 
 def check_labelled(X: ImageStack, y: ArrayLike, what: str) -> tuple[ImageStack, NDArray[Any]]:
-    """Check images with a label each, of two or more classes.
+    """Check that there is one label per image, of two or more classes.
+
+    Parameters
+    ----------
+    X : stack of shape (n, H, W), uint8
+        Grey images.
+    y : array of shape (n,)
+        Labels.
+    what : str
+        What the images are for, in error messages: ``training``, say.
+
+    Returns
+    -------
+    images : ImageStack
+        The images, as an array if they were a list.
+    labels : ndarray of shape (n,)
+        The labels as an array.
 
     Raises
     ------
     ValueError
-        With what was got, what was expected and the remedy.
+        If images or labels have another shape or type, or there is only one class.
     """
     images, labels = check_images(X, what), np.asarray(y)
     if labels.shape != (len(images),):
         raise ValueError(
-            f"Got {what} labels of shape {labels.shape}, but expected ({len(images)},): one an "
-            "image."
+            f"Got {what} labels of shape {labels.shape}, but expected ({len(images)},): one "
+            "per image."
         )
     classes = np.unique(labels).tolist()
     if len(classes) < 2:
@@ -52,9 +72,24 @@ def check_labelled(X: ImageStack, y: ArrayLike, what: str) -> tuple[ImageStack, 
 
 
 def check_images(X: ImageStack, what: str) -> ImageStack:
-    """Check the shape and dtype of a stack of grey images, and read none of them.
+    """Check the shape and dtype of a stack of grey images without reading any.
 
-    ``(n, H, W)`` uint8, n ≥ 1; see :func:`check_labelled`.
+    Parameters
+    ----------
+    X : stack of shape (n, H, W), uint8
+        Grey images, n ≥ 1.
+    what : str
+        What the images are for, in error messages.
+
+    Returns
+    -------
+    ImageStack
+        The images, as an array if they were a list.
+
+    Raises
+    ------
+    ValueError
+        If shape or dtype are others, or there is no image.
     """
     images = X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X)
     if len(images.shape) != 3 or images.dtype != np.uint8 or len(images) == 0:

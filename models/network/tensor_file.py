@@ -1,4 +1,4 @@
-"""Named tensors and facts in one safetensors file: written whole or not at all, and hashed."""
+"""Safetensors file of named tensors and facts, written atomically and verified by sha256."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from features.backbone import misfits
 if TYPE_CHECKING:
     import torch
 
-HEADER = "facts and sha256"  # the one key of the file's metadata: several come in any order
+HEADER = "facts and sha256"  # the only metadata key: the order of several is undefined
 
 
 class TensorFileError(ValueError):
-    """A file is missing, damaged or of another kind; the message says which."""
+    """A file is missing, damaged or of another format; the message says which."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: str) -> None:
-    """Write tensors and facts; a reader finds the old file or the new one, never a part of it.
+    """Write tensors and facts; a reader finds the old file or the new one, never part of it.
 
     Parameters
     ----------
     path : Path
-        Replaced if it is there. Its folder must exist.
+        Replaced if it exists. Its folder must exist.
     tensors : mapping of str to Tensor
+        Tensors by name.
     facts : str
         JSON.
 
     Raises
     ------
     OSError
-        If the disk is full, for instance; what was there stays.
+        If the file can't be written, because the disk is full, say; an old file is kept.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -56,7 +57,12 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: str) -
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str]:
-    """Read what :func:`write_tensors` wrote.
+    """Read a file of :func:`write_tensors`.
+
+    Parameters
+    ----------
+    path : Path
+        File to read.
 
     Returns
     -------
@@ -68,19 +74,19 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str]:
     Raises
     ------
     TensorFileError
-        If the file is missing, or is not whole and unchanged since it was written.
+        If the file is missing, incomplete or changed since it was written.
     """
     from safetensors import safe_open
 
     if not path.is_file():
-        raise TensorFileError(f"{path}: expected a safetensors file, but there is no such file.")
+        raise TensorFileError(f"{path}: expected a safetensors file, but there is none.")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # the reader raises its own, the system's and torch's
         raise TensorFileError(
-            f"{path}: expected a whole safetensors file, but it can't be read as one: {error}"
+            f"{path}: expected a complete safetensors file, but it can't be read: {error}"
         ) from error
     if list(metadata) != [HEADER]:
         raise TensorFileError(
@@ -134,7 +140,7 @@ def _sha256(tensors: Mapping[str, torch.Tensor], facts: str) -> str:
 
 
 def _keep_the_name(folder: Path) -> None:
-    """Have the new name on disk too; folders can't be opened for that on Windows."""
+    """Write the folder's entry to disk too; Windows can't open folders for that."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""How torch computes: in which number format, and the same way each time."""
+"""Settings of torch: device, number format, reproducibility."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from contextlib import contextmanager
 
 
 def best_device() -> str:
-    """``cuda`` where there is one, else ``cpu``."""
+    """Return ``cuda`` if available, else ``cpu``."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def fast_precision(device: str) -> str:
-    """``bfloat16`` where the device computes in it, ``float32`` where it would only emulate it."""
+    """Return the fastest number format for training.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    str
+        ``bfloat16`` if the device supports it in hardware, else ``float32``.
+    """
     import torch
 
     if device == "cuda":
@@ -27,16 +38,16 @@ def fast_precision(device: str) -> str:
 
 @contextmanager
 def deterministic(device: str, seed: int, threads: int | None) -> Iterator[None]:
-    """Seed torch, forbid kernels that vary from run to run, and restore everything afterwards.
+    """Seed torch, use deterministic kernels only, and restore all settings afterwards.
 
     Parameters
     ----------
     device : str
         ``cpu`` or ``cuda``.
     seed : int
-        Of what a network draws itself, such as dropout.
+        Random seed of the network's own random numbers, such as dropout.
     threads : int or None
-        None leaves torch's own setting.
+        Number of threads. None: torch's own setting.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The training of a network, epoch by epoch."""
+"""Training of a network, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images and the class of each: ``(n, H, W)`` uint8 and ``(n,)`` int64, from 0 on."""
+    """Images, ``(n, H, W)`` uint8, and their classes 0, 1, …, ``(n,)`` int64."""
 
     images: ImageStack
     target: torch.Tensor
@@ -29,7 +29,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train; see :class:`models.cnn.CnnClassifier` for each."""
+    """Settings of a training; see :class:`models.cnn.CnnClassifier` for each."""
 
     epochs: int
     batch_size: int
@@ -42,26 +42,40 @@ class Plan:
     precision: str
 
     def steps(self, n: int) -> int:
-        """Batches of one epoch of ``n`` images."""
+        """Return the number of batches per epoch.
+
+        Parameters
+        ----------
+        n : int
+            Number of training images.
+
+        Returns
+        -------
+        int
+        """
         return n // min(self.batch_size, n)
 
 
 @dataclass
 class Training:
-    """A training between two epochs: all that the next one depends on.
+    """State of a training between two epochs: everything that the next one depends on.
 
     Attributes
     ----------
-    network, optimiser, schedule, generator
-        ``generator`` draws batches and augmentation.
+    network : Backbone
+        The network as trained so far.
+    optimiser, schedule : object
+        AdamW and its one-cycle schedule.
+    generator : torch.Generator
+        Source of random numbers of batches and augmentation.
     history : list of dict
-        A row an epoch.
+        One row per epoch.
     best_epoch : int
-        0 before the first.
+        0 before the first epoch.
     best : dict of str to Tensor
         Parameters and statistics of the network after that epoch.
     seconds : float
-        Of training, validation left out.
+        Time of training without validation.
     """
 
     network: Backbone
@@ -75,7 +89,21 @@ class Training:
 
 
 def begin(network: Backbone, plan: Plan, n: int) -> Training:
-    """Set up the training of a network on ``n`` images."""
+    """Set up a training.
+
+    Parameters
+    ----------
+    network : Backbone
+        Network to train, in place.
+    plan : Plan
+        Settings.
+    n : int
+        Number of training images.
+
+    Returns
+    -------
+    Training
+    """
     import torch
 
     rate = plan.learning_rate
@@ -89,7 +117,19 @@ def begin(network: Backbone, plan: Plan, n: int) -> Training:
 
 
 def is_over(training: Training, plan: Plan) -> bool:
-    """Whether all epochs are done, or too many went by without a better one."""
+    """Return whether all epochs are done, or ``patience`` of them brought no improvement.
+
+    Parameters
+    ----------
+    training : Training
+        State after an epoch.
+    plan : Plan
+        Settings.
+
+    Returns
+    -------
+    bool
+    """
     done = len(training.history)
     return done >= plan.epochs or done - training.best_epoch >= max(plan.patience, 1)
 
@@ -101,7 +141,19 @@ def one_epoch(
     unseen: Labelled,
     after_batch: Callable[[], object],
 ) -> None:
-    """Train for an epoch, validate, and keep the weights if they are the best so far."""
+    """Train for one epoch, validate, and keep the weights if they are the best so far.
+
+    Parameters
+    ----------
+    training : Training
+        Changed in place.
+    plan : Plan
+        Settings.
+    seen, unseen : Labelled
+        Training and validation images.
+    after_batch : callable
+        Called without arguments after each batch.
+    """
     start = time.perf_counter()
     loss = _train(training, plan, seen, after_batch)
     training.seconds += time.perf_counter() - start
@@ -117,9 +169,22 @@ def one_epoch(
 
 
 def validate(network: Backbone, unseen: Labelled, device: str) -> dict[str, float]:
-    """Loss and average precision on images that are not trained on.
+    """Compute loss and average precision on images that are not trained on.
 
-    With more than two classes it is the mean over the classes, each against all others.
+    Parameters
+    ----------
+    network : Backbone
+        On the device.
+    unseen : Labelled
+        Validation images.
+    device : str
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    dict of float
+        ``validation_loss`` and ``validation_average_precision``; with more than two classes the
+        latter is the mean over the classes, each against all others.
     """
     from torch.nn.functional import cross_entropy
 

@@ -284,7 +284,7 @@ def test_trees_that_lead_out_of_their_arrays_are_refused(
                     np.save(buffer, array)
                     content = buffer.getvalue()
             target.writestr(name, content)
-    with pytest.raises(ModelFileError, match="a tree leads out of its nodes or columns"):
+    with pytest.raises(ModelFileError, match="a tree points out of its nodes or columns"):
         unpack({"skops": archive.getvalue()}, "a.skops")
     assert isinstance(unpack(parts, "a.skops")[-1], RandomForestClassifier)
 
@@ -297,7 +297,7 @@ def test_boosted_trees_that_lead_out_of_their_arrays_are_refused(key: str, value
     parts = pack(fitted("xgboost"))
     booster = json.loads(parts["booster.json"])
     booster["learner"]["gradient_booster"]["model"]["trees"][-1][key][0] = value
-    with pytest.raises(ModelFileError, match="a tree leads out of its nodes or columns"):
+    with pytest.raises(ModelFileError, match="a tree points out of its nodes or columns"):
         unpack({**parts, "booster.json": json.dumps(booster).encode()}, "a.skops")
 
 
