@@ -19,12 +19,12 @@ class ImageStack(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``(n, H, W)``."""
+        """Number of images, height, width."""
         ...
 
     @property
     def dtype(self) -> Any:
-        """uint8."""
+        """Data type: uint8."""
         ...
 
     def __len__(self) -> int: ...
