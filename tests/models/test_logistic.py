@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import check_grad
+from scipy.optimize import OptimizeResult, check_grad, minimize
 from sklearn.linear_model import LogisticRegression
 
+from models import logistic
 from models.logistic import LeanLogistic, build, penalised_loss
 
 
@@ -15,14 +16,16 @@ def data(n: int = 200, d: int = 30) -> tuple[np.ndarray, np.ndarray]:
     return X.astype(np.float32), y
 
 
-def test_gradient_is_that_of_the_loss() -> None:
-    X, y = data(20, 4)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_gradient_is_that_of_the_loss(classes: int) -> None:
+    X, _ = data(40, 4)
     rng = np.random.default_rng(1)
-    arguments = (X.astype(np.float64), y.astype(float), rng.random(20) + 0.5, 0.3)
+    target = np.eye(classes)[np.arange(40) % classes]
+    arguments = (X.astype(np.float64), target, rng.random(40) + 0.5, 0.3)
     error = check_grad(
         lambda w: penalised_loss(w, *arguments)[0],
         lambda w: penalised_loss(w, *arguments)[1],
-        rng.normal(size=5),
+        rng.normal(size=5 if classes == 2 else 15),
     )
     assert error < 1e-6
 
@@ -61,10 +64,37 @@ def test_a_single_class_is_an_error() -> None:
         LeanLogistic().fit(data()[0], np.ones(200, int))
 
 
-def test_want_of_convergence_is_an_error() -> None:
+def test_too_few_iterations_are_an_error() -> None:
     X, y = data()
-    with pytest.raises(ValueError, match="did not converge in 2 iterations"):
+    with pytest.raises(ValueError, match=r"stopped after 2 iterations at a gradient of .*max_iter"):
         LeanLogistic(max_iter=2).fit(X, y)
+
+
+def test_an_abnormal_stop_of_the_solver_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*args: object, **kwargs: object) -> OptimizeResult:
+        found = minimize(*args, **{**kwargs, "options": {"maxiter": 9}})
+        found.message = "ABNORMAL: "
+        return found
+
+    X, y = data()
+    monkeypatch.setattr(logistic, "minimize", stopped)
+    with pytest.raises(ValueError, match=r"gradient of .* at most 1e-06 \(ABNORMAL"):
+        LeanLogistic(tol=1e-6, max_iter=2000).fit(X, y)
+
+
+def test_converges_to_its_tolerance_where_float32_sums_do_not() -> None:
+    """Columns that are nearly the same, and more of them than rows."""
+    rng = np.random.default_rng(3)
+    y = np.arange(500) % 3 % 2
+    X = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 800)) + y[:, None]
+    X = (X + 0.01 * rng.normal(size=X.shape)).astype(np.float32)
+    fitted = LeanLogistic(C=0.01, tol=1e-7, max_iter=2000).fit(X, y)
+    found = np.append(fitted.coef_[0], fitted.intercept_)
+    rows = X.astype(np.float64)
+    residual = (fitted.predict_proba(rows)[:, 1] - y) / 500
+    penalty = np.append(found[:-1], 0) / (0.01 * 500)
+    gradient = np.append(residual @ rows, residual.sum()) + penalty
+    assert np.abs(gradient).max() < 1.01e-7
 
 
 def test_rounding_of_features_hardly_moves_the_scores() -> None:

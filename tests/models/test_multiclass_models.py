@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from imblearn.pipeline import Pipeline
-from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.svm import SVC
@@ -16,7 +15,7 @@ from benchmarks.fitting.scoring import score
 from benchmarks.saved.models import load_cell, save_cell
 from models import MODELS, declaration
 from models.balance import RESAMPLERS, Balancer, resampling_record
-from models.logistic import LeanLogistic, penalised_softmax_loss
+from models.logistic import LeanLogistic
 from models.platt import PlattScaled
 
 ON_FEATURES = [name for name in MODELS if not declaration(name).on_images]
@@ -84,18 +83,6 @@ def test_a_class_of_one_row_is_an_error_that_names_the_remedy() -> None:
     rows = np.append(np.flatnonzero(y == 0)[:1], np.flatnonzero(y > 0))
     with pytest.raises(ValueError, match=r"\{0: 1, 1: 40, 2: 60\}.*--balance class_weight"):
         Balancer("smote").fit_resample(X[rows], y[rows])
-
-
-def test_gradient_is_that_of_the_multinomial_loss() -> None:
-    X, y, _ = corners(24)
-    rng = np.random.default_rng(1)
-    arguments = (X.astype(np.float64), np.eye(3)[y], rng.random(24) + 0.5, 0.3)
-    error = check_grad(
-        lambda w: penalised_softmax_loss(w, *arguments)[0],
-        lambda w: penalised_softmax_loss(w, *arguments)[1],
-        rng.normal(size=39),
-    )
-    assert error < 1e-6
 
 
 @pytest.mark.parametrize("weight", [None, "balanced"])
