@@ -23,7 +23,7 @@ HYPERPARAMETERS: dict[str, Any] = {
 GRID = {"classify__max_depth": [2, 4, 6], "classify__learning_rate": [0.05, 0.1]}
 DECLARATION = Declaration(
     title="XGBoost",
-    methods="gradient-boosted trees (XGBoost; {chen2016})",
+    description="gradient-boosted trees (XGBoost; {chen2016})",
     references={
         "chen2016": {
             "kind": "inproceedings", "authors": "Chen, T. and Guestrin, C.",

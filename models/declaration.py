@@ -14,17 +14,18 @@ class Declaration:
     Attributes
     ----------
     title : str
-        Its usual name, as in running text.
+        Usual name of the classifier, as in running text.
     references : dict of dict
-        Works that a paper must cite when it uses the classifier, by BibTeX key (family name and
-        year). Each has ``kind`` (BibTeX's entry type), ``authors`` ("Family, Initials" joined by
-        " and "), ``title``, ``year``, ``venue``, ``doi`` or ``url``, ``what`` (what it is cited
-        for), and may have further BibTeX fields such as ``volume`` and ``pages``.
-    methods : str
-        Words for the methods paragraph; a key of ``references`` in braces becomes a citation. If
-        empty: the title with all references.
+        Works to cite, by citation key (family name and year): ``kind`` (BibTeX's entry type),
+        ``authors`` ("Family, Initials" joined by " and "), ``title``, ``year``, ``venue``,
+        ``doi`` or ``url``, further BibTeX fields such as ``volume`` and ``pages``, and ``what``
+        the work stands for, by default the title.
+    description : str
+        Noun phrase for the methods paragraph, in which a key of ``references`` in braces becomes
+        a citation; by default the title, with all references cited.
     on_images : bool
-        Whether it is fitted on images instead of feature columns.
+        Whether it is fitted on images instead of feature columns. Its ``fit`` and the options
+        of its ``build`` are then those of :mod:`models.cnn`.
     in_default_run : bool
         Whether a run without ``--models`` includes it.
     class_weight : bool
@@ -52,7 +53,7 @@ class Declaration:
 
     title: str
     references: Mapping[str, Mapping[str, Any]]
-    methods: str = ""
+    description: str = ""
     on_images: bool = False
     in_default_run: bool = False
     class_weight: bool = False

@@ -30,7 +30,7 @@ _TO_PURE_LEAVES = {
 }  # fmt: skip
 DECLARATION = Declaration(
     title="random forest",
-    methods="a random forest ({breiman2001})",
+    description="a random forest ({breiman2001})",
     references={
         "breiman2001": {
             "kind": "article", "authors": "Breiman, L.", "title": "Random forests", "year": 2001,

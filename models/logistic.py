@@ -24,7 +24,7 @@ HYPERPARAMETERS: dict[str, Any] = {
 GRID = {"classify__C": [0.0001, 0.001, 0.01, 0.1, 1.0]}
 DECLARATION = Declaration(
     title="logistic regression",
-    methods="logistic regression on standardised features",
+    description="logistic regression on standardised features",
     references={
         "liu1989": {
             "kind": "article", "authors": "Liu, D. C. and Nocedal, J.",

@@ -1,4 +1,4 @@
-"""Probabilities from decision values, by Platt's sigmoid on held-out patients."""
+"""Platt scaling: probabilities from decision values by a sigmoid fitted on held-out patients."""
 
 from __future__ import annotations
 
@@ -13,31 +13,35 @@ FOLDS = 3
 
 
 class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """A margin classifier whose decision values become probabilities.
+    """Classifier with decision values, calibrated to probabilities by Platt scaling.
 
     The sigmoid is fitted on decision values of training rows held out in a patient-grouped
-    cross-validation, so neither synthetic rows nor a patient's other images flatter it. Then the
-    classifier is fitted once more on all training rows.
+    cross-validation, so neither synthetic rows nor other images of a patient make it too steep.
+    Then the classifier is fitted again on all training rows.
 
-    With more than two classes there is a sigmoid a class, on that class's decision value against
-    all others; their values are divided by their sum.
+    With more than two classes there is one sigmoid per class, on the decision value of that class
+    against all others; the results are divided by their sum.
 
     Parameters
     ----------
     estimator : imblearn Pipeline or classifier
-        Must have ``decision_function``, of one column a class if there are more than two.
+        Must have ``decision_function``, with one column per class if there are more than two.
     balanced : bool
-        Weigh held-out rows to equal class totals, so that probability 0.5 means the same as in a
-        classifier trained on balanced classes.
+        Whether to weight held-out rows to equal class totals, so that probability 0.5 means the
+        same as in a classifier trained on balanced classes.
     seed : int
+        Random seed of the folds.
 
     Attributes
     ----------
-    estimator_ : fitted clone
+    classes_ : ndarray of shape (k,)
+        Sorted labels.
+    estimator_ : classifier
+        Fitted on all training rows.
     sigmoid_ : LogisticRegression
-        Of one column, the decision value; with two classes only.
+        Sigmoid of the decision value; with two classes only.
     sigmoids_ : list of LogisticRegression
-        One a class; with more than two classes only.
+        One per class; with more than two classes only.
 
     References
     ----------
@@ -59,14 +63,21 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y: NDArray[np.integer],
         groups: NDArray[np.object_] | None = None,
     ) -> PlattScaled:
-        """Fit.
+        """Fit the sigmoid and the classifier.
 
         Parameters
         ----------
         X : ndarray of shape (n, d)
-        y : ndarray of shape (n,), labels
+            Training rows.
+        y : ndarray of shape (n,)
+            Labels.
         groups : ndarray of shape (n,), optional
-            Patients; each row its own patient if left out.
+            Patient of each row; by default each row is a patient of its own.
+
+        Returns
+        -------
+        PlattScaled
+            Itself.
 
         Raises
         ------
@@ -77,8 +88,8 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         smallest = min(len(np.unique(patients[y == label])) for label in np.unique(y))
         if smallest < FOLDS:
             raise ValueError(
-                f"Got {smallest} patients of one class, but the SVM's probabilities need "
-                f"{FOLDS}. Use more images, or a model other than svm."
+                f"Got {smallest} patients of one class, but Platt scaling needs {FOLDS}. "
+                "Use more images, or a classifier that is not Platt-scaled, such as logistic."
             )
         folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=self.seed)
         classes = np.unique(y)
@@ -86,8 +97,8 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for train, test in folds.split(X, y, patients):
             if len(np.unique(y[train])) < len(classes):
                 raise ValueError(
-                    "Got a fold of patients without one of the classes, but the SVM's "
-                    "probabilities need all in each. Use more images, or a model other than svm."
+                    "Got a fold of patients without one of the classes, but Platt scaling needs all "
+                    "in each. Use more images, or a classifier that is not Platt-scaled."
                 )
             fold = clone(self.estimator).fit(X[train], y[train])
             held_out[test] = fold.decision_function(X[test]).reshape(len(test), -1)
@@ -104,11 +115,31 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def decision_function(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the wrapped classifier's decision values, shape ``(n,)`` or ``(n, classes)``."""
+        """Return the decision values of the classifier.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Feature rows.
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, k) for k > 2 classes
+        """
         return np.asarray(self.estimator_.decision_function(X))
 
     def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Probabilities of the classes, shape ``(n, classes)``."""
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Feature rows.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+        """
         values = self.decision_function(X)
         if len(self.classes_) == 2:
             return np.asarray(self.sigmoid_.predict_proba(values[:, None]))
@@ -119,7 +150,17 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return np.stack(each, axis=1) / np.sum(each, axis=0)[:, None]
 
     def predict(self, X: NDArray[np.floating]) -> NDArray[np.integer]:
-        """Return the more probable label, shape ``(n,)``."""
+        """Return the most probable label of each row.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Feature rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 

@@ -23,7 +23,7 @@ GRID = {
 }
 DECLARATION = Declaration(
     title="support vector machine",
-    methods="a support vector machine with a radial kernel ({cortes1995}) on principal components "
+    description="a support vector machine with a radial kernel ({cortes1995}) on principal components "
     "of standardised features, its scores turned into probabilities by a sigmoid ({platt1999}), "
     "fitted on held-out training patients",
     references={

@@ -14,6 +14,7 @@ from benchmarks.io.run_record import data_name, is_synthetic, validation_carved
 from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.paper.references import DATA
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
+from models import model_libraries
 from models.balance import RESAMPLERS
 
 _SPLITS = ("train", "validation", "test")
@@ -302,7 +303,7 @@ def _robustness(results: Results) -> str:
 
 def _software(run: dict[str, Any]) -> str:
     versions = run.get("versions", {})
-    found = [f"{name} {versions[name]}" for name in _LIBRARIES
+    found = [f"{name} {versions[name]}" for name in dict.fromkeys((*_LIBRARIES, *model_libraries()))
              if versions.get(name, "not installed") != "not installed"]  # fmt: skip
     return f"{', '.join(found)}." if found else ""
 

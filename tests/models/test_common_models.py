@@ -123,9 +123,9 @@ def test_declares_works_to_cite(name: str) -> None:
     assert declared.title
     assert declared.references
     for work in declared.references.values():
-        assert {"kind", "authors", "title", "year", "venue", "what"} <= set(work)
+        assert {"kind", "authors", "title", "year", "venue"} <= set(work)
         assert ("doi" in work) != ("url" in work)
-    cited = {field for _, field, _, _ in Formatter().parse(declared.methods) if field}
+    cited = {field for _, field, _, _ in Formatter().parse(declared.description) if field}
     assert cited <= set(declared.references)
 
 

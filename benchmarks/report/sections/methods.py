@@ -149,8 +149,8 @@ def _classifiers(results: Results) -> str:
 def _model(name: str) -> str:
     declared = declaration(name)
     cited = {key: cite(key) for key in declared.references}
-    if declared.methods:
-        return declared.methods.format_map(cited)
+    if declared.description:
+        return declared.description.format_map(cited)
     return f"{declared.title} ({'; '.join(cited.values())})" if cited else declared.title
 
 
