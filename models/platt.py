@@ -97,8 +97,8 @@ class PlattScaled(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for train, test in folds.split(X, y, patients):
             if len(np.unique(y[train])) < len(classes):
                 raise ValueError(
-                    "Got a fold of patients without one of the classes, but Platt scaling needs all "
-                    "in each. Use more images, or a classifier that is not Platt-scaled."
+                    "Got a fold of patients without one of the classes, but Platt scaling needs "
+                    "all in each. Use more images, or a classifier that is not Platt-scaled."
                 )
             fold = clone(self.estimator).fit(X[train], y[train])
             held_out[test] = fold.decision_function(X[test]).reshape(len(test), -1)

@@ -23,9 +23,9 @@ GRID = {
 }
 DECLARATION = Declaration(
     title="support vector machine",
-    description="a support vector machine with a radial kernel ({cortes1995}) on principal components "
-    "of standardised features, its scores turned into probabilities by a sigmoid ({platt1999}), "
-    "fitted on held-out training patients",
+    description="a support vector machine with a radial kernel ({cortes1995}) on principal "
+    "components of standardised features, its scores turned into probabilities by a sigmoid "
+    "({platt1999}), fitted on held-out training patients",
     references={
         "cortes1995": {
             "kind": "article", "authors": "Cortes, C. and Vapnik, V.",
