@@ -1,20 +1,20 @@
-"""Phantoms: seeded synthetic frontal chest radiographs of children, the embedded default data.
+"""Phantoms: seeded synthetic frontal chest radiographs of children, the default data.
 
-Simulated: a chest of soft tissue, ribs, clavicles, shoulder blades, spine, jaw, heart,
-mediastinum, thymus, trachea, diaphragm, stomach gas, lungs and their vessels, as path lengths
-summed along parallel rays; pose, breath and rotation; exponential attenuation of one energy, a
-veil of scatter, blur, quantum and electronic noise, logarithmic tone curve with random window and
-gamma, collimator borders. Normal variants that resemble disease: a large thymus, prominent
-vessels, coarse texture, an uneven cover of soft tissue, a turned heart.
+Simulated: a chest of soft tissue, ribs, clavicles, scapulae, spine, jaw, heart, mediastinum,
+thymus, trachea, diaphragm, stomach gas, lungs and their vessels, as path lengths along parallel
+rays; pose, breathing and rotation; exponential attenuation of one energy, scatter, blur, quantum
+and electronic noise, a logarithmic tone curve with random window and gamma, collimator borders.
+Normal variants that resemble disease: a large thymus, prominent vessels, coarse texture, uneven
+soft tissue, a rotated heart.
 
-Not simulated: the spectrum and divergence of a beam, real anatomy and its correlations, other
-findings than a single consolidation (BACTERIA) and a reticular pattern (VIRUS), effusion, tubes,
+Not simulated: spectrum and divergence of the beam, real anatomy and its correlations, findings
+other than a single consolidation (bacteria) and a reticular pattern (virus), effusion, tubes,
 cables and burned-in letters, age, hospitals. **Phantoms prove nothing about radiographs**: they
-show that the program runs and that its methods can tell what was put in.
+show that the program runs and that its methods detect what was drawn.
 
-How hard they are is set by ``CONSOLIDATION``, ``RETICULAR``, ``VESSELS``, ``TEXTURE`` and
-``AERATION`` in ``phantom_lesions``, by ``THYMUS_RATE`` in ``phantom_anatomy``, by the exposure in
-``phantom_exposure`` (with the shift of the test split), and by ``COVER`` here.
+Their difficulty is set by ``CONSOLIDATION``, ``RETICULAR``, ``VESSELS``, ``TEXTURE`` and
+``AERATION`` in ``phantom/disease.py``, by ``THYMUS_RATE`` in ``phantom/anatomy.py``, by the
+exposure in ``phantom/exposure.py`` (with the shift of the test split), and by ``COVER`` here.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ from benchmarks.io.progress import track
 IMAGE_SIZE = 128  # pixels, where a run sets none
 N_IMAGES = 600
 FEWEST = 16  # with this many both classes are in both splits
-SMALLEST = 32  # pixels a side
-IMAGES_A_PATIENT = (0.25, 0.30, 0.25, 0.20)  # shares of patients with 1, 2, 3, 4 images
-SEVERITY_JITTER = 0.15  # of a lesion between images of a patient
-BREATH = (-0.08, 0.05)  # of the diaphragm, in half image sides
-TURN = 0.035  # largest sideways shift of heart and sternum, in half image sides
-COVER = 0.12  # largest unevenness of soft tissue, in depths of the chest
+SMALLEST = 32  # pixels, side of an image
+IMAGES_PER_PATIENT = (0.25, 0.30, 0.25, 0.20)  # fractions of patients with 1, 2, 3, 4 images
+SEVERITY_JITTER = 0.15  # relative variation of a lesion between images of a patient
+BREATH = (-0.08, 0.05)  # range of the shift of the diaphragm, in half image sides
+TURN = 0.035  # largest lateral shift of heart and sternum, in half image sides
+COVER = 0.12  # largest variation of the soft tissue, in depths of the chest
 MASK_LEVEL = 0.4  # of the lesion's peak
 
-# Thirty patients are dealt at a time, hand by hand: N normal, B bacteria, V virus; capitals
-# train, small letters test. The first four put both classes into both splits.
-_HANDS = ("N", "B", "n", "v", "NBBbVV", "NNnBBBbVVv", "NNNnBBbbVV")
+# Thirty patients are drawn at a time, each group in random order: N normal, B bacteria, V virus;
+# capitals train, lower case test. The first four put both classes into both splits.
+_GROUPS = ("N", "B", "n", "v", "NBBbVV", "NNnBBBbVVv", "NNNnBBbbVV")
 _KINDS = {"N": "normal", "B": "bacteria", "V": "virus"}
-_DEAL, _COUNT, _ANATOMY, _VESSELS, _LESION, _IMAGE = range(6)  # what a stream of draws is for
+_ORDER, _COUNT, _ANATOMY, _VESSELS, _LESION, _IMAGE = range(6)  # the purposes of the random streams
 
 
 class Patient(NamedTuple):
-    """A patient and how many images are taken; the first key of all draws is ``number``."""
+    """A patient; ``number`` is the first key of all its random draws."""
 
     number: int
     kind: str
@@ -63,7 +63,16 @@ class Patient(NamedTuple):
     n_images: int
 
     def image_name(self, shot: int) -> str:
-        """Name image ``shot``, counted from 1.
+        """Return the name of an image.
+
+        Parameters
+        ----------
+        shot : int
+            Number of the image, from 1.
+
+        Returns
+        -------
+        str
 
         Examples
         --------
@@ -75,7 +84,7 @@ class Patient(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """One radiograph; all of shape (size, size)."""
+    """One radiograph; all arrays have shape (size, size)."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
@@ -85,7 +94,19 @@ class Shot(NamedTuple):
 
 
 def load(config: RunConfig, size: int) -> Dataset:
-    """Generate the default phantoms: the same for every seed of a run."""
+    """Generate the default phantoms, which are the same for every seed of a run.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``quiet`` applies.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    Dataset
+    """
     return generate(N_IMAGES, size, quiet=config.quiet)
 
 
@@ -94,20 +115,20 @@ def generate(
 ) -> Dataset:
     """Generate phantoms with their lesion masks.
 
-    Two thirds of the patients have a pneumonia, three of bacteria to two of virus; 70 % of the
+    Two thirds of the patients have pneumonia, bacterial to viral as three to two; 70 % of the
     patients are in train, the others in test, with a mild shift of exposure, scale and noise.
-    A patient's images share anatomy and lesion, and don't depend on how many others there are.
+    The images of a patient share anatomy and lesion, and do not depend on ``n_images``.
 
     Parameters
     ----------
     n_images : int
         At least 16.
     size : int
-        Pixels a side, at least 32; changes the resolution, not what is shown.
+        Side in pixels, at least 32; changes the resolution only.
     seed : int
-        Not negative.
+        At least 0.
     quiet : bool
-        Without a progress bar.
+        Whether to hide the progress bar.
 
     Returns
     -------
@@ -117,7 +138,7 @@ def generate(
     Raises
     ------
     DataError
-        If an argument is out of its range.
+        If an argument is out of range.
 
     Examples
     --------
@@ -148,19 +169,20 @@ def generate(
         synthetic=True,
         masks=masks,
         notes=(
-            "SYNTHETIC: drawn by a program. They show that the benchmark works; they say nothing "
-            "about radiographs, patients or disease.",
-            "Test phantoms are slightly smaller, brighter and noisier than train ones, on purpose.",
+            "SYNTHETIC: generated by a program. They show that the benchmark works; they say "
+            "nothing about radiographs, patients or disease.",
+            "By design, test phantoms are slightly smaller, brighter and noisier than train ones.",
         ),
     )
 
 
 def enrol(n_images: int, seed: int) -> list[Patient]:
-    """List the patients of a data set; the last has fewer images where the number is reached.
+    """List the patients of a data set.
 
     Parameters
     ----------
     n_images : int
+        Of all patients; the last may have fewer images than drawn.
     seed : int
 
     Returns
@@ -170,27 +192,27 @@ def enrol(n_images: int, seed: int) -> list[Patient]:
     patients: list[Patient] = []
     while n_images > 0:
         block = len(patients) // 30
-        for card in _deal(block, seed):
+        for kind in _kinds(block, seed):
             number = len(patients)
             wanted = 1 + _rng(seed, _COUNT, number).choice(
-                len(IMAGES_A_PATIENT), p=IMAGES_A_PATIENT
+                len(IMAGES_PER_PATIENT), p=IMAGES_PER_PATIENT
             )
             count = min(int(wanted), n_images)
             if count:
-                split = "train" if card.isupper() else "test"
-                patients.append(Patient(number, _KINDS[card.upper()], split, count))
+                split = "train" if kind.isupper() else "test"
+                patients.append(Patient(number, _KINDS[kind.upper()], split, count))
             n_images -= count
     return patients
 
 
 def radiograph(patient: Patient, size: int, seed: int) -> Iterator[Shot]:
-    """Take the radiographs of one patient.
+    """Generate the radiographs of one patient.
 
     Parameters
     ----------
     patient : Patient
     size : int
-        Pixels a side.
+        Side in pixels.
     seed : int
 
     Yields
@@ -232,13 +254,13 @@ def _shoot(
 
 
 def _describe(patient: Patient, number: int, shot: Shot) -> dict[str, object]:
-    sick = patient.kind != "normal"
+    positive = patient.kind != "normal"
     height, width = shot.image.shape
     return {
         "image": patient.image_name(number),
-        "label": int(sick),
-        "class": "PNEUMONIA" if sick else "NORMAL",
-        "subtype": patient.kind if sick else "",
+        "label": int(positive),
+        "class": "PNEUMONIA" if positive else "NORMAL",
+        "subtype": patient.kind if positive else "",
         "group": f"{patient.kind}/{patient.number:03d}",
         "split": patient.split,
         "sha256": hashlib.sha256(shot.image.tobytes()).hexdigest(),
@@ -249,9 +271,9 @@ def _describe(patient: Patient, number: int, shot: Shot) -> dict[str, object]:
     }
 
 
-def _deal(block: int, seed: int) -> str:
-    rng = _rng(seed, _DEAL, block)
-    return "".join("".join(rng.permutation(list(hand))) for hand in _HANDS)
+def _kinds(block: int, seed: int) -> str:
+    rng = _rng(seed, _ORDER, block)
+    return "".join("".join(rng.permutation(list(group))) for group in _GROUPS)
 
 
 def _rng(seed: int, *key: int) -> np.random.Generator:
@@ -263,5 +285,5 @@ def _check(n_images: int, size: int, seed: int) -> None:
     for name, value in {"n_images": n_images, "size": size, "seed": seed}.items():
         if value < lowest[name]:
             raise DataError(
-                f"Phantoms: got {name}={value}, but expected at least {lowest[name]}. Raise it."
+                f"Phantoms: got {name}={value}, but expected at least {lowest[name]}. Increase it."
             )

@@ -1,1 +1,1 @@
-"""Parts of the drawn phantoms: anatomy, bones, lesions, exposure."""
+"""Parts of the phantoms: anatomy, bones, lesions, exposure."""

@@ -1,7 +1,7 @@
 """The chest of a phantom patient: path lengths of tissue, air and bone on a square frame.
 
 Coordinates as in :mod:`benchmarks.datasets.phantom.canvas`; thickness in units of the chest's
-depth on the midline. The numbers are shapes judged by eye, not measurements of children.
+depth on the midline. The proportions were set by eye; they are not measurements of children.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.datasets.phantom.canvas import Map, bell, bump, frame_axes, resa
 
 LUNG_DEPTH = 0.62  # thickness of air where the lung is deepest
 FIELD_EDGE = 0.35  # lung fields end where heart or vessels displace more of the lung than this
-THYMUS_RATE = 0.4  # share of patients with a visible thymus, which mimics a consolidation
+THYMUS_RATE = 0.4  # fraction of patients with a visible thymus, which resembles a consolidation
 HILUM = (0.17, -0.04)  # of the left lung; the right one mirrors it, slightly lower
 
 _BODY_Y = (-1.3, -1.05, -0.92, -0.80, -0.68, -0.55, -0.35, -0.1, 0.2, 0.6, 1.3)
@@ -31,7 +31,7 @@ _BODY_X = (0.30, 0.34, 0.48, 0.78, 1.00, 0.96, 0.82, 0.77, 0.79, 0.83, 0.82)
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What stays the same in all radiographs of one patient; lengths in half image sides.
+    """Proportions of one patient, the same in all radiographs; lengths in half image sides.
 
     Attributes
     ----------
@@ -49,11 +49,11 @@ class Anatomy:
     domes : tuple of two floats
         Height of the right and left dome of the diaphragm.
     bubble : tuple of three floats
-        Gas in the stomach: x, radius, and 1 where there is some, else 0.
+        Gas in the stomach: x, radius, and 1 if present, else 0.
     vessels, texture : float
         Prominence of the vessel tree and of the fine texture of the lungs; 1 on average.
     cover : float
-        Unevenness of the overlying soft tissue, 0 to 1.
+        Variation of the overlying soft tissue, 0 to 1.
     """
 
     skeleton: Skeleton
@@ -82,7 +82,16 @@ class Chest(NamedTuple):
 
 
 def draw_anatomy(rng: np.random.Generator) -> Anatomy:
-    """Draw the proportions of one patient."""
+    """Draw the proportions of one patient.
+
+    Parameters
+    ----------
+    rng : Generator
+
+    Returns
+    -------
+    Anatomy
+    """
     thymus_size = rng.uniform(0.5, 1.0) * (rng.random() < THYMUS_RATE)
     return Anatomy(
         skeleton=draw_skeleton(rng),
@@ -106,7 +115,17 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
 
 
 def draw_side(rng: np.random.Generator) -> float:
-    """Draw -1 (the patient's right, left in the image) or 1."""
+    """Draw a side at random.
+
+    Parameters
+    ----------
+    rng : Generator
+
+    Returns
+    -------
+    float
+        -1 (the patient's right, left in the image) or 1.
+    """
     return 1.0 if rng.random() < 0.5 else -1.0
 
 
@@ -119,11 +138,11 @@ def build_chest(anatomy: Anatomy, filled: Map, breath: float, turn: float, n: in
     filled : ndarray of shape (LATTICE, LATTICE), float32
         Fraction of the air in the lungs that vessels and lesions replace.
     breath : float
-        Depth of inspiration: by how much the diaphragm is lowered, in half image sides.
+        Depth of inspiration: shift of the diaphragm, in half image sides.
     turn : float
-        Rotation of the patient about the long axis, as a sideways shift of heart and sternum.
+        Rotation of the patient about the long axis, as a lateral shift of heart and sternum.
     n : int
-        Pixels a side of the frame.
+        Side of the frame in pixels.
 
     Returns
     -------
@@ -169,7 +188,7 @@ def _mediastinum(anatomy: Anatomy, turn: float, n: int) -> Map:
     x, y = frame_axes(n)
     centre_x, centre_y, radius_x, radius_y = anatomy.heart
     below = y - centre_y
-    tall = np.where(below < 0, -below, 0.6 * below) / radius_y  # it rests on the diaphragm
+    tall = np.where(below < 0, -below, 0.6 * below) / radius_y  # the heart rests on the diaphragm
     wide = np.abs(x - 0.45 * below - centre_x - 1.5 * turn) / radius_x
     heart = np.minimum(1.6 * np.sqrt(np.clip(1 - wide**2.2 - tall**2.2, 0, None)), 1)
     column = rise(anatomy.mediastinum + 0.05 * np.cos(4 * y + 1) - np.abs(x - turn), 0.05)

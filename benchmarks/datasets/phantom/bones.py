@@ -1,7 +1,7 @@
 """The skeleton of a phantom patient, as thickness of bone seen from the front.
 
 Coordinates as in :mod:`benchmarks.datasets.phantom.canvas`; thickness in units of the chest's
-depth. The numbers are shapes judged by eye, not measurements of children.
+depth. The proportions were set by eye; they are not measurements of children.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class Skeleton:
     breadth : float
         Width of the rib cage relative to the average.
     spacing, first, drop, width : float
-        Of the ribs: distance between them, height of the first at the spine, how far they fall
-        from spine to side, half width.
+        Of the ribs: distance between them, height of the first at the spine, descent from spine to
+        side, half width.
     density : float
         Of ribs and clavicles, relative to the average.
     wander : ndarray of shape (RIBS + 4,)
         Deviation of single ribs from equal distances, as a fraction of ``spacing``.
     bend : tuple of two floats
-        Sideways curves of the spine.
+        Lateral curvature of the spine.
     vertebra : float
         Height of a vertebra with its disc.
     scapula : float
-        How far the shoulder blades overlie the lungs, 0 to 1.
+        How far the scapulae overlie the lungs, 0 to 1.
     """
 
     breadth: float
@@ -54,7 +54,16 @@ class Skeleton:
 
 
 def draw_skeleton(rng: np.random.Generator) -> Skeleton:
-    """Draw the bones of one patient."""
+    """Draw the proportions of the bones of one patient.
+
+    Parameters
+    ----------
+    rng : Generator
+
+    Returns
+    -------
+    Skeleton
+    """
     return Skeleton(
         breadth=rng.uniform(0.90, 1.10),
         spacing=rng.uniform(0.135, 0.160),
@@ -70,25 +79,46 @@ def draw_skeleton(rng: np.random.Generator) -> Skeleton:
 
 
 def cage_half_width(skeleton: Skeleton, y: Map) -> Map:
-    """Half width of the rib cage at height ``y``."""
+    """Compute the half width of the rib cage.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+    y : ndarray
+        Height, in half image sides.
+
+    Returns
+    -------
+    ndarray of the shape of y, float32
+    """
     return np.float32(skeleton.breadth) * np.interp(y, _CAGE_Y, _CAGE_X).astype(np.float32)
 
 
 def arm_axis(x: Map, y: Map) -> Map:
-    """Height above the axis of the raised upper arms, downwards positive."""
+    """Compute the distance from the axis of the raised upper arms, positive below it.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        Coordinates in half image sides.
+
+    Returns
+    -------
+    ndarray
+    """
     return y + 0.72 + 0.55 * (np.abs(x) - 0.95)
 
 
 def draw_bones(skeleton: Skeleton, turn: float, n: int) -> Map:
-    """Thickness of all bones.
+    """Compute the thickness of all bones.
 
     Parameters
     ----------
     skeleton : Skeleton
     turn : float
-        Rotation of the patient about the long axis, as a sideways shift of the sternum.
+        Rotation of the patient about the long axis, as a lateral shift of the sternum.
     n : int
-        Pixels a side of the frame.
+        Side of the frame in pixels.
 
     Returns
     -------

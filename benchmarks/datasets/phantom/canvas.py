@@ -15,22 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME = 1.25  # half side of the frame: the margin is for rotation and shift
-LATTICE = 384  # pixels a side on which random textures are drawn
+LATTICE = 384  # pixels, side of the lattice on which random textures are drawn
 
 Map = NDArray[np.floating]
 
 
 @lru_cache(maxsize=8)
 def frame_axes(n: int) -> tuple[Map, Map]:
-    """Coordinates of a frame of ``n`` pixels a side.
+    """Return the coordinates of the pixels of a frame.
 
     Parameters
     ----------
     n : int
+        Side of the frame in pixels.
 
     Returns
     -------
-    x, y : ndarray of shape (1, n) and (n, 1), float32
+    x : ndarray of shape (1, n), float32
+        In half image sides; read-only.
+    y : ndarray of shape (n, 1), float32
         In half image sides; read-only.
 
     Examples
@@ -45,7 +48,18 @@ def frame_axes(n: int) -> tuple[Map, Map]:
 
 
 def resample(texture: Map, n: int) -> Map:
-    """Resample a square texture to ``(n, n)``, averaging where it shrinks."""
+    """Resample a square texture; average pixels where it shrinks.
+
+    Parameters
+    ----------
+    texture : ndarray of shape (m, m)
+    n : int
+        New side in pixels.
+
+    Returns
+    -------
+    ndarray of shape (n, n)
+    """
     method = cv2.INTER_AREA if n < len(texture) else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(texture, (n, n), interpolation=method))
 
@@ -72,7 +86,16 @@ def grain(rng: np.random.Generator, blur: float) -> Map:
 
 
 def rise(value: Map, width: float) -> Map:
-    """Go smoothly from 0 to 1 as ``value`` goes from ``-width / 2`` to ``width / 2``.
+    """Increase smoothly from 0 to 1 as ``value`` increases from ``-width / 2`` to ``width / 2``.
+
+    Parameters
+    ----------
+    value : ndarray
+    width : float
+
+    Returns
+    -------
+    ndarray
 
     Examples
     --------
@@ -84,12 +107,34 @@ def rise(value: Map, width: float) -> Map:
 
 
 def bell(value: Map, width: float) -> Map:
-    """Gaussian of height 1 about ``value = 0`` that falls to 1/e at ``width``."""
+    """Compute a Gaussian of height 1 at ``value = 0`` that falls to 1/e at ``width``.
+
+    Parameters
+    ----------
+    value : ndarray
+    width : float
+
+    Returns
+    -------
+    ndarray
+    """
     return np.exp(-np.square(value / width))
 
 
 def bump(x: Map, y: Map, centre: tuple[float, float], radii: tuple[float, float]) -> Map:
-    """Thickness, seen from the front, of an ellipsoid of half depth 1; 0 outside.
+    """Compute the thickness, seen from the front, of an ellipsoid of half depth 1.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        Coordinates.
+    centre, radii : tuple of two floats
+        Of the ellipsoid in x and y.
+
+    Returns
+    -------
+    ndarray
+        0 outside.
 
     Examples
     --------

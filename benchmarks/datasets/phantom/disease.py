@@ -1,4 +1,4 @@
-"""What is drawn on the lungs of a phantom: vessels, a consolidation, a reticular pattern.
+"""Vessels and lesions of a phantom: a consolidation or a reticular pattern.
 
 All maps are fractions of air replaced, on the lattice of
 :mod:`benchmarks.datasets.phantom.canvas`.
@@ -16,14 +16,14 @@ from benchmarks.datasets.phantom.anatomy import HILUM, Anatomy, draw_side
 from benchmarks.datasets.phantom.bones import cage_half_width
 from benchmarks.datasets.phantom.canvas import FRAME, LATTICE, Map, bell, frame_axes, grain, rise
 
-CONSOLIDATION = (0.50, 1.00)  # fraction of air replaced at the centre: subtle to white
+CONSOLIDATION = (0.50, 1.00)  # fraction of air replaced at the centre: subtle to complete
 RETICULAR = (0.50, 1.25)  # fraction of air replaced by a line of the net at the hilum
 RADIUS = (0.24, 0.45)  # of a consolidation, in half image sides
 MESH = (0.021, 0.031)  # of the net, in half image sides
-GRANULES = 0.28  # unevenness of a consolidation
+GRANULES = 0.28  # granularity of a consolidation
 VESSELS = 0.24  # fraction of air replaced by the largest vessels, on average
-TEXTURE = 0.035  # fine texture of healthy lung
-AERATION = 0.05  # slow differences of healthy lung
+TEXTURE = 0.035  # fine texture of normal lung
+AERATION = 0.05  # coarse variation of normal lung
 
 _LEVELS = 4  # forks of a vessel tree
 
@@ -38,7 +38,7 @@ class Lesion(NamedTuple):
 
 
 def draw_lesion(kind: str, anatomy: Anatomy, rng: np.random.Generator) -> Lesion:
-    """Draw what a patient has.
+    """Draw the lesion of a patient.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def draw_lesion(kind: str, anatomy: Anatomy, rng: np.random.Generator) -> Lesion
 
 
 def draw_consolidation(anatomy: Anatomy, severity: float, rng: np.random.Generator) -> Lesion:
-    """Draw one focal consolidation: soft edges, at times cut off by a fissure, open bronchi.
+    """Draw one focal consolidation with soft edges, air bronchograms and sometimes a fissure.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def draw_consolidation(anatomy: Anatomy, severity: float, rng: np.random.Generat
 def draw_interstitial(severity: float, rng: np.random.Generator) -> Lesion:
     """Draw a diffuse reticular pattern in both lungs, densest around the hila.
 
-    The net is the zero level of band-limited noise, which makes closed meshes of thin lines.
+    The net is the zero level of band-limited noise, which forms closed meshes of thin lines.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def draw_interstitial(severity: float, rng: np.random.Generator) -> Lesion:
 
 
 def draw_vessels(anatomy: Anatomy, rng: np.random.Generator) -> Map:
-    """Draw the vessel trees and the texture of healthy lungs.
+    """Draw the vessel trees and the texture of normal lungs.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def draw_tree(
     roots : list of (x, y)
         In half image sides.
     branches : int
-        Of the first order, a root.
+        Number of first-order branches per root.
     reach : float
         Length of these branches, in half image sides.
 

@@ -11,34 +11,34 @@ from benchmarks.datasets.phantom.canvas import FRAME, Map, resample
 ROTATION = 2.0  # standard deviation, degrees
 SHIFT = 0.045  # largest, in half image sides
 SCALE = (0.93, 1.07)
-STRETCH = 0.05  # largest difference of width against height
+STRETCH = 0.05  # largest logarithm of width against height
 ATTENUATION = 2.2  # per depth of the chest
-SCATTER = (0.15, 0.45)  # share of the beam that arrives as a veil
+SCATTER = (0.15, 0.45)  # fraction of the beam that is scattered
 BLUR = (0.0028, 0.0056)  # standard deviation, in image sides
-QUANTUM = 0.008  # noise of a full beam at 256 pixels a side
+QUANTUM = 0.008  # noise of a full beam at 256 × 256 pixels
 ELECTRONIC = 0.0025
 DOSE = (0.6, 1.8)  # factor on the noise, log-uniform
 BLACK = (-0.10, 0.12)  # window of the tone curve, in depths of the chest
 WHITE = (1.15, 1.60)
 GAMMA = 0.35  # largest logarithm
-COLLIMATED = 0.2  # share of images with black borders
+COLLIMATED = 0.2  # fraction of images with black borders
 BORDER = 0.06  # largest border, in image sides
 
 TEST_SCALE = 0.96  # the shift of the test split: smaller, brighter, noisier
 TEST_WHITE = 0.95
 TEST_NOISE = 1.25
 
-_NOISE_SIDE = 256  # pixels of the detector that makes the noise, whatever the image size
+_NOISE_SIDE = 256  # pixels of the detector that adds the noise, for every image size
 
 
 def draw_pose(rng: np.random.Generator, shifted: bool) -> NDArray[np.float64]:
-    """Draw how the patient lies: the map from image to frame coordinates.
+    """Draw the position of the patient: the map from image to frame coordinates.
 
     Parameters
     ----------
     rng : Generator
     shifted : bool
-        Whether with the shift of the test split.
+        Whether to apply the shift of the test split.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def place(layer: Map, pose: NDArray[np.float64], size: int) -> Map:
     pose : ndarray of shape (2, 3)
         From :func:`draw_pose`.
     size : int
-        Pixels a side of the image.
+        Side of the image in pixels.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def place(layer: Map, pose: NDArray[np.float64], size: int) -> Map:
 
 
 def expose(path: Map, rng: np.random.Generator, shifted: bool) -> NDArray[np.uint8]:
-    """Take the radiograph: attenuate, scatter, blur, add noise, develop.
+    """Compute the radiograph: attenuation, scatter, blur, noise, tone curve.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def expose(path: Map, rng: np.random.Generator, shifted: bool) -> NDArray[np.uin
         Thickness of tissue, in depths of the chest.
     rng : Generator
     shifted : bool
-        Whether with the shift of the test split.
+        Whether to apply the shift of the test split.
 
     Returns
     -------
@@ -110,7 +110,19 @@ def expose(path: Map, rng: np.random.Generator, shifted: bool) -> NDArray[np.uin
 
 
 def draw_borders(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
-    """Draw the shadow of the collimator: a ``(size, size)`` mask, most often empty."""
+    """Draw the shadow of the collimator.
+
+    Parameters
+    ----------
+    rng : Generator
+    size : int
+        Side of the image in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size, size), bool
+        Mostly empty.
+    """
     hidden = np.zeros((size, size), dtype=bool)
     collimated = rng.random() < COLLIMATED
     top, bottom, left, right = np.rint(rng.uniform(0, BORDER, 4) * size).astype(int)
@@ -120,8 +132,8 @@ def draw_borders(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
     return hidden
 
 
-def _scatter(beam: Map, share: float) -> Map:
-    """Spread a share of the beam over a wide neighbourhood."""
+def _scatter(beam: Map, fraction: float) -> Map:
+    """Spread a fraction of the beam over a wide neighbourhood."""
     coarse = cv2.resize(beam, (32, 32), interpolation=cv2.INTER_AREA)
     veil = resample(cv2.GaussianBlur(coarse, (0, 0), 5), len(beam))
-    return (1 - share) * beam + share * veil
+    return (1 - fraction) * beam + fraction * veil
