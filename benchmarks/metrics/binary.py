@@ -117,17 +117,17 @@ def evaluate(
         Each metric with its ``_lo`` and ``_hi``, then the counts ``tp``, ``fp``, ``tn`` and
         ``fn``. The recall of a subtype without images is NaN.
     """
-    called = score >= threshold
+    predicted = score >= threshold
     values = point_metrics(label, score, threshold, fold)
     ranking = ranking or ranking_metrics(label, score, bootstrap.weights, fold)
     draws = bootstrap_metrics(label, score, threshold, bootstrap.weights, ranking)
     for name in ("bacteria", "virus"):
         member = (label == 1) & (subtype == name)
         key = f"recall_{name}"
-        values[key] = float(fraction_predicted_positive(called, member))
-        draws[key] = fraction_predicted_positive(called, member, bootstrap.weights)
+        values[key] = float(fraction_predicted_positive(predicted, member))
+        draws[key] = fraction_predicted_positive(predicted, member, bootstrap.weights)
     row: dict[str, float] = {}
     for key, value in values.items():
         row[key] = value
         row[f"{key}_lo"], row[f"{key}_hi"] = percentile_interval(draws[key])
-    return row | {name: int(count) for name, count in asdict(confusion(label, called)).items()}
+    return row | {name: int(count) for name, count in asdict(confusion(label, predicted)).items()}

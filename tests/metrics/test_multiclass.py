@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.metrics.multiclass import confusion_counts, decide, evaluate, rates
 
-# Two images of class 0, three of 1, one of 2; called 0, 1 | 1, 1, 2 | 2.
+# Two images of class 0, three of 1, one of 2; predicted 0, 1 | 1, 1, 2 | 2.
 LABEL = np.array([0, 0, 1, 1, 1, 2])
 PROBA = np.array(
     [[.8, .1, .1], [.3, .6, .1], [.2, .7, .1], [.1, .5, .4], [.2, .3, .5], [.1, .1, .8]]
@@ -32,7 +32,7 @@ def test_counts_and_rates_by_hand() -> None:
     assert values["accuracy"].tolist() == [4 / 6]
 
 
-def test_rows_are_classes_then_their_means() -> None:
+def test_rows_are_classes_then_their_macro_average() -> None:
     rows = evaluate(LABEL, PROBA, drawn(LABEL))
     assert [row["n"] for row in rows] == [2, 3, 1, 6]
     macro = rows[-1]
@@ -49,23 +49,23 @@ def test_agrees_with_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     label = rng.integers(0, 4, 200)
     proba = rng.dirichlet(np.ones(4), 200).round(2) + 0.5 * np.eye(4)[label] * rng.random((200, 1))
-    called = proba.argmax(axis=1)
+    predicted = proba.argmax(axis=1)
     rows = evaluate(label, proba, drawn(label))
     for name, function in (("precision", sk.precision_score), ("recall", sk.recall_score),
                            ("f1", sk.f1_score)):  # fmt: skip
         np.testing.assert_allclose(
-            [row[name] for row in rows[:4]], function(label, called, average=None)
+            [row[name] for row in rows[:4]], function(label, predicted, average=None)
         )
-        assert rows[-1][name] == pytest.approx(function(label, called, average="macro"))
+        assert rows[-1][name] == pytest.approx(function(label, predicted, average="macro"))
     target = np.eye(4)[label]
     assert rows[-1]["auc"] == pytest.approx(sk.roc_auc_score(target, proba, average="macro"))
     expected = sk.average_precision_score(target, proba, average="macro")
     assert rows[-1]["average_precision"] == pytest.approx(expected)
-    assert rows[-1]["accuracy"] == pytest.approx(sk.accuracy_score(label, called))
-    assert rows[-1]["recall"] == pytest.approx(sk.balanced_accuracy_score(label, called))
+    assert rows[-1]["accuracy"] == pytest.approx(sk.accuracy_score(label, predicted))
+    assert rows[-1]["recall"] == pytest.approx(sk.balanced_accuracy_score(label, predicted))
 
 
-def test_two_classes_are_those_of_the_binary_metrics() -> None:
+def test_two_classes_equal_the_binary_metrics() -> None:
     label, score = np.array([0, 1, 1, 0, 1]), np.array([0.2, 0.9, 0.4, 0.6, 0.8])
     rows = evaluate(label, np.column_stack([1 - score, score]), drawn(label))
     assert rows[1]["recall"] == pytest.approx(2 / 3)
@@ -73,13 +73,13 @@ def test_two_classes_are_those_of_the_binary_metrics() -> None:
     assert rows[1]["auc"] == pytest.approx(5 / 6)
 
 
-def test_a_class_never_called_has_precision_0() -> None:
+def test_a_class_never_predicted_has_precision_0() -> None:
     rows = evaluate(LABEL, PROBA - [0, 0, 1], drawn(LABEL))
     assert (rows[2]["precision"], rows[2]["recall"], rows[2]["f1"]) == (0, 0, 0)
 
 
-def test_interval_is_that_of_draws_of_whole_patients() -> None:
-    """Every image of a patient is right or wrong: accuracy of a draw is a mean over patients."""
+def test_interval_resamples_whole_patients() -> None:
+    """All images of a patient are right, or all wrong: accuracy is a mean over patients."""
     label = np.repeat(np.arange(3), 20)
     proba = np.eye(3)[np.where(np.arange(60) % 20 < 10, label, (label + 1) % 3)]
     patients = np.arange(60) // 10  # six patients of ten images, three of them all wrong
@@ -94,13 +94,13 @@ def test_interval_is_that_of_draws_of_whole_patients() -> None:
 def test_every_draw_has_every_class() -> None:
     label = np.array([0] * 20 + [1] * 20 + [2] * 2)
     bootstrap = drawn(label)
-    assert 0 < len(bootstrap.weights) < 400  # (1 - 2/42)**42, some 13 % of draws, lack class 2
+    assert 0 < len(bootstrap.weights) < 400  # (1 - 2/42)**42, about 13 % of draws, lack class 2
     counts = np.stack([bootstrap.weights @ (label == k) for k in range(3)])
     assert (counts > 0).all()
 
 
 def test_ranking_is_within_folds() -> None:
-    """Each fold ranks perfectly; together, shifted by a fold's own model, they would not."""
+    """The ranking is perfect in each fold, but not over both, as one model scores higher."""
     label = np.array([0, 1, 2, 0, 1, 2])
     proba = np.r_[np.eye(3) * 0.3, np.eye(3) * 0.3 + 0.5]
     fold = np.repeat([1, 2], 3)
