@@ -91,8 +91,9 @@ def _keep(run_dir: Path, tables: Tables, measured_again: bool = False) -> None:
     before = read_results(run_dir).tables
     for name, table in tables.items():
         keys = [key for key in KEYS if key in table.columns]
-        new = table[keys].fillna("").drop_duplicates()
-        old = before[name].merge(new, how="left", indicator=True)
+        text = dict.fromkeys(keys, object)  # pandas reads the columns of an empty table as numbers
+        new = table[keys].astype(text).fillna("").drop_duplicates()
+        old = before[name].astype(text).merge(new, how="left", indicator=True)
         replaced = (old["_merge"] == "both").to_numpy()
         if measured_again and "status" in old:
             failed = (old["status"] != "ok") & old["cell"].isin(new["cell"])
