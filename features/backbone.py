@@ -1,4 +1,4 @@
-"""timm networks: found by name, with weights from a file, the hub's cache or a download."""
+"""Networks of timm by name, with weights from a file, the hub's cache or a download."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Backbone:
     Attributes
     ----------
     name : str
-        timm's name.
+        Name in timm.
     model : torch.nn.Module
         On the CPU, float32, in evaluation mode.
     mean, std : tuple of 3 float
-        Of the network's own input normalisation, for values in [0, 1].
+        Input normalisation of the network, for values in [0, 1].
     weights_source : str
-        Where the weights are from, with the hash of the file.
+        Origin of the weights, with the hash of the file.
     note : str
-        What a reader must know of head or input size; may be empty.
+        Whether images are resized or the head of the file is not used; may be empty.
     input_size : (int, int) or None
-        The only height and width (pixels) the network takes; None if it takes others.
+        The only height and width in pixels that the network accepts; None if it accepts others.
     multiple : int
-        Height and width must be multiples of this (pixels).
+        Height and width in pixels must be multiples of this.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Backbone:
     multiple: int = 1
 
     def prepare(self, grey: torch.Tensor) -> torch.Tensor:
-        """Turn grey images into the network's input.
+        """Convert grey images to the network's input.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Backbone:
         Returns
         -------
         Tensor of shape (n, 3, H', W'), float32, channels last
-            Resized if the network can't take H × W, copied to three channels, normalised.
+            Resized if the network does not accept H × W, copied to three channels, normalised.
         """
         import torch
         from torch.nn.functional import interpolate
@@ -90,6 +90,7 @@ class Backbone:
         images : Tensor of shape (n, H, W), uint8
             On the network's device.
         batch_size : int
+            Images per forward pass.
 
         Returns
         -------
@@ -111,7 +112,7 @@ def create_backbone(
     seed: int = 0,
     num_classes: int = 0,
 ) -> Backbone:
-    """Build a timm network with a new head.
+    """Build a network of timm with a new head.
 
     Parameters
     ----------
@@ -119,15 +120,15 @@ def create_backbone(
         Any of ``timm.list_models()``, with or without a tag (``mobilenetv2_100.ra_in1k``).
     weights : Path, optional
         A ``.safetensors`` file or a torch checkpoint (tensors only: no pickled code is run) in
-        timm's parameter names; its classifier head is not used. Without it, the weights come
-        from the hub's local cache, else from a download.
+        timm's parameter names; its classifier head is not used. By default, the weights come
+        from the hub's local cache, or else from a download.
     pretrained : bool
-        False: random weights, drawn with ``seed``.
+        If False, the weights are random, sampled with ``seed``.
     seed : int
-        Of everything drawn: the head, and the body when not ``pretrained``. Torch's global
-        generator is left as it was.
+        Of everything random: the head, and the body if not ``pretrained``. Torch's global
+        generator is not changed.
     num_classes : int
-        Outputs of the new head; 0 gives the pooled features instead.
+        Outputs of the new head; with 0, the network returns the pooled features instead.
 
     Returns
     -------
@@ -138,11 +139,11 @@ def create_backbone(
     MissingExtra
         If torch or timm can't be imported.
     ValueError
-        If timm knows no such name, or both ``weights`` and ``pretrained=False`` are given.
+        If timm has no network of that name, or both ``weights`` and ``pretrained=False`` are given.
     WeightsError
         If the file is missing, unreadable or of another network.
     WeightsUnavailable
-        If the weights are not in the cache and no network is found within 3 seconds.
+        If the weights are not in the cache and the hub does not respond within 3 seconds.
     """
     require_deep()
     import timm
@@ -182,7 +183,13 @@ def create_backbone(
 
 
 def require_deep() -> None:
-    """Raise `MissingExtra` unless torch and timm can be imported."""
+    """Check that torch and timm can be imported.
+
+    Raises
+    ------
+    MissingExtra
+        If one of them can't.
+    """
     try:
         for package in ("torch", "timm"):
             importlib.import_module(package)
@@ -194,12 +201,37 @@ def require_deep() -> None:
 
 
 def check_weights(name: str, path: Path) -> None:
-    """Raise `WeightsError` unless a file holds the weights of the network ``name``."""
+    """Check that a file holds the weights of a network.
+
+    Parameters
+    ----------
+    name : str
+        Of the network, in timm.
+    path : Path
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, unreadable or of another network.
+    """
     create_backbone(name, weights=path)
 
 
 def check_name(name: str) -> None:
-    """Raise `ValueError` unless timm knows a network of that name, `MissingExtra` without timm."""
+    """Check that timm has a network of a name.
+
+    Parameters
+    ----------
+    name : str
+        With or without a tag.
+
+    Raises
+    ------
+    ValueError
+        If it has none; the message suggests similar names.
+    MissingExtra
+        If torch or timm can't be imported.
+    """
     require_deep()
     import timm
 
@@ -209,8 +241,8 @@ def check_name(name: str) -> None:
     known = timm.list_models() + (timm.list_pretrained() if tag else [])
     close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
     raise ValueError(
-        f"Got backbone={name!r}, but timm {timm.__version__} knows no such network. "
-        f"Close to it: {', '.join(close) or 'none'}. All: python -c "
+        f"Got backbone={name!r}, but timm {timm.__version__} has no such network. "
+        f"Similar names: {', '.join(close) or 'none'}. All names: python -c "
         "'import timm; print(*timm.list_models())'"
     )
 
@@ -222,7 +254,7 @@ def _create(name: str, **options: Any) -> torch.nn.Module:
     if config is not None and config.fixed_input_size:
         try:
             return timm.create_model(name, dynamic_img_size=True, **options)
-        except TypeError:  # this family takes one size only: Backbone.prepare resizes
+        except TypeError:  # this network accepts one size only: Backbone.prepare resizes
             pass
     return timm.create_model(name, **options)
 
@@ -234,7 +266,7 @@ def _create_from(name: str, path: Path) -> torch.nn.Module:
     except Exception as error:
         raise WeightsUnavailable(
             f"The cached weights of {name} in {path} can't be loaded ({error}).",
-            "Delete that file and run again with a network, or give --weights FILE.",
+            "Delete that file and run again with internet access, or give --weights FILE.",
         ) from error
 
 

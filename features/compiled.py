@@ -13,25 +13,34 @@ from numpy.typing import NDArray
 
 
 class Describer(Protocol):
-    """What :func:`warm_up` needs of a descriptor."""
+    """Interface of a descriptor that :func:`warm_up` uses."""
 
     def describe_batch(self, images: NDArray[np.uint8], /) -> object:
-        """Describe a batch: ``(n, H, W)`` uint8."""
+        """Describe several images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W), uint8
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+        """
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function with Numba when it is first called.
 
-    It runs without the global interpreter lock, so that threads describe images side by side.
-    Floating-point operations are neither reordered nor fused: a value does not depend on the
-    processor's vector width. Machine code is kept beside the source or, where that folder can't
-    be written, in the user's cache folder; where neither can, each process compiles anew.
+    It runs without the global interpreter lock, so that threads describe images in parallel.
+    Floating-point operations are neither reordered nor fused, so a value does not depend on the
+    processor's vector width. Machine code is stored beside the source or, if that folder is not
+    writable, in the user's cache folder; if neither is, every process compiles again.
 
     Parameters
     ----------
     function : callable
-        On arrays and numbers. Compiled functions it calls must live in the same file: Numba
-        notices an edit of the function's own file only.
+        On arrays and numbers. Compiled functions that it calls must be in the same file, since
+        Numba detects only changes of the function's own file.
 
     Returns
     -------
@@ -41,7 +50,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     options = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder for the cache
+    except RuntimeError:  # no writable folder for the cache
         return numba.njit(**options)(function)
 
 
@@ -63,10 +72,10 @@ class _Once(event.Listener):
 def warm_up(
     descriptors: Iterable[Describer], shape: tuple[int, int], on_compile: Callable[[], object]
 ) -> float:
-    """Compile the kernels of some descriptors, or load their machine code, before they are used.
+    """Compile the kernels of descriptors, or load their machine code, before they are used.
 
-    Threads that start together would wait for the first of them to compile, and processes would
-    each compile.
+    Otherwise, threads that start together would wait for the first of them to compile, and each
+    process would compile.
 
     Parameters
     ----------
@@ -75,8 +84,8 @@ def warm_up(
     shape : (int, int)
         Height and width of the images in pixels.
     on_compile : callable without arguments
-        Called once, just before the first kernel is compiled; not at all if the machine code of
-        all is on disk or in this process.
+        Called once, just before the first kernel is compiled. Not called if the machine code of
+        all kernels is on disk or in this process.
 
     Returns
     -------
@@ -91,7 +100,7 @@ def warm_up(
     """
     start = time.perf_counter()
     image = np.zeros((1, *shape), np.uint8)
-    # Numba tells of a compilation, not of machine code that it loads.
+    # Numba reports compilations, but not machine code that it loads.
     with event.install_listener("numba:compile", _Once(on_compile)):
         for descriptor in descriptors:
             descriptor.describe_batch(image)

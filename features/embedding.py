@@ -298,12 +298,12 @@ class RandomEmbedding(FrozenEmbedding):
         False.
     seed : int
         Of the random weights.
-    batch_size, n_jobs, engine
-        See :class:`FrozenEmbedding`.
-
-    References
-    ----------
-    See :class:`FrozenEmbedding`.
+    batch_size : int
+        Images per forward pass.
+    n_jobs : int, optional
+        Images described at once.
+    engine : {"graph", "eager"}
+        All three as in :class:`FrozenEmbedding`.
     """
 
     title = "CNN embedding, random weights"

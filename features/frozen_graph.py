@@ -1,4 +1,4 @@
-"""A network as one graph for a single image: batch norms and activations in the convolutions."""
+"""A network as one traced graph for a single image, optimised for inference."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3  # of the largest output; float32 noise is a hundredth of it
 
 
-class CannotFreeze(RuntimeError):  # noqa: N818 - an outcome, no fault
-    """A network can't be made one graph here; the message says why."""
+class CannotFreeze(RuntimeError):  # noqa: N818 - an outcome, not an error
+    """A network can't be converted to a graph; the message says why."""
 
 
 def freeze(network: Backbone, height: int, width: int) -> torch.nn.Module:
     """Trace a network in evaluation mode and optimise the graph for inference in float32.
 
-    Batch norms become part of the convolutions before them, and so do activations; weights are
-    laid out once as the convolution kernels want them. No compiler is needed.
+    Batch normalisations and activations are merged into the convolutions before them, and weights
+    are laid out once as the convolution kernels need them. No compiler is needed.
 
     Parameters
     ----------
     network : Backbone
-        On the CPU. Left as it is.
+        On the CPU; not changed.
     height, width : int
-        Of the grey images.
+        Of the grey images, in pixels.
 
     Returns
     -------
     torch.nn.Module
-        Takes what :meth:`features.backbone.Backbone.prepare` gives for one image of that size.
+        Its input is the output of :meth:`features.backbone.Backbone.prepare` for one image of
+        that size.
 
     Raises
     ------
     CannotFreeze
-        If the graph can't be traced, or computes anything else than the network.
+        If the network can't be traced, or the graph's outputs differ from the network's.
     """
     import torch
 

@@ -12,20 +12,24 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS = 3.0
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-REMEDY = "Give a file with --weights FILE (timm's parameter names), or run once with a network."
+REMEDY = (
+    "Give a file with --weights FILE (timm's parameter names), or run once with internet access."
+)
 
 
 class WeightsError(ValueError):
     """A file of weights is missing, unreadable or of another network; the message says which."""
 
 
-class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state of the world, no fault
-    """Pretrained weights can't be had here.
+class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state, not an error
+    """Pretrained weights are unavailable.
 
-    Attributes
+    Parameters
     ----------
-    reason, remedy : str
-        One sentence each.
+    reason : str
+        Why, as one sentence.
+    remedy : str
+        What to do, as one sentence.
     """
 
     def __init__(self, reason: str, remedy: str = REMEDY) -> None:
@@ -37,7 +41,16 @@ class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state of the world, no
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a ``.safetensors`` file or torch checkpoint; no pickled code is run.
+    """Read the tensors of a ``.safetensors`` file or torch checkpoint; no pickled code is run.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict of Tensor
+        By parameter name.
 
     Raises
     ------
@@ -48,33 +61,53 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     from timm.models import load_state_dict
 
     if not path.is_file():
-        raise WeightsError(f"{path}: expected a file of weights, but there is no such file.")
+        raise WeightsError(f"{path}: expected a file of weights, but the file does not exist.")
     try:
         state = load_state_dict(str(path), weights_only=True)
         if not state or not all(torch.is_tensor(value) for value in state.values()):
-            raise TypeError("no table of named tensors inside")
+            raise TypeError("it is not a dictionary of named tensors")
     except Exception as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"{path}: expected a .safetensors file or a torch checkpoint that holds tensors "
-            f"alone, but it can't be read as one: {first}"
+            f"{path}: expected a .safetensors file or a torch checkpoint that holds only "
+            f"tensors, but it can't be read as one: {first}"
         ) from error
     return state
 
 
 def short_sha256(path: Path) -> str:
-    """First 16 hexadecimal digits of a file's sha256."""
+    """Compute the first 16 hexadecimal digits of a file's SHA-256.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def pretrained_file(name: str) -> tuple[Path, str]:
-    """File of a network's pretrained weights, downloaded if it must be, and where it came from.
+    """Find the file of a network's pretrained weights; download it if necessary.
+
+    Parameters
+    ----------
+    name : str
+        Of the network, in timm.
+
+    Returns
+    -------
+    path : Path
+    origin : str
+        Where timm publishes it.
 
     Raises
     ------
     WeightsUnavailable
-        If timm publishes none, or they are not in the cache and no network answers in time.
+        If timm publishes none, or they are not in the cache and the server does not respond.
     """
     import timm
 
@@ -124,7 +157,7 @@ def _url_file(url: str) -> Path:
 
 
 def _refuse_without_network(url: str, name: str) -> None:
-    # Name resolution knows no time limit, so the limit is kept by a thread that is left behind.
+    # Name resolution has no timeout, so a thread is waited for and then abandoned.
     from huggingface_hub.utils import get_session
 
     outcome = [f"no answer within {PROBE_SECONDS:g} s"]

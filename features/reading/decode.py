@@ -1,4 +1,4 @@
-"""Bytes of a JPEG, PNG, TIFF or BMP file → grey pixels, or the reason why not."""
+"""Decode a JPEG, PNG, TIFF or BMP file to grey pixels, or say why it can't be decoded."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 MIN_SIDE = 16
 AN_IMAGE = "a JPEG, PNG, TIFF or BMP image"
-COPY_AGAIN = "copy it again from its source, or export it anew as PNG"
+COPY_AGAIN = "copy it again from its source, or export it again as PNG"
 
-# Opened by plugin and not by Image.open, which would hide the plugin's reason to refuse.
+# Opened by plugin and not by Image.open, which would hide the plugin's error message.
 _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "JPEG": jpeg_factory, "PNG": PngImageFile, "TIFF": TiffImageFile, "BMP": BmpImageFile,
 }  # fmt: skip
@@ -52,19 +52,19 @@ class Decoded(NamedTuple):
 
 
 class ImageError(ValueError):
-    """A file is no image that can be used; the message is one line that says why.
+    """A file is not a usable image; the message is one line that says why.
 
     Parameters
     ----------
     path : str
-        The file, as it is shown to the reader.
+        The file, as shown to the user.
     found, expected, remedy : str
-        What the file is, what it should be, and what to do about it.
+        What the file is, what it should be, and what to do.
 
     Examples
     --------
-    >>> print(ImageError("a.jpg", "a folder", "a regular file", "take it out"))
-    a.jpg: found a folder, but expected a regular file; take it out.
+    >>> print(ImageError("a.jpg", "a folder", "a regular file", "remove it"))
+    a.jpg: found a folder, but expected a regular file; remove it.
     """
 
     def __init__(self, path: str, found: str, expected: str, remedy: str) -> None:
@@ -83,10 +83,10 @@ def _is_text(head: bytes) -> bool:
 
 
 def _format(data: bytes, shown: str) -> str:
-    """Name the format by its signature; refuse what isn't read, by name where it has one."""
+    """Detect the format by its signature; reject formats that are not supported."""
     head = data[:512]
     if _is_text(head):
-        raise ImageError(shown, "text", AN_IMAGE, "put the image itself in its place")
+        raise ImageError(shown, "text", AN_IMAGE, "replace it by the image itself")
     names = (n for (offset, magic), n in _SIGNATURES.items() if head.startswith(magic, offset))
     name = next(names, None)
     if name is None:
@@ -98,7 +98,7 @@ def _format(data: bytes, shown: str) -> str:
 
 
 def _tags(image: Image.Image) -> dict[int, Any]:
-    """Tags of a TIFF; for other formats, that black is zero."""
+    """Return the tags of a TIFF; for other formats, only that black is zero."""
     return getattr(image, "tag_v2", {_PHOTOMETRIC: 1})
 
 
@@ -117,7 +117,7 @@ def _check_header(image: ImageFile.ImageFile, shown: str, max_pixels: int) -> No
         found = f"{_REFUSED_MODES.get(image.mode, 'signed' if signed else image.mode)} pixels"
         expected = "unsigned grey of 1, 8 or 16 bits, or colour"
         raise ImageError(shown, found, expected, "rescale it to 16-bit grey and save it as PNG")
-    # load() would leave black, and say nothing, where strips or tiles of a TIFF are missing.
+    # load() would silently leave black where strips or tiles of a TIFF are missing.
     boxes = [tile.extents for tile in image.tile if tile.extents]
     covered = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
     if covered < width * height * (len(image.getbands()) if tags.get(_PLANAR) == 2 else 1):
@@ -147,7 +147,7 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _grey_jpeg(image: ImageFile.ImageFile, size: int | None) -> tuple[NDArray[np.uint8], int, int]:
-    """Decode the luma, at reduced scale where that is enough; tell the size at full scale."""
+    """Decode the luma, at reduced scale if that is enough; return the size at full scale, too."""
     width, height = image.size
     if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
         width, height = height, width
@@ -158,13 +158,13 @@ def _grey_jpeg(image: ImageFile.ImageFile, size: int | None) -> tuple[NDArray[np
 
 @contextmanager
 def _our_pillow(name: str) -> Iterator[None]:
-    """Make Pillow refuse half images, leave the size check to us, and keep its warnings in.
+    """Make Pillow reject truncated images, without its own size check and warnings.
 
-    These are settings of the process, hence the lock; to decode in parallel use processes.
+    These are settings of the process, hence the lock; use processes to decode in parallel.
     """
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if name == "TIFF":  # its tags are its header: one cut off may be the orientation
+        if name == "TIFF":  # its tags are its header: a missing one may be the orientation
             warnings.filterwarnings("error", message=".*orrupt EXIF data")
         before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
         ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
@@ -175,14 +175,14 @@ def _our_pillow(name: str) -> Iterator[None]:
 
 
 def decode_grey(data: bytes, shown: str, max_pixels: int, size: int | None = None) -> Decoded:
-    """Decode the first frame.
+    """Decode the first frame of an image.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     shown : str
-        How messages name it.
+        Name of the file in messages.
     max_pixels : int
         Largest width × height, checked from the header.
     size : int, optional
@@ -203,7 +203,7 @@ def decode_grey(data: bytes, shown: str, max_pixels: int, size: int | None = Non
         with _our_pillow(name):
             image = _OPENERS[name](io.BytesIO(data))
             _check_header(image, shown, max_pixels)
-            if name == "PNG":  # load() skips the checksums, and verify() leaves no image
+            if name == "PNG":  # load() skips the checksums, and verify() discards the image
                 _OPENERS[name](io.BytesIO(data)).verify()
             frames = int(getattr(image, "n_frames", 1))
             if name == "JPEG":

@@ -1,4 +1,4 @@
-"""The only image reader of the project: a file becomes an (H, W) uint8 grey image or an error."""
+"""The only image reader of the project: a file to an (H, W) uint8 grey image, or an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK:
 
 @dataclass(frozen=True, eq=False)
 class GreyImage:
-    """One image as the benchmark sees it.
+    """One decoded image.
 
     Attributes
     ----------
@@ -54,20 +54,22 @@ def _shown(path: Path, root: Path | None) -> str:
 def _unreadable(shown: str, error: Exception, expected: str) -> ImageError:
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     remedy = "check the name, where a link points, and the permissions"
-    return ImageError(shown, f"nothing that can be read ({reason})", expected, remedy)
+    return ImageError(shown, f"something unreadable ({reason})", expected, remedy)
 
 
 def _read_bytes(path: Path, shown: str, root: Path | None) -> bytes:
     try:
         target = Path(os.path.realpath(path))
         if root is not None and not target.is_relative_to(os.path.realpath(root)):
-            found = f"a {'link' if path.is_symlink() else 'path'} that leads out of the data folder"
-            raise ImageError(shown, found, "a file inside it", "put a copy in its place")
+            found = (
+                f"a {'link' if path.is_symlink() else 'path'} that leads outside the data folder"
+            )
+            raise ImageError(shown, found, "a file inside it", "replace it by a copy")
         status = target.stat()
-        # Asked before opening: open would wait for ever on a pipe that nobody writes to.
+        # Checked before opening: open would block forever on a pipe without a writer.
         if not stat.S_ISREG(status.st_mode):
             found = _KINDS.get(stat.S_IFMT(status.st_mode), "a device")
-            raise ImageError(shown, found, "a regular file", "take it out")
+            raise ImageError(shown, found, "a regular file", "remove it")
         if status.st_size > MAX_BYTES:
             found = f"{status.st_size:,} bytes"
             raise ImageError(shown, found, f"at most {MAX_BYTES:,}", "reduce the image")
@@ -82,10 +84,10 @@ def _read_bytes(path: Path, shown: str, root: Path | None) -> bytes:
 
 
 def list_images(folder: Path) -> tuple[list[Path], int]:
-    """List the direct children of a folder that should be images, in an order fixed by name.
+    """List the direct children of a folder that should be images, sorted by name.
 
-    Whatever is not ignored is listed, of any extension or kind, sub-folders too: it is for
-    :func:`read_image` to refuse it with a reason, so that nothing goes missing in silence.
+    Everything that is not ignored is listed, whatever its extension or kind, and sub-folders, too:
+    :func:`read_image` rejects them with a reason, so that nothing is skipped silently.
 
     Parameters
     ----------
@@ -116,17 +118,18 @@ def read_image(
 ) -> GreyImage:
     """Read the first frame of a JPEG, PNG, TIFF or BMP file as grey.
 
-    The format is told from the content, not from the name. The file is read once; its bytes are
-    hashed, and decoded from memory after the header has passed.
+    The format is detected from the content, not from the name. The file is read once; its bytes
+    are hashed, and decoded from memory after the header has been checked.
 
     Parameters
     ----------
     path : Path
-        The file, or a link to it.
+        A file, or a link to one.
     root : Path, optional
-        The folder that the file must lie in, links followed. Messages name the file from there.
+        The folder that must contain the file, after following links. Messages name the file
+        relative to it.
     max_pixels : int
-        Largest width × height; 100 million by default. Files may have 1 GiB.
+        Largest width × height; 100 million by default. Files may have up to 1 GiB.
     size : int, optional
         Side to which the image will be shrunk; see Notes.
 
@@ -137,23 +140,23 @@ def read_image(
     Raises
     ------
     ImageError
-        If the file is no such image: not a regular file, a link out of ``root``, unreadable,
-        empty, of another format, truncated, corrupt, under 16 pixels a side, over ``max_pixels``,
-        or of floating-point, signed or 32-bit pixels.
+        If the file is not such an image: not a regular file, a link to outside ``root``,
+        unreadable, empty, of another format, truncated, corrupt, under 16 pixels per side, over
+        ``max_pixels``, or of floating-point, signed or 32-bit pixels.
 
     Notes
     -----
-    - Colour becomes ITU-R BT.601 luma, ``0.299 R + 0.587 G + 0.114 B``; palettes are looked up.
-      Of a colour JPEG the luma is taken as it is stored.
+    - Colour is converted to ITU-R BT.601 luma, ``0.299 R + 0.587 G + 0.114 B``; palettes are
+      applied first. The luma of a colour JPEG is used as stored.
     - With ``size``, a JPEG is decoded at the smallest of full, half, quarter and eighth scale at
       which both its sides have that many pixels: the decoder shrinks by averaging, several times
-      faster than decoding everything. An image under twice ``size`` is decoded in full.
-    - Transparency is laid on black, the background of a radiograph.
+      faster than decoding at full scale. An image under twice ``size`` is decoded in full.
+    - Transparent images are composited on black, the background of a radiograph.
     - 16-bit grey is scaled from [0, 65535], 12-bit from [0, 4095], to [0, 255] and rounded,
-      whatever values occur. Of 16-bit colour the high byte is kept.
-    - TIFF's WhiteIsZero is inverted. A CMYK JPEG is taken as inverted, as Adobe writes it.
+      whatever values occur. Of 16-bit colour, the high byte is kept.
+    - TIFF's WhiteIsZero is inverted. A CMYK JPEG is assumed to be inverted, as Adobe writes it.
     - EXIF orientation is applied, once.
-    - JPEG, BMP and most TIFF have no checksum: damage that still decodes goes unnoticed.
+    - JPEG, BMP and most TIFF files have no checksum: damage that still decodes is not detected.
     """
     shown = _shown(path, root)
     data = _read_bytes(path, shown, root)

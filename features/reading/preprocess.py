@@ -1,4 +1,4 @@
-"""Pure functions between reading and describing: resize, central crop, contrast."""
+"""Preprocessing of grey images: resize, central crop, contrast."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def resize(image: GreyImages, size: int) -> GreyImages:
     Returns
     -------
     ndarray of shape (size, size), uint8
-        Each side is shrunk by area averages or enlarged by cubic interpolation; an image that
-        has that size already is returned as it is.
+        Each side is reduced by area averaging or enlarged by cubic interpolation; an image that
+        already has that size is returned unchanged.
     """
     height, width = (min(side, size) for side in image.shape)
     if image.shape != (height, width):
@@ -33,7 +33,7 @@ def resize(image: GreyImages, size: int) -> GreyImages:
 
 
 def central_crop(images: GreyImages, size: int) -> GreyImages:
-    """Cut the central square out of every image.
+    """Crop every image to its central square.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def central_crop(images: GreyImages, size: int) -> GreyImages:
 def stretch_contrast(images: GreyImages, low: float = 1.0, high: float = 99.0) -> GreyImages:
     """Map each image's ``low``-th to ``high``-th percentile linearly to 0…255.
 
-    Takes out exposure and tube voltage, which differ between films and tell nothing of the lung.
+    Removes differences in exposure and tube voltage, which carry no information about the lung.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def stretch_contrast(images: GreyImages, low: float = 1.0, high: float = 99.0) -
     Returns
     -------
     ndarray of shape (n, H, W), uint8
-        Values beyond the percentiles are clipped; a constant image becomes 0.
+        Values outside the percentiles are clipped; a constant image becomes 0.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def stretch_contrast(images: GreyImages, low: float = 1.0, high: float = 99.0) -
 
 
 def grey_percentiles(image: GreyImages, *percentiles: float) -> list[float]:
-    """Percentiles of grey values from their histogram, several times as fast as by sorting.
+    """Compute percentiles of grey values from their histogram, several times faster than sorting.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def grey_percentiles(image: GreyImages, *percentiles: float) -> list[float]:
     Returns
     -------
     list of float
-        To the last bit those of ``np.percentile``, which interpolates linearly.
+        Equal to the last bit to ``np.percentile`` with linear interpolation.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def grey_percentiles(image: GreyImages, *percentiles: float) -> list[float]:
         place = (image.size - 1) * (percentile / 100)
         rank = min(int(place), image.size - 1)
         share = place - rank
-        # The grey value of a rank is the first with more pixels up to it than the rank.
+        # The grey value of a rank is the first whose cumulative count exceeds the rank.
         low, high = np.searchsorted(below, [rank, min(rank + 1, image.size - 1)], side="right")
         step = float(high - low)
         found.append(low + step * share if share < 0.5 else high - step * (1 - share))

@@ -269,14 +269,14 @@ BIG = png(np.zeros((1, 1), "u1"), 8, 0).replace(
 BIG = BIG[:29] + struct.pack(">I", zlib.crc32(BIG[12:29])) + BIG[33:]
 JPEG, PNG = saved(noise(), "JPEG"), saved(noise(), "PNG")
 AN_IMAGE = "a JPEG, PNG, TIFF or BMP image"
-AGAIN = "copy it again from its source, or export it anew as PNG"
+AGAIN = "copy it again from its source, or export it again as PNG"
 SIXTEEN = "rescale it to 16-bit grey and save it as PNG"
 UNSIGNED = "unsigned grey of 1, 8 or 16 bits, or colour"
 FLOAT = np.zeros((HEIGHT, WIDTH), "<f4").tobytes()
 
 REFUSED = {
     "empty": (b"", "an empty file", AN_IMAGE, AGAIN),
-    "text": (b"not an image\n", "text", AN_IMAGE, "put the image itself in its place"),
+    "text": (b"not an image\n", "text", AN_IMAGE, "replace it by the image itself"),
     "text that starts like a BMP": (b"BMI = 17.3", "text", AN_IMAGE, "put the image"),
     "text cut within a letter": ("ü".encode() * 600, "text", AN_IMAGE, "put the image"),
     "unknown": (bytes(64), "unknown content (first bytes 00 00 00 00)", AN_IMAGE, AGAIN),
@@ -483,9 +483,9 @@ def test_links_may_not_leave_the_root(tmp_path: Path) -> None:
     assert read_image(root / "out.png").width == 48
     error = refusal(root / "out.png", root=root)
     assert error.path == "out.png"
-    assert error.found == "a link that leads out of the data folder"
+    assert error.found == "a link that leads outside the data folder"
     for path in (root / "sub" / "a.png", root / ".." / "outside" / "a.png"):
-        assert refusal(path, root=root).found == "a path that leads out of the data folder"
+        assert refusal(path, root=root).found == "a path that leads outside the data folder"
 
 
 def test_names_are_shown_on_one_line(tmp_path: Path) -> None:
@@ -518,7 +518,7 @@ def test_list_images_sorts_by_name_and_counts_what_it_ignores(tmp_path: Path) ->
 
 def test_list_images_of_no_folder(write: Write, tmp_path: Path) -> None:
     for path in (write(JPEG), tmp_path / "missing"):
-        with pytest.raises(ImageError, match=r"nothing that can be read \(.+a folder of images"):
+        with pytest.raises(ImageError, match=r"something unreadable \(.+a folder of images"):
             list_images(path)
 
 
