@@ -277,8 +277,8 @@ FLOAT = np.zeros((HEIGHT, WIDTH), "<f4").tobytes()
 REFUSED = {
     "empty": (b"", "an empty file", AN_IMAGE, AGAIN),
     "text": (b"not an image\n", "text", AN_IMAGE, "replace it by the image itself"),
-    "text that starts like a BMP": (b"BMI = 17.3", "text", AN_IMAGE, "put the image"),
-    "text cut within a letter": ("ü".encode() * 600, "text", AN_IMAGE, "put the image"),
+    "text that starts like a BMP": (b"BMI = 17.3", "text", AN_IMAGE, "replace it by the image"),
+    "text cut within a letter": ("ü".encode() * 600, "text", AN_IMAGE, "replace it by the image"),
     "unknown": (bytes(64), "unknown content (first bytes 00 00 00 00)", AN_IMAGE, AGAIN),
     "gif": (saved(noise(), "GIF"), "GIF content", AN_IMAGE, "convert it to PNG"),
     "webp": (saved(noise(), "WEBP"), "WebP content", AN_IMAGE, "convert it to PNG"),
