@@ -47,7 +47,7 @@ def facts(results: Results) -> dict[str, str]:
         "limit": f"A sample of about {config['limit']} images was taken."
         if config.get("limit") else "No subset was taken.",
         "preparation": preparation(config),
-        "audit": _audit(results.table("audit")),
+        "audit": audit_summary(results),
         "missing": _missing(data),
         "outcome": "Pneumonia or normal, by the label of the data"
         + ("; drawn by the program." if is_synthetic(results) else "; not reassessed."),
@@ -194,12 +194,27 @@ def balancing(balance: str, with_citation: bool = False) -> str:
     return f"{title}{source}{where}"
 
 
-def _audit(audit: pd.DataFrame) -> str:
-    if audit.empty:
+def audit_summary(results: Results) -> str:
+    """Count the findings of the data audit by severity.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+        A sentence; empty if the audit has no findings.
+    """
+    found = results.table("audit")
+    if found.empty:
         return ""
-    found = audit["severity"].value_counts()
-    words = ", ".join(f"{found.get(kind, 0)} {kind}" for kind in ("stop", "warn", "note"))
-    return f"The data were audited before fitting: {words}."
+    counts = [
+        f"{count} finding{'s' * (count != 1)} of severity {kind}"
+        for kind in ("stop", "warn", "note")
+        if (count := int((found["severity"] == kind).sum()))
+    ]
+    return f"Before fitting, the data were audited: {', '.join(counts)}."
 
 
 def _missing(data: dict[str, Any]) -> str:

@@ -118,23 +118,23 @@ STATISTICS = {
         "DeLong, E. R. and DeLong, D. M. and Clarke-Pearson, D. L.",
         "Comparing the areas under two or more correlated receiver operating characteristic "
         "curves: a nonparametric approach", 1988, _BIOMETRICS, "44", "837-845", "10.2307/2531595",
-        "Comparison of AUCs"),
+        "DeLong's test of AUCs"),
     "obuchowski1997": _article(
         "Obuchowski, N. A.", "Nonparametric analysis of clustered ROC curve data", 1997,
-        _BIOMETRICS, "53", "567-578", "10.2307/2533958", "Several images of a patient"),
+        _BIOMETRICS, "53", "567-578", "10.2307/2533958", "DeLong's test for clustered data"),
     "mcnemar1947": _article(
         "McNemar, Q.",
         "Note on the sampling error of the difference between correlated proportions or "
         "percentages", 1947, "Psychometrika", "12", "153-157", "10.1007/BF02295996",
-        "Comparison of decisions"),
+        "McNemar's test"),
     "holm1979": Reference(
         "article", "Holm, S.", "A simple sequentially rejective multiple test procedure", 1979,
-        "Scandinavian Journal of Statistics", "Correction for many comparisons",
+        "Scandinavian Journal of Statistics", "Correction for multiple comparisons",
         url="https://www.jstor.org/stable/4615733", more={"volume": "6", "pages": "65-70"}),
     "murphy1973": _article(
         "Murphy, A. H.", "A new vector partition of the probability score", 1973,
         "Journal of Applied Meteorology", "12", "595-600",
-        "10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2", "Parts of the Brier score"),
+        "10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2", "Decomposition of the Brier score"),
     "zadrozny2002": _paper(
         "Zadrozny, B. and Elkan, C.",
         "Transforming classifier scores into accurate multiclass probability estimates", 2002,
@@ -182,7 +182,7 @@ SOFTWARE = {
         "van der Walt, S. and Schönberger, J. L. and Nunez-Iglesias, J. and Boulogne, F. and "
         "Warner, J. D. and Yager, N. and others",
         "scikit-image: image processing in Python", 2014, "PeerJ", "2", "e453",
-        "10.7717/peerj.453", "scikit-image, whose definition of these features was followed"),
+        "10.7717/peerj.453", "scikit-image, the reference for these features"),
     "lam2015": _paper(
         "Lam, S. K. and Pitrou, A. and Seibert, S.", "Numba: a LLVM-based Python JIT compiler",
         2015, "Second Workshop on the LLVM Compiler Infrastructure in HPC", "1-6",

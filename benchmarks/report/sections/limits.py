@@ -23,8 +23,8 @@ _REAL = (
     "a method used the lungs.",
 )
 MANY = (
-    "Many methods are compared on one test split: the best score is optimistic, and methods with "
-    "overlapping intervals can't be ranked."
+    "Many methods are compared on one test split: the best score is optimistic, and overlapping "
+    "intervals do not justify a ranking."
 )
 _ALWAYS = (
     "Intervals reflect the sampling of test patients only; the fitted model, the validation split "

@@ -9,7 +9,7 @@ from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_carved
 from benchmarks.paper.bibliography import cite
-from benchmarks.paper.facts import balancing, preparation
+from benchmarks.paper.facts import audit_summary, balancing, preparation
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.statistics.method_rows import classical, feature_sets, rows
 from features import FEATURES, all_feature_sets
@@ -41,7 +41,7 @@ def render(results: Results) -> Section:
     """
     sentences = [
         _data(results),
-        *_audited(results),
+        audit_summary(results),
         _features(results),
         _classifiers(results),
         *_network(results),
@@ -200,19 +200,6 @@ def _scoring(results: Results) -> str:
         f"95 % percentile intervals from a bootstrap over patients ({cite('field2007')}) with "
         f"{draws} resamples. No test score was used for selection."
     )
-
-
-def _audited(results: Results) -> list[str]:
-    """Summarise the audit of the data."""
-    found = results.table("audit")
-    if found.empty:
-        return []
-    counts = [
-        f"{count} finding{'s' * (count != 1)} of the severity {kind}"
-        for kind in ("stop", "warn", "note")
-        if (count := int((found["severity"] == kind).sum()))
-    ]
-    return [f"Before fitting, the data were audited: {', '.join(counts)}."]
 
 
 def _cross_validated(results: Results) -> list[str]:
