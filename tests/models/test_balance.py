@@ -71,14 +71,14 @@ def test_one_minority_row_is_an_error_that_names_the_remedy() -> None:
 
 
 @pytest.mark.parametrize("method", ["none", "class_weight"])
-def test_rows_are_left_alone(method: str) -> None:
+def test_rows_are_not_changed(method: str) -> None:
     X, y = rows(4, 20)
     X_new, y_new = Balancer(method).fit_resample(X, y)
     assert X_new is X
     assert y_new is y
 
 
-def test_adasyn_without_hard_rows_says_so() -> None:
+def test_adasyn_without_hard_rows_is_an_error() -> None:
     X, y = rows(10, 20)
     with pytest.raises(ValueError, match="adasyn could make no rows"):
         Balancer("adasyn").fit_resample(X + 100 * y[:, None], y)

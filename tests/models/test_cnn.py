@@ -78,7 +78,7 @@ def test_two_fits_are_equal_to_the_last_bit(train: Labelled, unseen: Labelled) -
     assert first.tobytes() != other.tobytes()
 
 
-def test_global_state_is_left_alone(train: Labelled, unseen: Labelled) -> None:
+def test_global_state_is_not_changed(train: Labelled, unseen: Labelled) -> None:
     before = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     threads = torch.get_num_threads()
     network(epochs=1).fit(*train, validation=unseen).predict(unseen[0])
@@ -105,7 +105,7 @@ def test_history_and_record(train: Labelled, unseen: Labelled) -> None:
     assert (record["learning_rate"], record["epochs"], record["batch_size"]) == (2e-3, 2, 32)
 
 
-def test_stops_early_and_goes_back_to_the_best_epoch(
+def test_stops_early_and_restores_the_best_epoch(
     train: Labelled, unseen: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted precisions: best in epoch 2, the tie of epoch 3 is lost on its loss."""
@@ -226,7 +226,7 @@ def test_fine_tunes_from_a_file(train: Labelled, unseen: Labelled, tmp_path: Pat
     assert model.learning_rate_ == cnn.FINE_TUNING["learning_rate"]
 
 
-def test_starts_from_scratch_where_there_are_no_weights(
+def test_starts_from_random_weights_if_none_are_available(
     train: Labelled, unseen: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_network(name: str, *, pretrained: bool = True, **options: Any) -> Any:
@@ -257,7 +257,7 @@ def test_pickle_keeps_the_trained_network(train: Labelled, unseen: Labelled) -> 
     assert not hasattr(clone(model), "network_")
 
 
-def test_labels_may_be_words(train: Labelled, unseen: Labelled) -> None:
+def test_labels_may_be_strings(train: Labelled, unseen: Labelled) -> None:
     words = np.array(["clear", "disc"])
     model = network(epochs=1).fit(
         train[0], words[train[1]], validation=(unseen[0], words[unseen[1]])
@@ -288,7 +288,9 @@ def test_missing_validation_is_refused(train: Labelled) -> None:
         np.zeros((0, 32, 32), np.uint8),
     ],
 )
-def test_other_arrays_are_refused(images: np.ndarray, train: Labelled, unseen: Labelled) -> None:
+def test_wrong_shapes_and_dtypes_are_refused(
+    images: np.ndarray, train: Labelled, unseen: Labelled
+) -> None:
     with pytest.raises(ValueError, match=r"expected \(n, height, width\) uint8"):
         network().fit(images, train[1], validation=unseen)
 
@@ -298,12 +300,12 @@ def test_labels_of_another_length_are_refused(train: Labelled, unseen: Labelled)
         network().fit(train[0], train[1][1:], validation=unseen)
 
 
-def test_a_loss_that_explodes_is_named(train: Labelled, unseen: Labelled) -> None:
+def test_a_diverging_loss_is_an_error(train: Labelled, unseen: Labelled) -> None:
     with pytest.raises(FloatingPointError, match="Lower learning_rate"):
         network(learning_rate=1e38).fit(*train, validation=unseen)
 
 
-def test_a_file_of_another_network_is_no_start_from_scratch(
+def test_a_file_of_another_network_is_an_error(
     train: Labelled, unseen: Labelled, tmp_path: Path
 ) -> None:
     path = tmp_path / "w.safetensors"
@@ -327,12 +329,12 @@ def test_build(balance: str | bool, drawn: bool) -> None:
     assert (model.seed, model.balance, model.backbone, model.epochs) == (7, drawn, SMALL, 3)
 
 
-def test_each_batch_is_told_and_nothing_printed(
+def test_on_batch_is_called_after_each_batch_and_nothing_is_printed(
     train: Labelled, unseen: Labelled, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     model = network(epochs=2, batch_size=8)
-    model.fit(*train, validation=unseen, on_batch=lambda *step: told.append(step))
+    model.fit(*train, validation=unseen, on_batch=lambda *step: calls.append(step))
     batches = 2 * (len(train[0]) // 8)
-    assert told == [(done, batches) for done in range(1, batches + 1)]
+    assert calls == [(done, batches) for done in range(1, batches + 1)]
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Every entry of MODELS keeps the contract of build, fit and predict_proba."""
+"""Contract of every classifier: build, fit, predict_proba, declaration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ON_FEATURES = [name for name in MODELS if not declaration(name).on_images]
 
 
 def blobs(n: int = 90, d: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Two overlapping Gaussian classes, a third of the rows negative, two rows a patient."""
+    """Two overlapping Gaussian classes, a third of the rows negative, two rows per patient."""
     rng = np.random.default_rng(seed)
     y = (np.arange(n) // 2 % 3 > 0).astype(np.int64)
     X = rng.normal(size=(n, d)) + 1.2 * y[:, None] * (np.arange(d) < 4)
@@ -134,7 +134,7 @@ def test_an_unknown_name_is_its_own_title() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_has_a_line_and_stated_hyperparameters(name: str) -> None:
+def test_has_a_description_and_hyperparameters(name: str) -> None:
     assert choices()["Models (--models)"][name]
     assert MODELS[name].HYPERPARAMETERS
 

@@ -52,7 +52,7 @@ def test_trees_are_scikit_learns_and_score_as_onedal_does() -> None:
 
 
 @needs_onedal
-def test_nothing_of_onedal_is_kept() -> None:
+def test_fitted_forest_holds_nothing_of_onedal() -> None:
     X, y = data()
     fitted = Forest(**settings()).fit(X, y)
     parts = [
@@ -65,7 +65,7 @@ def test_nothing_of_onedal_is_kept() -> None:
 
 @needs_onedal
 def test_leaves_are_pure() -> None:
-    """Of a mixed leaf oneDAL hands over the larger class alone; so there must be none."""
+    """oneDAL returns only the majority class of a mixed leaf, so there must be none."""
     X, y = data()
     for tree in Forest(**settings()).fit(X, y).estimators_:
         leaves = tree.tree_.children_left == -1
@@ -75,7 +75,7 @@ def test_leaves_are_pure() -> None:
 
 @needs_onedal
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_bits_do_not_depend_on_threads(n_jobs: int) -> None:
+def test_scores_do_not_depend_on_threads(n_jobs: int) -> None:
     X, y = data()
     first = Forest(n_jobs=1, **settings()).fit(X, y)
     second = Forest(n_jobs=n_jobs, **settings()).fit(X, y)
@@ -86,7 +86,7 @@ def test_bits_do_not_depend_on_threads(n_jobs: int) -> None:
     np.testing.assert_array_equal(first.predict_proba(new), second.predict_proba(new))
 
 
-def test_bits_do_not_depend_on_the_process() -> None:
+def test_scores_do_not_depend_on_the_process() -> None:
     code = (
         "import numpy as np\nfrom tests.models.test_forest import Forest, data, settings\n"
         "X, y = data()\nscores = Forest(**settings()).fit(X, y).predict_proba(X)\n"
@@ -117,12 +117,12 @@ def test_without_onedal_it_is_scikit_learns_forest() -> None:
 
 
 @needs_onedal
-def test_the_engine_is_told() -> None:
+def test_engine_names_onedal() -> None:
     assert forest_engine().startswith("oneDAL 2")
 
 
 @needs_onedal
-def test_both_engines_rank_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_engines_rank_similarly(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = data(600)
     new, truth = data(600, seed=1)
     fast = forest.build(0, "smote").fit(X, y).predict_proba(new)[:, 1]
@@ -135,14 +135,14 @@ def test_both_engines_rank_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "change", [{"min_samples_leaf": 3}, {"class_weight": "balanced"}, {"max_depth": 3}]
 )
-def test_what_onedal_can_not_hand_over_is_grown_by_scikit_learn(change: dict[str, Any]) -> None:
+def test_scikit_learn_grows_trees_that_onedal_can_not_convert(change: dict[str, Any]) -> None:
     X, y = data()
     ours = Forest(**settings(**change)).fit(X, y)
     plain = RandomForestClassifier(**settings(**change)).fit(X, y)
     np.testing.assert_array_equal(ours.predict_proba(X), plain.predict_proba(X))
 
 
-def test_labels_may_be_any() -> None:
+def test_labels_may_be_strings() -> None:
     X, y = data()
     named = Forest(**settings()).fit(X, np.array(["normal", "pneumonia"])[y])
     coded = Forest(**settings()).fit(X, y)

@@ -52,7 +52,7 @@ def test_a_weight_of_two_is_the_row_twice() -> None:
     np.testing.assert_allclose(weighted.coef_, doubled.coef_, atol=3e-4)
 
 
-def test_labels_may_be_any() -> None:
+def test_labels_may_be_strings() -> None:
     X, y = data()
     named = LeanLogistic().fit(X, np.array(["normal", "pneumonia"])[y])
     assert named.classes_.tolist() == ["normal", "pneumonia"]

@@ -22,7 +22,7 @@ ON_FEATURES = [name for name in MODELS if not declaration(name).on_images]
 
 
 def corners(n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three overlapping Gaussian classes, 1 : 2 : 3, two rows a patient."""
+    """Three overlapping Gaussian classes, 1 : 2 : 3, two rows per patient."""
     rng = np.random.default_rng(seed)
     y = np.array([0, 1, 1, 2, 2, 2])[np.arange(n) // 2 % 6]
     X = rng.normal(size=(n, 12))
@@ -38,7 +38,7 @@ def fitted(name: str, balance: str = "smote") -> Pipeline:
 
 @pytest.mark.parametrize("balance", ["smote", "class_weight"])
 @pytest.mark.parametrize("name", ON_FEATURES)
-def test_learns_three_classes_and_comes_back(name: str, balance: str, tmp_path: Path) -> None:
+def test_learns_three_classes_and_reloads(name: str, balance: str, tmp_path: Path) -> None:
     X, y, _ = corners(seed=1)
     model = fitted(name, balance)
     proba = model.predict_proba(X)
@@ -96,7 +96,7 @@ def test_agrees_with_scikit_learn_in_double_precision(weight: str | None, C: flo
     np.testing.assert_allclose(lean.predict_proba(X), exact.predict_proba(X), atol=1e-4)
 
 
-def test_platt_gives_each_class_its_share_unless_balanced() -> None:
+def test_platt_probabilities_match_prevalence_unless_balanced() -> None:
     X, y, _ = corners(600)
     plain = PlattScaled(SVC(), balanced=False).fit(X, y).predict_proba(X).mean(axis=0)
     balanced = PlattScaled(SVC(), balanced=True).fit(X, y).predict_proba(X).mean(axis=0)
@@ -113,7 +113,7 @@ def test_platt_needs_all_classes_in_every_fold() -> None:
         PlattScaled(SVC()).fit(X, y, groups=patients)
 
 
-def test_network_learns_three_classes_and_comes_back(tmp_path: Path) -> None:
+def test_network_learns_three_classes_and_reloads(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from models.network_file import load_network, save_network
 

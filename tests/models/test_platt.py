@@ -21,7 +21,7 @@ def test_probabilities_match_prevalence_unless_balanced() -> None:
     assert balanced.mean() < plain.mean() - 0.05
 
 
-def test_ranks_as_the_margin_does() -> None:
+def test_ranking_equals_that_of_decision_values() -> None:
     X, y = data()
     scaled = PlattScaled(SVC()).fit(X, y)
     order = np.argsort(scaled.decision_function(X))

@@ -28,7 +28,7 @@ def test_statistics_match_scipy_across_blocks() -> None:
     np.testing.assert_allclose(f_statistics(X, y), expected, rtol=1e-9)
 
 
-def test_a_constant_column_counts_as_useless() -> None:
+def test_a_constant_column_has_statistic_zero() -> None:
     X, y = rows(d=3)
     X[:, 1] = 0.1
     assert f_statistics(X, y)[1] == 0
@@ -41,7 +41,7 @@ def test_a_column_that_separates_perfectly_is_kept() -> None:
     assert BestColumns(1).fit(X, y).kept_.tolist() == [False, False, True]
 
 
-def test_values_and_order_are_kept() -> None:
+def test_kept_columns_have_their_values_and_order() -> None:
     X, y = rows()
     selector = BestColumns(100).fit(X, y)
     np.testing.assert_array_equal(selector.transform(X), X[:, selector.kept_])
@@ -51,7 +51,7 @@ def test_values_and_order_are_kept() -> None:
     assert (f_statistics(X, y)[~selector.kept_] <= lowest_kept).all()
 
 
-def test_names_of_kept_columns_can_be_asked_for() -> None:
+def test_get_feature_names_out_lists_kept_columns() -> None:
     X, y = rows(d=4)
     X[:, 2] = y
     names = BestColumns(1).fit(X, y).get_feature_names_out(["a", "b", "c", "d"])
@@ -66,7 +66,7 @@ def test_few_columns_are_all_kept(n_columns: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
-def test_neither_row_order_nor_scale_changes_the_choice(seed: int, n_columns: int) -> None:
+def test_selection_ignores_row_order_and_scale(seed: int, n_columns: int) -> None:
     X, y = rows(30, 10)
     rng = np.random.default_rng(seed)
     order = rng.permutation(30)

@@ -110,7 +110,9 @@ def test_interrupted_twice(
     assert outcome(fit(tmp_path / "c")) == whole
 
 
-def test_dropout_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropout_resumes_its_random_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the network draws itself is another generator than that of the batches."""
     original = training.begin
 
@@ -136,7 +138,7 @@ def test_a_finished_fit_trains_no_more(
     assert epochs == []
 
 
-def test_patience_goes_on_counting(
+def test_patience_counts_across_a_resume(
     epochs: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: best in epoch 1 of 9, so patience 2 ends it after epoch 3."""
@@ -261,7 +263,7 @@ def test_no_pickle_in_a_checkpoint(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*can't be written:UserWarning")
-def test_training_goes_on_where_its_state_cannot_be_written(
+def test_training_continues_if_its_state_cannot_be_written(
     tmp_path: Path, whole: tuple[Any, ...]
 ) -> None:
     with pytest.warns(UserWarning, match="can't be written: .* can't be resumed after epoch"):

@@ -23,7 +23,7 @@ from tests.helpers import textured
 
 
 class Stack:
-    """Images that are read when asked for, as from a disk; no array."""
+    """Images read on demand, as from a disk; not an array."""
 
     def __init__(self, images: np.ndarray) -> None:
         self._images = images
@@ -84,7 +84,7 @@ def test_whoever_stops_early_leaves_no_thread() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("prefetch")]
 
 
-def test_threads_of_others_are_left_alone() -> None:
+def test_thread_settings_of_the_caller_are_not_changed() -> None:
     threads = torch.get_num_threads()
     assert list(prefetch([torch.get_num_threads])) == [1]
     assert torch.get_num_threads() == threads
