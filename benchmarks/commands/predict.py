@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import CLASSES
 from benchmarks.extraction.prepare import prepare, reading_size
-from benchmarks.fitting.scoring import score
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import Results, RunError, read_results, write_text
-from benchmarks.saved.fitted_run import FittedCell, config_of, descriptors_of, load_cells
+from benchmarks.saved.fitted_run import (
+    FittedCell,
+    config_of,
+    descriptors_of,
+    load_cells,
+    score_cell,
+)
 from benchmarks.saved.models import other_versions
 from features import ImageDescriptor
 from features.reading.images import ImageError, list_images, read_image
@@ -178,45 +182,6 @@ def _score_batch(
     parts = [_rows(names, cell, score_cell(cell, images, matrices)) for cell in cells]
     # Sort by image, with the cells in order.
     return pd.concat(parts).sort_values("position", kind="stable")[COLUMNS]
-
-
-def score_cell(
-    cell: FittedCell,
-    images: NDArray[np.uint8],
-    matrices: dict[str, NDArray[np.float32]],
-    block: int | None = None,
-) -> NDArray[np.float64]:
-    """Score prepared images, or their features, with a fitted cell.
-
-    Parameters
-    ----------
-    cell : FittedCell
-    images : ndarray of shape (n, size, size), uint8
-    matrices : dict of ndarray of shape (n, d)
-        By feature family, for all families of the cell.
-    block : int or None
-        See :func:`benchmarks.fitting.scoring.score`.
-
-    Returns
-    -------
-    ndarray of shape (n,), float64
-
-    Raises
-    ------
-    RunError
-        If the model expects other columns or images.
-    """
-    try:
-        if not cell.families:
-            return score(cell.model, cell.fitted, images, block)
-        X = np.concatenate([matrices[family] for family in cell.families], axis=1)
-        with threadpool_limits(1):  # as in the run
-            return score(cell.model, cell.fitted, X, block)
-    except ValueError as error:
-        raise RunError(
-            f"{cell.name}: the saved model can't score these images: {error}. Its file belongs to "
-            "another run, or to another version of the program."
-        ) from error
 
 
 def _rows(names: list[str], cell: FittedCell, scores: NDArray[np.float64]) -> pd.DataFrame:

@@ -30,11 +30,24 @@ SHOWN = 10
 
 
 def cell_section(found: Explanation, one: Explained, pictures: tuple[Picture, ...]) -> Section:
-    """Tell of one cell: decision, features in words, maps, most similar training images."""
+    """Describe one cell: decision, features in words, maps and nearest training images.
+
+    Parameters
+    ----------
+    found : Explanation
+    one : Explained
+        The cell.
+    pictures : tuple of Picture
+        Nearest training images; may be empty.
+
+    Returns
+    -------
+    Section
+    """
     blocks: list[Block] = [paragraph(_decision(one))]
     if one.method:
         blocks += _features(found, one)
-    blocks += [Subheading("Where"), _maps(found, one), *_read_maps(one), *_missing(one)]
+    blocks += [Subheading("Maps"), _maps(found, one), *_read_maps(one), *_missing(one)]
     blocks.append(Subheading("Most similar training images"))
     blocks += _similar(found, one, pictures)
     title = "CNN, end to end" if not one.cell.families else one.cell.name
@@ -46,7 +59,9 @@ def _decision(one: Explained) -> str:
     side = "above" if recall["distance"] >= 0 else "below"
     between = ""
     if not np.isnan(recall["between"]):
-        between = f"; {100 * recall['between']:.3g} % of the validation images score in between"
+        between = (
+            f"; {100 * recall['between']:.3g} % of the validation images have a score in between"
+        )
     return (
         f"Score {stated(one.score)}: {half['decision']} at 0.5, {recall['decision']} at the "
         f"threshold {number(recall['threshold'])} for a recall of 0.95. It is "
@@ -59,8 +74,8 @@ def _features(found: Explanation, one: Explained) -> list[Block]:
     networks = single and any(FEATURES[family].network for family in one.cell.families)
     top = one.top[one.top["value"] != 0].head(SHOWN)
     if top.empty:
-        return [Subheading("What speaks for what"), paragraph(_nameless(found, one))]
-    blocks: list[Block] = [Subheading("What speaks for what"), paragraph(_method(found, one))]
+        return [Subheading("Contributions"), paragraph(_nameless(found, one))]
+    blocks: list[Block] = [Subheading("Contributions"), paragraph(_method(found, one))]
     if len(one.families) > 1:
         parts = (f"{FEATURES[name].title} {signed(v)}" for name, v in _by_size(one.families))
         blocks.append(paragraph(f"By family, in {one.space}: {', '.join(parts)}."))
@@ -76,23 +91,23 @@ def _features(found: Explanation, one: Explained) -> list[Block]:
     blocks.append(
         Table(
             name=f"top-{one.cell.name.replace('/', '-')}",
-            caption=f"The {len(top)} {'features' if single else 'fields'} that weigh most here, in "
-            f"{one.space}.",
-            header=("What", "Speaks for", "Adds", *(["Here, SD"] if single else [])),
+            caption=f"The {len(top)} {'features' if single else 'regions'} with the largest "
+            f"contribution, in {one.space}.",
+            header=("What", "Evidence for", "Contribution", *(["Value, SD"] if single else [])),
             rows=lines,
             labels=2,
             words=True,
             note=f"All others: {others:,}, together {signed(rest)}."
-            + (" Here, SD: the image's value, in standard deviations from the mean of the training "
-               "images." if single else "")
-            + (" The outputs of a network have no names." if networks else ""),
+            + (" Value, SD: the value of the image, in standard deviations from the mean of the "
+               "training images." if single else "")
+            + (" The outputs of a network have no descriptive names." if networks else ""),
         )
     )  # fmt: skip
     return blocks
 
 
 def _compared(found: Explanation, one: Explained) -> tuple[str, str]:
-    """Name the images compared with, and how the output goes from them to this one."""
+    """Describe the background and the change of the output from it to this image."""
     to = f"to {number(one.output, 2)} here"
     if found.without_data:
         return "the mean training image", f"from {number(one.expected, 2)} there {to}"
@@ -102,8 +117,8 @@ def _compared(found: Explanation, one: Explained) -> tuple[str, str]:
 def _nameless(found: Explanation, one: Explained) -> str:
     others, outcome = _compared(found, one)
     return (
-        f"Compared with {others}, the {one.space} go {outcome}. An SVM gives no values column by "
-        "column, and a network's columns have no places: only the maps below tell more."
+        f"Compared with {others}, the {one.space} changes {outcome}. An SVM has no SHAP values of "
+        "single columns, and the columns of a network have no image region: see the maps below."
     )
 
 
@@ -111,53 +126,54 @@ def _method(found: Explanation, one: Explained) -> str:
     others, outcome = _compared(found, one)
     if one.method == "shap":
         return (
-            f"SHAP values against {others}: they add up, {outcome} ({one.space}). Features that "
-            "are alike share what they add, so a small value does not mean that a feature is "
-            "useless."
+            f"SHAP values compared with {others}: they sum to the change {outcome} ({one.space}). "
+            "Correlated features divide their contribution, so a small value does not mean that a "
+            "feature is useless."
         )
     return (
-        f"Fields of the picture exchanged for those of {others}: what is lost is what the field "
-        f"added. The {one.space} go {outcome}; as columns work together, the parts do not add up "
-        "to the difference. An SVM gives no values feature by feature: name a forest, xgboost or "
-        "logistic cell with --cells to read those."
+        f"Image regions are replaced by those of {others}; the drop is the contribution of the "
+        f"region. The {one.space} changes {outcome}. Because columns interact, the contributions "
+        "do not sum to that change. An SVM has no SHAP values of single features; select a forest, "
+        "xgboost or logistic cell with --cells to get them."
     )
 
 
 def _maps(found: Explanation, one: Explained) -> Figure:
     maps = {kind: one.maps[kind] for kind in family_order(one.maps)}
     name = one.cell.name.replace("/", "-")
-    alt = f"Maps of {one.cell.name} over the image, one a method; red speaks for pneumonia."
+    alt = f"Maps of {one.cell.name} over the image, one a method; red is evidence for pneumonia."
     return Figure(
         name=name,
-        caption="Vermilion speaks for pneumonia, blue for normal; each map has its own scale.",
+        caption="Vermilion: evidence for pneumonia; blue: evidence for normal. Each map has its "
+        "own scale.",
         alt=alt,
         svg=maps_figure(name, found.image, maps, one.space, alt, is_synthetic(found.run)),
     )
 
 
 def _read_maps(one: Explained) -> list[Paragraph]:
-    """Say how strong the maps are, and how much of them lies outside the chest."""
+    """State how strong the maps are, and how much of them lies outside the chest."""
     drop = one.maps["occlusion"]
     covered = (
-        f"Where it is covered, the score falls by {small(max(0.0, drop.max()))} at most and "
-        f"rises by {small(max(0.0, -drop.min()))} at most."
+        f"When a part is covered, the score decreases by at most {small(max(0.0, drop.max()))} and "
+        f"increases by at most {small(max(0.0, -drop.min()))}."
     )
     area = outside_chest(np.ones(drop.shape))[1]
     parts = []
     for kind in family_order(one.maps):
         share = one.outside(one.maps[kind])
-        more = ", more than an even map" if share > area else ""
-        found = "nothing speaks for it" if np.isnan(share) else f"{100 * share:.0f} %{more}"
+        more = ", more than a uniform map" if share > area else ""
+        found = "no evidence for it" if np.isnan(share) else f"{100 * share:.0f} %{more}"
         parts.append(f"{title_of(kind)}: {found}")
     outside = (
-        f"Of what speaks for {one.decision}, this lies outside the chest, where an even map has "
+        f"Fraction of the evidence for {one.decision} outside the chest, where a uniform map has "
         f"{100 * area:.0f} %: {'; '.join(parts)}."
     )
     return [paragraph(covered), paragraph(outside), *_slope(one)]
 
 
 def _slope(one: Explained) -> list[Paragraph]:
-    """Warn of a Grad-CAM whose places add up to the other sign than the network's columns add."""
+    """Warn of a Grad-CAM whose sum and the contribution of the network have opposite signs."""
     network = [family for family in one.cell.families if FEATURES[family].network]
     if not network or "grad_cam" not in one.maps:
         return []
@@ -166,9 +182,9 @@ def _slope(one: Explained) -> list[Paragraph]:
         return []
     return [
         paragraph(
-            f"The places of Grad-CAM add up to {signed(along, 1)} log-odds, but the network's "
-            f"columns add {signed(whole, 1)}: the classifier bends between the mean training image "
-            "and this one. The map shows its slope here, not the way to its decision."
+            f"The sum of the Grad-CAM map is {signed(along, 1)} log-odds, but the contribution of "
+            f"the network's columns is {signed(whole, 1)}: the classifier is not linear between "
+            "the mean training image and this one. The map shows its gradient at this image only."
         )
     ]
 
@@ -180,13 +196,13 @@ def _missing(one: Explained) -> list[Paragraph]:
 
 def _similar(found: Explanation, one: Explained, pictures: tuple[Picture, ...]) -> list[Block]:
     if not one.cell.families:
-        return [paragraph("The CNN has no columns of features to compare images by.")]
+        return [paragraph("The CNN has no feature columns in which to compare images.")]
     if found.without_data:
-        return [note(f"{found.without_data} So there are no similar images; with --data, there "
-                     "would be.")]  # fmt: skip
+        return [note(f"{found.without_data} Therefore similar images are unavailable; give "
+            "--data.")]  # fmt: skip
     near = found.neighbours[one.cell.features]
-    left = {0: "", 1: " The image itself is one of them and left out."}.get(
-        near.copies, f" {near.copies} copies of the image are among them and left out."
+    left = {0: "", 1: " The image itself is among them and is excluded."}.get(
+        near.copies, f" {near.copies} copies of the image are among them and are excluded."
     )
     if not pictures:
         return [paragraph(f"There are none.{left}")]
@@ -195,8 +211,8 @@ def _similar(found: Explanation, one: Explained, pictures: tuple[Picture, ...]) 
         positive, f"{positive} are PNEUMONIA, {k - positive} NORMAL."
     )
     text = (
-        f"By distance in the standardised columns of {one.cell.features}; the median training "
-        f"image is at {number(near.median, 1)}. {labels}{left}"
+        f"By Euclidean distance in the standardised columns of {one.cell.features}; the median "
+        f"distance of the training images is {number(near.median, 1)}. {labels}{left}"
     )
     return [Pictures(text, pictures)]
 

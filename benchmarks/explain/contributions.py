@@ -1,4 +1,4 @@
-"""Why one fitted cell scores one image as it does: decisions and what features add."""
+"""Contributions of features, families and regions to the score of one image."""
 
 from __future__ import annotations
 
@@ -26,9 +26,19 @@ Row = NDArray[np.float32]
 
 
 def default_cells(run: Results, saved: Collection[str]) -> list[str]:
-    """Name each feature set's classifier of best average precision on validation, and the CNN.
+    """Select the best classifier of each feature set on the validation set, and the CNN.
 
-    Of several seeds the first finished one counts. Nothing is chosen by its test score.
+    Parameters
+    ----------
+    run : Results
+    saved : collection of str
+        Names of the cells whose models the run folder contains.
+
+    Returns
+    -------
+    list of str
+        Names of the cells with the best average precision. Of several seeds, the first finished one
+        counts. Test scores are not used.
     """
     table = run.scores
     table = table[
@@ -44,7 +54,19 @@ def default_cells(run: Results, saved: Collection[str]) -> list[str]:
 
 
 def decide(run: Results, cell: FittedCell, score: float) -> pd.DataFrame:
-    """Decisions of a score and how near they are; see :class:`Explained`."""
+    """Compare a score with the thresholds.
+
+    Parameters
+    ----------
+    run : Results
+    cell : FittedCell
+    score : float
+
+    Returns
+    -------
+    DataFrame
+        See ``decisions`` of :class:`benchmarks.explain.explanation.Explained`.
+    """
     own = run.predictions[
         (run.predictions["cell"] == cell.name) & (run.predictions["split"] == "validation")
     ]
@@ -54,8 +76,8 @@ def decide(run: Results, cell: FittedCell, score: float) -> pd.DataFrame:
         low, high = sorted((score, threshold))
         inside = (validation >= low) & (validation <= high)
         between = float(inside.mean()) if len(validation) else float("nan")
-        called = CLASSES[int(score >= threshold)]
-        rows.append((point, threshold, called, score - threshold, between))
+        predicted = CLASSES[int(score >= threshold)]
+        rows.append((point, threshold, predicted, score - threshold, between))
     return pd.DataFrame(rows, columns=["point", "threshold", "decision", "distance", "between"])
 
 
@@ -66,15 +88,15 @@ def contribute(
     descriptors: dict[str, ImageDescriptor],
     shape: tuple[int, int],
 ) -> None:
-    """Add what each feature, family and region adds to the score, and the families' maps.
+    """Add the contributions of features, families and regions to an explanation, and their maps.
 
     Parameters
     ----------
     found : Explained
-        Is added to.
+        Is modified.
     row : ndarray of shape (d,)
     background : ndarray of shape (m, d) or None
-        Training rows; without them, their mean as the pipeline's scaler keeps it.
+        Training rows. Without them, the mean training row that the scaler of the pipeline stores.
     descriptors : dict of ImageDescriptor
         Fitted, by family.
     shape : (int, int)
@@ -95,9 +117,9 @@ def contribute(
         }
     except MissingExtra as error:
         found.notes["features"] = str(error)
-        top, by = _exchanged(found, row, others, columns, own)
-    except NotExplainable:  # an SVM: another method, which the page names
-        top, by = _exchanged(found, row, others, columns, own)
+        top, by = _replaced(found, row, others, columns, own)
+    except NotExplainable:  # an SVM; the page names the method
+        top, by = _replaced(found, row, others, columns, own)
     found.top, found.families = top, by["family"]
     boxes = boxes_of(columns)
     for family in own:
@@ -119,7 +141,7 @@ def _top_features(
     deviation: NDArray[np.float64],
     own: dict[str, ImageDescriptor],
 ) -> pd.DataFrame:
-    """Sum features that say the same in words: HOG has a direction of a cell in four blocks."""
+    """Sum features with equal descriptions, since HOG has each cell in up to four blocks."""
     used = np.flatnonzero(values)
     names = columns["feature"].to_numpy(dtype=object)[used]
     family = columns["family"].to_numpy(dtype=object)[used]
@@ -133,7 +155,7 @@ def _top_features(
     return _largest_first(summed.reset_index()[["name", "words", "value", "deviation"]])
 
 
-def _exchanged(
+def _replaced(
     found: Explained, row: Row, others: Row, columns: pd.DataFrame, own: dict[str, ImageDescriptor]
 ) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
     pipeline, by = found.cell.fitted, {}
@@ -154,7 +176,7 @@ def _exchanged(
 
 
 def _region_in_words(column: str, descriptor: ImageDescriptor) -> str:
-    """Say what all columns of one column's region measure together, and where on the image."""
+    """Describe the region of a column: what its columns measure, and where."""
     region = descriptor.region(column)
     return f"{descriptor.label()} {region.in_words()}" if region else descriptor.label()
 
@@ -165,7 +187,7 @@ def _largest_first(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _deviation(pipeline: Any, row: Row) -> NDArray[np.float64]:
-    """Distance from the mean training image in standard deviations, as the scaler has them."""
+    """Compute the distance from the mean training row, in standard deviations of the scaler."""
     steps = pipeline.named_steps
     kept = steps["select"].get_support() if "select" in steps else np.ones(len(row), dtype=bool)
     deviation = np.full(len(row), np.nan)

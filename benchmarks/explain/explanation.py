@@ -1,4 +1,4 @@
-"""What is known of one explained image: its cells, their maps, its neighbours."""
+"""The explanation of one image: cells, maps and neighbours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from features import FEATURES
 
 @dataclass
 class Explained:
-    """One cell's explanation of one image.
+    """Explanation of the score of one cell.
 
     Attributes
     ----------
@@ -27,21 +27,21 @@ class Explained:
     score : float
         Probability of pneumonia.
     decisions : DataFrame
-        A row an operating point: point, threshold, decision, distance (score less threshold),
-        between (share of the validation images whose score lies between the two).
+        One row per operating point: point, threshold, decision, distance (score minus threshold),
+        between (fraction of the validation images whose score lies between the two).
     top : DataFrame
-        Single features (SHAP) or regions (exchange): name, words, value, deviation (of the image
-        from the mean training image, in standard deviations; NaN of a region); largest first.
+        Single features (SHAP) or regions (replacement): name, words, value, deviation (of the image
+        from the mean training image, in standard deviations; NaN for a region). Largest first.
     families : dict of float
-        What each family adds.
+        Contribution of each family.
     method, space : str
         ``shap`` or ``exchange``, and the unit of its values; empty for the CNN.
     output, expected : float
-        Of the image, and the mean of those it is compared with, in that unit.
+        Output for the image, and mean output for the background, in that unit.
     maps : dict of ndarray of shape (size, size)
-        By name; positive speaks for pneumonia.
+        By family or method; positive values are evidence for pneumonia.
     notes : dict of str
-        By method: why there is none, or what to know.
+        Reason why a method is missing, by method.
     """
 
     cell: FittedCell
@@ -58,34 +58,45 @@ class Explained:
 
     @property
     def decision(self) -> str:
-        """Class that it calls at the threshold chosen for a recall of 0.95."""
+        """Predicted class at the threshold for a recall of 0.95."""
         return str(self.decisions["decision"].iloc[-1])
 
     def outside(self, values: Map) -> float:
-        """Share of what speaks for this decision that a map has outside the chest; NaN of none."""
+        """Compute the fraction of the evidence for the decision that lies outside the chest.
+
+        Parameters
+        ----------
+        values : ndarray of shape (size, size)
+            A map of this cell.
+
+        Returns
+        -------
+        float
+            NaN if the map has no evidence for the decision.
+        """
         return outside_chest(values if self.decision == CLASSES[1] else -values)[0]
 
 
 @dataclass
 class Explanation:
-    """All that the page tells of one image.
+    """Everything that the page of one image shows.
 
     Attributes
     ----------
     run : Results
     name, sha256 : str
-        Of the file.
+        Name and hash of the file.
     image : ndarray of shape (size, size), uint8
-        Prepared, as every model sees it.
+        Prepared, as all models receive it.
     known : Series or None
-        The image's row of the run's manifest, if it is one of the run's.
+        Row of the manifest, if the run contains the image.
     cells : list of Explained
     neighbours : dict of Neighbours
         By feature set.
     without_data : str
-        Why there are no neighbours; empty if there are.
+        Reason why there are no neighbours; empty if there are.
     patch, stride : int
-        Of the occlusion, pixels.
+        Size and step of the occlusion square, in pixels.
     """
 
     run: Results
@@ -101,6 +112,16 @@ class Explanation:
 
 
 def family_order(maps: Collection[str]) -> list[str]:
-    """Names of maps in the order of a page: families, occlusion, Grad-CAM."""
-    order = [*FEATURES, "occlusion", "grad_cam"]
+    """Sort maps in the order of the page: families, occlusion, Grad-CAM.
+
+    Parameters
+    ----------
+    maps : collection of str
+
+    Returns
+    -------
+    list of str
+    """
+    last = ("occlusion", "grad_cam")
+    order = [*FEATURES, *(name for name in maps if name not in (*FEATURES, *last)), *last]
     return sorted(maps, key=order.index)

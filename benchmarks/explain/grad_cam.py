@@ -1,4 +1,4 @@
-"""Where in the image a network finds what raises a sum of its outputs."""
+"""Grad-CAM of a network, and of fitted cells that contain one."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ Floats = NDArray[np.float64]
 
 
 class NoSpatialOutputError(ValueError):
-    """A network has no last layer with a height and a width."""
+    """The last feature maps of a network have no height and width."""
 
 
 def grad_cam(
     network: Any, inputs: torch.Tensor, weights: NDArray[np.floating], signed: bool = False
 ) -> Floats:
-    """Grad-CAM of a weighted sum of a network's outputs at its last layer with places.
+    """Compute Grad-CAM of a weighted sum of outputs, at the last feature maps of a network.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Of timm, in evaluation mode: its ``forward_features`` gives the last maps, which
-        ``forward_head`` pools and turns into outputs.
+        Network of timm in evaluation mode: ``forward_features`` returns the last feature maps,
+        which ``forward_head`` pools and maps to the outputs.
     inputs : Tensor of shape (1, 3, H, W)
-        Prepared as the network expects it.
+        Prepared image.
     weights : ndarray of shape (k,)
-        Of the k outputs: ``[-1, 1]`` for the log-odds of two logits; a classifier's gradient for
-        an embedding.
+        Weights of the k outputs: ``[-1, 1]`` for the log-odds of two logits; the gradient of the
+        classifier for an embedding.
     signed : bool
-        Keep the negative values, which speak against.
+        Whether to keep negative values, which are evidence against the class.
 
     Returns
     -------
     ndarray of shape (h, w), float64
-        Sum over the channels of activation times mean gradient, times the number of places, below
-        0 cut off unless ``signed``. For outputs that are linear in the mean over places it is the
-        class activation map; its signed mean is then the weighted sum, less the bias's share.
+        Sum over the channels of activation times mean gradient, times the number of positions;
+        negative values are set to 0 unless ``signed``. For outputs that are linear in the mean over
+        positions, this is the class activation map, whose signed mean is the weighted sum without
+        the bias.
 
     Raises
     ------
     NoSpatialOutputError
         If the network ends in tokens or a vector.
     MissingExtra
-        If captum can't be imported.
+        If captum is not installed.
 
     References
     ----------
@@ -70,8 +71,8 @@ def grad_cam(
     channels_last = _layout(network, inputs) == "NHWC"
     wanted = torch.as_tensor(np.asarray(weights), dtype=inputs.dtype, device=inputs.device)
 
-    class Split(torch.nn.Module):
-        """The network with its last maps, channels first, as a layer that can be watched."""
+    class _Split(torch.nn.Module):
+        """The network with its last feature maps, channels first, as a layer for captum."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -83,7 +84,7 @@ def grad_cam(
             outputs = network.forward_head(found.permute(0, 2, 3, 1) if channels_last else found)
             return outputs @ wanted
 
-    split = Split().eval()
+    split = _Split().eval()
     with torch.enable_grad():
         maps = attribution(split, split.maps).attribute(inputs, relu_attributions=not signed)
     found = maps[0, 0].detach().double().cpu().numpy()
@@ -91,7 +92,7 @@ def grad_cam(
 
 
 def enlarge(small: Floats, shape: tuple[int, int]) -> Floats:
-    """Enlarge a map to an image's size, linearly between the centres of its places.
+    """Resize a map to the size of an image by bilinear interpolation.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def enlarge(small: Floats, shape: tuple[int, int]) -> Floats:
 
 
 def _layout(network: Any, inputs: torch.Tensor) -> str:
-    """``NCHW`` or ``NHWC``: what the last maps are."""
+    """Return the layout of the last feature maps, ``NCHW`` or ``NHWC``."""
     import torch
 
     with torch.no_grad():
@@ -125,8 +126,7 @@ def _layout(network: Any, inputs: torch.Tensor) -> str:
     if len(shape) != 4 or max(places) < 2:
         raise NoSpatialOutputError(
             f"Got last features of shape {shape[1:]} from {type(network).__name__}, but expected "
-            "channels × height × width: this network keeps no places up to its end, so there is "
-            "no Grad-CAM."
+            "channels × height × width: without a spatial output there is no Grad-CAM."
         )
     return layout
 
@@ -142,29 +142,29 @@ def _captum() -> Any:
     return captum.attr
 
 
-def look(
+def add_grad_cam(
     found: Explained,
     image: NDArray[np.uint8],
     row: Row | None,
     descriptors: dict[str, ImageDescriptor],
 ) -> None:
-    """Add Grad-CAM, or why there is none.
+    """Add Grad-CAM to an explanation, or the reason why there is none.
 
     Parameters
     ----------
     found : Explained
-        Is added to.
+        Is modified.
     image : ndarray of shape (size, size), uint8
-        Prepared.
+        Prepared image.
     row : ndarray of shape (d,) or None
-        Of a cell on features.
+        Features of the image, for a cell on features.
     descriptors : dict of ImageDescriptor
         Fitted, by family.
     """
     cell = found.cell
     network = [family for family in cell.families if descriptors[family].network]
     if cell.families and not network:
-        found.notes["grad_cam"] = "no network in it"
+        found.notes["grad_cam"] = "the cell contains no network"
         return
     try:
         if row is None:
@@ -174,7 +174,7 @@ def look(
             columns = columns_of({family: descriptors[family] for family in cell.families})
             own = group_columns(columns, "family")[network[0]]
             weights = gradient[own]
-            # As for features: what the mean training image has speaks for nothing.
+            # As for features, the mean training image is the zero point.
             zero = float(weights @ cell.fitted.named_steps["scale"].mean_[own])
             # Another copy: the descriptor may run its own as one frozen graph.
             backbone = descriptors[network[0]].build_network()
@@ -186,7 +186,7 @@ def look(
     except (NoSpatialOutputError, MissingExtra) as error:
         found.notes["grad_cam"] = str(error)
     else:
-        # As importance_map: the sum over the pixels is what all places add.
+        # As in importance_map, the sum over the pixels is the total contribution.
         found.maps["grad_cam"] = enlarge(small, (image.shape[0], image.shape[1])) / image.size
 
 

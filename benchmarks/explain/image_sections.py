@@ -1,4 +1,4 @@
-"""Sentences of the page of one explained image that are of all its cells."""
+"""Sentences about all cells on the page of one image."""
 
 from __future__ import annotations
 
@@ -8,94 +8,146 @@ from benchmarks.explain.explanation import Explanation
 from benchmarks.io.formatting import DASH, number
 from benchmarks.report.blocks import Block, Bullets, Section, Strong, paragraph
 
-NEAR = 0.05  # share of validation images between score and threshold under which it is near
+NEAR = 0.05  # fraction of validation images between score and threshold, below which it is close
 
 
 def known_text(found: Explanation) -> str:
-    """Say whether the run has the image, and in which split."""
+    """State whether the run contains the image, and in which split.
+
+    Parameters
+    ----------
+    found : Explanation
+
+    Returns
+    -------
+    str
+    """
     one = found.known
     if one is None:
-        return "The run does not have this image, so nothing here says what it shows in truth."
+        return "The run does not contain this image, so its true class is unknown here."
     kind = f", {one['subtype']}" if one["subtype"] else ""
     text = (
-        f"It is the run's image {one['image']}: in {one['split']}, labelled {one['class']}{kind}, "
-        f"of patient {one['group']}. "
+        f"The run contains it as {one['image']}: split {one['split']}, class {one['class']}{kind}, "
+        f"patient {one['group']}. "
     )
     if one["split"] == "train":
-        return text + "The models were fitted on it, so their scores tell nothing of new patients."
+        return (
+            text + "The models were fitted on it, so their scores do not show performance on new "
+            "patients."
+        )
     if one["split"] == "validation":
-        return text + "Thresholds and classifiers were chosen on it, so scores may be too good."
-    return text + "No model was fitted or chosen on it."
+        return (
+            text
+            + "Thresholds and classifiers were selected on it, so the scores may be optimistic."
+        )
+    return text + "No model was fitted or selected on it."
 
 
 def decisions(found: Explanation) -> str:
-    """Say how far the cells agree, and which decide most narrowly."""
+    """State how many cells agree, and which score is closest to its threshold.
+
+    Parameters
+    ----------
+    found : Explanation
+
+    Returns
+    -------
+    str
+    """
     recall = [one.decisions.iloc[1] for one in found.cells]
-    called = sum(part["decision"] == "PNEUMONIA" for part in recall)
+    positive = sum(part["decision"] == "PNEUMONIA" for part in recall)
     n = len(recall)
-    counts = {"PNEUMONIA": called, "NORMAL": n - called}
-    told = [f"{_of(k, n)} call{'s' if k == 1 else ''} it {name}" for name, k in counts.items() if k]
-    text = f"At the threshold for a recall of 0.95, {' and '.join(told)}."
+    counts = {"PNEUMONIA": positive, "NORMAL": n - positive}
+    verb = {1: "predicts"}
+    parts = [f"{_of(k, n)} {verb.get(k, 'predict')} {name}" for name, k in counts.items() if k]
+    text = f"At the threshold for a recall of 0.95, {' and '.join(parts)}."
     shares = np.array([part["between"] for part in recall], dtype=np.float64)
     if np.isnan(shares).all():
         return text
     k = int(np.nanargmin(shares))
-    near = "a near decision" if shares[k] < NEAR else "no near decision"
+    near = "a close decision" if shares[k] < NEAR else "not a close decision"
     return text + (
-        f" The nearest to its threshold is {found.cells[k].cell.name}: {100 * shares[k]:.3g} % of "
+        f" The closest to its threshold is {found.cells[k].cell.name}: {100 * shares[k]:.3g} % of "
         f"the validation images score between it and the threshold, {near}."
     )
 
 
 def where(found: Explanation) -> tuple[Block, ...]:
-    """Say how the maps of the overview are made."""
+    """Describe how the maps of the overview are made.
+
+    Parameters
+    ----------
+    found : Explanation
+
+    Returns
+    -------
+    tuple of Block
+    """
     return (
         Bullets((
-            (Strong("Features."), " What the feature columns of each field of the picture add to "
-             "the score, all families together, laid evenly over the field."),
+            (Strong("Features."), " Contribution of the feature columns of each image region to "
+             "the score, summed over all families and spread evenly over the region."),
             (Strong("Occlusion."), f" A square of {found.patch} × {found.patch} pixels of the "
-             "image's mean grey is moved over it; each pixel shows by how much the score falls, on "
-             "average, while the square covers it. The one method that treats all cells alike."),
-            (Strong("Grad-CAM."), " The network's last maps, each weighted with its slope towards "
-             "pneumonia; the original method shows the positive part alone. For a classifier on an "
-             "embedding the slope is that of its log-odds at this image, and 0 is what the mean "
-             "training image has. Trees have no slope."),
+             "mean grey value of the image is moved over it. Each pixel shows the mean drop of the "
+             "score while the square covers it. This is the only method that is the same for all "
+             "cells."),
+            (Strong("Grad-CAM."), " The last feature maps of the network, weighted by the gradient "
+             "of the score for pneumonia. The original method shows the positive part only. For a "
+             "classifier on an embedding, the gradient is that of its log-odds at this image, and "
+             "0 is the value of the mean training image. Trees have no gradient."),
         )),
         paragraph(
-            "Methods that disagree are no fault of the page: they ask different questions. What "
-            "only one of them shows is weak evidence of what a model uses."
+            "Methods can disagree, because they measure different things. What only one of them "
+            "shows is weak evidence of what a model uses."
         ),
     )  # fmt: skip
 
 
 def reading_section(found: Explanation) -> Section:
-    """Say what can't be read from the page."""
+    """List what the page does not show.
+
+    Parameters
+    ----------
+    found : Explanation
+
+    Returns
+    -------
+    Section
+    """
     points = (
-        "A map shows what moves a model's score. It is no segmentation, finds no lesion, and may "
-        "light up letters, borders or cables where the model has learnt those.",
-        "Left and right, upper and lower are those of the picture: the picture's left is the "
+        "A map shows what changes the score of a model. It is not a segmentation and does not find "
+        "lesions. It can highlight letters, borders or cables if the model has learned them.",
+        "Left and right, upper and lower refer to the image: the left of the image is the "
         "patient's right on a frontal radiograph.",
-        "Angles of edges and stripes are counted from the horizontal, anticlockwise.",
-        "The chest is a fixed trapezium, the same for every image: a rough guide to lungs that "
-        "lie where most do.",
-        "Covering a square makes an image that no patient has: a model may answer to the square's "
-        "edges rather than to what it hides.",
-        "Scores near 0 or 1 hardly move when a part is covered; log-odds do. So occlusion and the "
-        "features' maps may differ in strength.",
+        "Angles of edges and stripes are measured anticlockwise from the horizontal.",
+        "The chest is a fixed trapezium, the same for every image: a rough guide for lungs at "
+        "the usual position.",
+        "A covered square makes an unrealistic image: a model may react to the edges of the square "
+        "rather than to what it covers.",
+        "Scores near 0 or 1 hardly change when a part is covered, but log-odds do. Therefore "
+        "occlusion maps and feature maps can differ in strength.",
         "Similar means similar to these features, not to a radiologist.",
     )
     return Section("How to read this page", (Bullets(tuple((point,) for point in points)),))
 
 
 def _of(k: int, n: int) -> str:
-    """Count cells out of all."""
+    """Write a number of cells out of all."""
     if k == n:
         return "the one cell" if n == 1 else f"all {n} cells"
     return f"{k} of {n}"
 
 
 def stated(score: float) -> str:
-    """Write a probability; what is not 0 or 1 is not rounded to it.
+    """Format a probability; only 0 and 1 are printed as such.
+
+    Parameters
+    ----------
+    score : float
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -108,7 +160,15 @@ def stated(score: float) -> str:
 
 
 def small(value: float) -> str:
-    """Write a change of a score.
+    """Format a change of a score.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -121,5 +181,15 @@ def small(value: float) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Write a number with its sign; a missing one is a dash."""
+    """Format a number with its sign; NaN is a dash.
+
+    Parameters
+    ----------
+    value : float
+    digits : int
+
+    Returns
+    -------
+    str
+    """
     return DASH if np.isnan(value) else f"{value:+.{digits}f}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""Signed maps over a radiograph, as figures of a page and as PNG files."""
+"""Figures of signed maps over a radiograph, for the page and as PNG files."""
 
 from __future__ import annotations
 
@@ -51,43 +51,75 @@ def title_of(kind: str) -> str:
 
 
 def unit_of(name: str, space: str) -> str:
-    """Name the unit of a map's colours.
+    """Return the unit of a map.
+
+    Parameters
+    ----------
+    name : str
+        Family or method of the map.
+    space : {"log-odds", "probability"}
+        Unit of the output of the cell.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
     >>> unit_of("hog", "log-odds"), unit_of("occlusion", "")
-    ('log-odds per 1 % of the picture', 'drop of the score')
+    ('log-odds per 1 % of the image', 'drop of the score')
     """
     if name == "occlusion":
         return "drop of the score"
     space = "log-odds" if name == "grad_cam" else space
-    return f"{space} per 1 % of the picture"
+    return f"{space} per 1 % of the image"
 
 
 def in_units(name: str, values: Map) -> Map:
-    """Scale a map to its unit: those that sum over pixels to the value of 1 % of the picture."""
+    """Convert a map to its unit; see :func:`unit_of`.
+
+    Parameters
+    ----------
+    name : str
+        Family or method of the map.
+    values : ndarray of shape (H, W)
+
+    Returns
+    -------
+    ndarray of shape (H, W)
+        Unchanged for occlusion; otherwise, values per 1 % of the image area.
+    """
     return values if name == "occlusion" else values * values.size / 100
 
 
 def limit_of(values: Map) -> float:
-    """Value of full colour: the largest, of either sign; 1 where all are 0."""
+    """Return the largest absolute value of a map, which has full colour; 1 if all values are 0.
+
+    Parameters
+    ----------
+    values : ndarray
+
+    Returns
+    -------
+    float
+    """
     return float(np.abs(values).max()) or 1.0
 
 
 def overlay(image: NDArray[np.uint8], values: Map, limit: float) -> NDArray[np.float64]:
-    """Lay a signed map over a grey image.
+    """Blend a signed map with a grey image.
 
     Parameters
     ----------
     image : ndarray of shape (H, W), uint8
     values : ndarray of shape (H, W)
     limit : float
-        Value of full colour.
+        Absolute value with full colour.
 
     Returns
     -------
     ndarray of shape (H, W, 3), float64 in [0, 1]
-        Vermilion for positive values, blue for negative; the grey image where they are 0.
+        Vermilion for positive values, blue for negative; the grey image where values are 0.
 
     Examples
     --------
@@ -110,18 +142,38 @@ def maps_figure(
     alt: str,
     synthetic: bool,
 ) -> str:
-    """Draw one cell's maps side by side, the bare image first; one SVG."""
+    """Draw the image and the maps of one cell side by side.
+
+    Parameters
+    ----------
+    name : str
+        Name of the figure.
+    image : ndarray of shape (H, W), uint8
+    maps : dict of ndarray of shape (H, W)
+        By family or method.
+    space : str
+        See :func:`unit_of`.
+    alt : str
+        Alternative text.
+    synthetic : bool
+        Whether to mark the figure as synthetic data.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
     columns = COLUMNS + 1 if len(maps) == COLUMNS else COLUMNS
     rows = -(-(len(maps) + 1) // columns)
 
-    def paint(figure: Figure) -> None:
+    def _draw(figure: Figure) -> None:
         places = panels(figure, len(maps) + 1, columns)
         _show(places[0], image[..., None].repeat(3, axis=2) / 255, "The image")
-        _scale(figure, places[0], 1, ["normal", "", "pneumonia"], "speaks for")
+        _scale(figure, places[0], 1, ["normal", "", "pneumonia"], "evidence for")
         for place, (kind, values) in zip(places[1:], maps.items(), strict=True):
-            paint_map(figure, place, image, kind, values, space)
+            _paint_map(figure, place, image, kind, values, space)
 
-    return draw(name, (9.2, 11.6 * rows / columns), paint, alt, synthetic)
+    return draw(name, (9.2, 11.6 * rows / columns), _draw, alt, synthetic)
 
 
 def overview_figure(
@@ -130,11 +182,27 @@ def overview_figure(
     alt: str,
     synthetic: bool,
 ) -> str:
-    """Draw all cells beside each other, a column each, a method a row; one SVG."""
+    """Draw the maps of all cells, with one column per cell and one row per method.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    cells : sequence of (str, dict)
+        Title, and maps by method, of each cell; None if there is no map.
+    alt : str
+        Alternative text.
+    synthetic : bool
+        Whether to mark the figure as synthetic data.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
     every = list(dict.fromkeys(kind for _, maps in cells for kind in maps))
     kinds = [kind for kind in every if any(maps[kind] is not None for _, maps in cells)]
 
-    def paint(figure: Figure) -> None:
+    def _draw(figure: Figure) -> None:
         grid = figure.subplots(len(kinds), len(cells), squeeze=False)
         for column, (title, maps) in enumerate(cells):
             for row, kind in enumerate(kinds):
@@ -153,26 +221,44 @@ def overview_figure(
 
     width = max(4.6, min(9.2, 1.8 * len(cells) + 0.4))
     height = len(kinds) * (width / len(cells)) + 0.5
-    return draw("overview", (width, height), paint, alt, synthetic)
+    return draw("overview", (width, height), _draw, alt, synthetic)
 
 
 def map_png(
     image: NDArray[np.uint8], kind: str, values: Map, space: str, title: str, synthetic: bool
 ) -> bytes:
-    """One map with its scale as a PNG."""
+    """Draw one map with its scale.
 
-    def paint(figure: Figure) -> None:
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+    kind : str
+        Family or method of the map.
+    values : ndarray of shape (H, W)
+    space : str
+        See :func:`unit_of`.
+    title : str
+    synthetic : bool
+        Whether to mark the figure as synthetic data.
+
+    Returns
+    -------
+    bytes
+        PNG.
+    """
+
+    def _draw(figure: Figure) -> None:
         marked = f"{SYNTHETIC}\n{printable(title)}" if synthetic else printable(title)
         figure.suptitle(marked, fontsize=8.5)
-        paint_map(figure, figure.subplots(), image, kind, values, space)
+        _paint_map(figure, figure.subplots(), image, kind, values, space)
 
-    return draw_png((3.6, 4.6), paint)
+    return draw_png((3.6, 4.6), _draw)
 
 
-def paint_map(
+def _paint_map(
     figure: Figure, place: Axes, image: NDArray[np.uint8], kind: str, values: Map, space: str
 ) -> None:
-    """Paint one map with its scale below it."""
+    """Draw one map with its scale below it."""
     shown = in_units(kind, values)
     limit = limit_of(shown)
     _show(place, overlay(image, shown, limit), title_of(kind))
@@ -180,7 +266,7 @@ def paint_map(
 
 
 def _scale(figure: Figure, place: Axes, limit: float, ticks: list[str], label: str) -> None:
-    """Paint a bar of the colours, as they look over mid grey, below a map."""
+    """Draw a colour bar, with the colours as they look over mid grey, below a map."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 

@@ -1,4 +1,4 @@
-"""Where covering a patch of the image changes a score."""
+"""Occlusion maps: the change of a score when a part of the image is covered."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def occlusion_map(
     stride: int,
     batch: int = BATCH,
 ) -> Floats:
-    """Drop of a score when a patch of the image is covered, averaged over the patches on a pixel.
+    """Compute the drop of a score when a square covers a pixel, averaged over these squares.
 
     Parameters
     ----------
     image : ndarray of shape (H, W), uint8
     score_images : callable
-        ``(n, H, W)`` uint8 to ``(n, ...)`` scores: one a row, or several of several models.
+        Maps ``(n, H, W)`` uint8 to ``(n, ...)`` scores, of one or several models.
     patch : int
-        Side of the square in pixels, filled with the image's mean grey.
+        Side of the square in pixels. It is filled with the mean grey value of the image.
     stride : int
         Pixels from one square to the next, at most ``patch``, so that every pixel is covered. The
-        last ones of a row and column lie at the border, whatever the stride.
+        last squares of a row and column are at the border, whatever the stride.
     batch : int
         Images scored at once.
 
     Returns
     -------
     ndarray of shape (H, W, ...), float64
-        Positive where covering lowers the score.
+        Positive where covering decreases the score.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def occlusion_map(
 
 
 def _corners(shape: tuple[int, ...], patch: int, stride: int) -> list[tuple[int, int]]:
-    """Upper left corners of all squares, row by row."""
+    """Return the upper left corners of all squares, row by row."""
     if not 1 <= stride <= patch <= min(shape):
         raise ValueError(
             f"Got a patch of {patch} and a stride of {stride} pixels, but expected 1 ≤ stride ≤ "

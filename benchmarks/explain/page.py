@@ -1,4 +1,4 @@
-"""The page of one explained image: sections, the table of all numbers, the maps as files."""
+"""Write the page of one image: sections, a table of all numbers and the maps as files."""
 
 from __future__ import annotations
 
@@ -34,8 +34,15 @@ METHODS = {"features": "Features", "occlusion": "Occlusion", "grad_cam": "Grad-C
 
 
 def write_page(found: Explanation, folder: Path) -> None:
-    """Write ``explain.html``, ``explain.csv`` and a PNG of each map into a folder."""
-    sections = {"says": _says(found), "where": _where(found)}
+    """Write ``explain.html``, ``explain.csv`` and a PNG of each map.
+
+    Parameters
+    ----------
+    found : Explanation
+    folder : Path
+        Existing folder.
+    """
+    sections = {"scores": _scores(found), "where": _where(found)}
     for explained in found.cells:
         key = explained.cell.name.replace("/", "-")
         sections[key] = cell_section(found, explained, _thumbnails(found, explained))
@@ -48,12 +55,21 @@ def write_page(found: Explanation, folder: Path) -> None:
             data = map_png(found.image, kind, values, explained.space, title, synthetic)
             (folder / f"{stem}-{kind}.png").write_bytes(data)
     write_text(folder / TABLE, _numbers(found).to_csv(index=False, lineterminator="\n"))
-    title = f"{found.name}: why the methods score it as they do"
+    title = f"{found.name}: explanation of its scores"
     write_text(folder / PAGE, html_page(found.run, title, sections))
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
-    """Encode a grey image, at most 160 pixels a side, as PNG."""
+    """Encode a thumbnail, at most 160 pixels wide and high, as PNG.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    bytes
+    """
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -62,7 +78,17 @@ def png(image: NDArray[np.uint8]) -> bytes:
 
 
 def together(explained: Explained) -> dict[str, Map | None]:
-    """Gather a cell's maps by method, those of all families summed; None where there is none."""
+    """Return the maps of a cell by method, with the sum over all families.
+
+    Parameters
+    ----------
+    explained : Explained
+
+    Returns
+    -------
+    dict of ndarray of shape (size, size), or None
+        None if a method has no map.
+    """
     maps = explained.maps
     families = [maps[name] for name in explained.cell.families if name in maps]
     return {
@@ -72,9 +98,9 @@ def together(explained: Explained) -> dict[str, Map | None]:
     }
 
 
-def _says(found: Explanation) -> Section:
-    picture = Picture(png(found.image), "The image", "cropped, stretched and resized as every "
-                      "method sees it")  # fmt: skip
+def _scores(found: Explanation) -> Section:
+    picture = Picture(png(found.image), "The image", "cropped, stretched and resized as for "
+                      "all methods")  # fmt: skip
     lines = []
     for one in found.cells:
         half, recall = one.decisions.to_dict("records")
@@ -87,17 +113,17 @@ def _says(found: Explanation) -> Section:
         )  # fmt: skip
     table = Table(
         name="scores",
-        caption="Score of each cell, the probability of pneumonia that it states, and its decision "
-        "at threshold 0.5 and at the threshold that gave a recall of 0.95 on validation images.",
-        header=("Cell", "Score", "At 0.5", "Threshold", "At it", "Distance", "Between"),
+        caption="Score of each cell (probability of pneumonia) and its decision at threshold 0.5 "
+        "and at the threshold with a recall of 0.95 on the validation set.",
+        header=("Cell", "Score", "At 0.5", "Threshold", "Decision", "Distance", "Between"),
         rows=tuple(lines),
-        note="Distance: score less threshold. Between: share of the run's validation images whose "
-        "score lies between the two; the smaller, the nearer the decision, whatever the distance.",
+        note="Distance: score minus threshold. Between: percentage of the validation images whose "
+        "score lies between the two; the smaller, the closer the decision, whatever the distance.",
     )  # fmt: skip
     return Section(
-        "What the methods say",
+        "Scores and decisions",
         (
-            note("For research alone, not for clinical use; no score here is a diagnosis. Maps and "
+            note("For research only, not for clinical use; no score here is a diagnosis. Maps and "
                  "features show what a model uses, not where disease is."),
             Pictures(f"{found.name}.", (picture,)),
             paragraph(known_text(found)),
@@ -109,15 +135,16 @@ def _says(found: Explanation) -> Section:
 
 def _where(found: Explanation) -> Section:
     cells = [(_short(one), together(one)) for one in found.cells]
-    alt = "Maps of each cell by method: red speaks for pneumonia, blue for normal."
+    alt = "Maps of each cell by method: red is evidence for pneumonia, blue for normal."
     figure = Figure(
         name="overview",
-        caption="All cells side by side. Vermilion: speaks for pneumonia; blue: speaks for normal; "
-        "each map is scaled to its own strongest value, whose size stands in the cell's section.",
+        caption="All cells side by side. Vermilion: evidence for pneumonia; blue: evidence for "
+        "normal. Each map is scaled to its largest value, which is given in the section of the "
+        "cell.",
         alt=alt,
         svg=overview_figure(found.image, cells, alt, is_synthetic(found.run)),
     )
-    return Section("Where they look", (*where(found), figure, _outside(found)))
+    return Section("Maps of all cells", (*where(found), figure, _outside(found)))
 
 
 def _outside(found: Explanation) -> Table:
@@ -130,12 +157,12 @@ def _outside(found: Explanation) -> Table:
         lines.append(row(one.cell.name, one.decision, *shares))
     return Table(
         name="outside",
-        caption="Share of what speaks for a cell's own decision that a map has outside the chest, "
-        f"a fixed trapezium that is no segmentation. An even map has {_percent(area)} there.",
+        caption="Percentage of the evidence for a cell's decision that lies outside the chest, a "
+        f"fixed trapezium and not a segmentation. A uniform map has {_percent(area)} there.",
         header=("Cell", "Decision", *METHODS.values()),
         rows=tuple(lines),
         labels=2,
-        note=f"{DASH}: no map, or nothing in it speaks for the decision.",
+        note=f"{DASH}: no map, or a map without evidence for the decision.",
     )
 
 
@@ -164,7 +191,7 @@ def _percent(share: float) -> str:
 
 
 def _numbers(found: Explanation) -> pd.DataFrame:
-    """All numbers of the page in one long table."""
+    """Gather all numbers of the page in one long table."""
     lines: list[tuple[object, ...]] = []
     for one in found.cells:
         name, space = one.cell.name, one.space
@@ -190,7 +217,7 @@ def _numbers(found: Explanation) -> pd.DataFrame:
             for label, side in zip(CLASSES, (-values, values), strict=True):
                 share = outside_chest(side)[0]
                 lines.append(
-                    (name, "share_outside", kind, share, "", f"of what speaks for {label}")
+                    (name, "share_outside", kind, share, "", f"of the evidence for {label}")
                 )
         lines += [(name, "no_map", kind, np.nan, "", why) for kind, why in one.notes.items()]
     for features, near in found.neighbours.items():

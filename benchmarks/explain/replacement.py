@@ -1,4 +1,4 @@
-"""Importance for one image: what its decision owes to what each group of columns shows."""
+"""Replacement importance of one image: groups of columns take values of background images."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ ROWS = 4096  # that a pipeline is given at once
 
 @dataclass(frozen=True)
 class LocalChange:
-    """Change of each image's output by the columns it has in a group, others staying.
+    """Change of each image's output when a group of columns is replaced.
 
     Attributes
     ----------
     changes : ndarray of shape (n, G), float64
-        The output, less its mean with the group's columns from each background image in turn:
-        positive where what the image shows there speaks for pneumonia, compared with the
-        background. 0 where the model uses none of the group's columns. They don't add up to
-        ``output`` − ``expected``: columns that say the same stand in for each other.
+        The output minus its mean when the group's columns come from each background image in turn.
+        Positive if the group is evidence for pneumonia, compared with the background; 0 if the
+        model uses none of its columns. They do not add up to ``output`` − ``expected``, because
+        redundant columns can replace each other.
     output : ndarray of shape (n,), float64
-        Of the images.
+        Output for the images.
     expected : float
-        Mean of the background's.
+        Mean output for the background.
     space : {"log-odds", "probability"}
-        What the output is.
+        Unit of the output.
     """
 
     changes: Floats
@@ -53,23 +53,23 @@ def local_change(
     groups: Mapping[str, Columns],
     space: str = LOG_ODDS,
 ) -> LocalChange:
-    """Replace each group's columns of each image by those of every background image in turn.
+    """Compute the change of the output when each group takes the values of background images.
 
     Parameters
     ----------
     pipeline : fitted pipeline of two classes
-        With ``predict_proba``. The log odds of an SVM and a logistic regression after linear
-        steps are taken apart, so that only a group's own columns are handled (see
-        :mod:`benchmarks.importance.closed_form`); any other is given all replaced rows.
+        With ``predict_proba``. The log-odds of an SVM and of logistic regression are computed in
+        closed form from the columns of the group (see :mod:`benchmarks.importance.closed_form`);
+        other pipelines score all replaced rows.
     X : ndarray of shape (n, d)
     background : ndarray of shape (b, d)
-        Training images, not chosen by their scores; or their mean as the only row, from
+        Training images, not selected by their scores, or their mean as the only row, from
         :func:`typical_row`. The time grows with n × b × G.
     groups : dict of G ndarrays of int
-        Columns of each group, from :func:`benchmarks.importance.groups.group_columns`; they move
-        together.
+        Columns of each group, from :func:`benchmarks.importance.groups.group_columns`; they are
+        replaced together.
     space : {"log-odds", "probability"}
-        Of the output, pneumonia's.
+        Unit of the output.
 
     Returns
     -------
@@ -82,8 +82,8 @@ def local_change(
 
     Notes
     -----
-    A forest's votes can be unanimous; its log odds are bounded as if half a tree more had voted
-    otherwise. Other probabilities are kept 1e-6 from 0 and 1.
+    The trees of a random forest can be unanimous. Its log-odds are bounded as if half a tree had
+    voted otherwise. Other probabilities are clipped to [1e-6, 1 - 1e-6].
 
     References
     ----------
@@ -113,9 +113,18 @@ def local_change(
 
 
 def typical_row(pipeline: Any, d: int) -> NDArray[np.float32]:
-    """Mean training row that a pipeline's scaler keeps, of shape (1, d).
+    """Return the mean training row that the scaler of a pipeline stores.
 
-    Columns that the pipeline does not use are 0.
+    Parameters
+    ----------
+    pipeline : fitted pipeline
+    d : int
+        Number of columns.
+
+    Returns
+    -------
+    ndarray of shape (1, d), float32
+        0 in columns that the pipeline drops.
     """
     kept = slice(None)
     if "select" in pipeline.named_steps:
@@ -126,24 +135,34 @@ def typical_row(pipeline: Any, d: int) -> NDArray[np.float32]:
 
 
 def log_odds(model: Any, probability: Floats) -> Floats:
-    """Log odds of a model's probabilities, bounded as :func:`local_change` says."""
+    """Compute bounded log-odds of probabilities; see :func:`local_change`.
+
+    Parameters
+    ----------
+    model : fitted classifier
+    probability : ndarray
+
+    Returns
+    -------
+    ndarray of the same shape, float64
+    """
     votes = getattr(model, "estimators_", None)
     score = np.asarray(probability, dtype=np.float64)
     return logit(score) if votes is None else logit(score, margin=0.5 / len(votes))
 
 
 def _way(pipeline: Any, X: Matrix, background: Matrix, space: str) -> tuple[Floats, float, Change]:
-    """Output of the images, its mean over the background, and the change by some columns."""
+    """Return the output, its mean over the background, and a function for the change by a group."""
     scorer = make_scorer(pipeline, X)
     if space == LOG_ODDS and isinstance(scorer, LogisticScorer):
-        return _sum_way(scorer, background)
+        return _logistic_way(scorer, background)
     if space == LOG_ODDS and isinstance(scorer, SvmScorer):
-        return _machine_way(scorer, background)
+        return _svm_way(scorer, background)
     return _plain_way(pipeline, X, background, space)
 
 
-def _sum_way(scorer: LogisticScorer, background: Matrix) -> tuple[Floats, float, Change]:
-    """Of a sum of columns: a group's own part of it."""
+def _logistic_way(scorer: LogisticScorer, background: Matrix) -> tuple[Floats, float, Change]:
+    """Logistic regression: the contribution of a group to the sum over columns."""
     here = scorer.linear
     there = LinearMap(background, here.weights, here.offset)
 
@@ -153,8 +172,8 @@ def _sum_way(scorer: LogisticScorer, background: Matrix) -> tuple[Floats, float,
     return here.rows, float(there.rows.mean()), change
 
 
-def _machine_way(scorer: SvmScorer, background: Matrix) -> tuple[Floats, float, Change]:
-    """Of an SVM on principal components: a group's share of them is exchanged."""
+def _svm_way(scorer: SvmScorer, background: Matrix) -> tuple[Floats, float, Change]:
+    """SVM on principal components: the contribution of a group to them is replaced."""
     here, svm = scorer.linear, scorer.svm
     there = LinearMap(background, here.weights, here.offset)
     output = svm.log_odds(svm.decision(here.rows))
@@ -171,7 +190,7 @@ def _machine_way(scorer: SvmScorer, background: Matrix) -> tuple[Floats, float, 
 def _plain_way(
     pipeline: Any, X: Matrix, background: Matrix, space: str
 ) -> tuple[Floats, float, Change]:
-    """Of any pipeline: it is given all rows with the columns replaced, some images at a time."""
+    """Any pipeline: it scores all rows with replaced columns, some images at a time."""
     model, (X, background), place = skip_columnwise_steps(pipeline, X, background)
     step = max(1, ROWS // len(background))
 

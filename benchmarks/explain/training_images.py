@@ -1,4 +1,4 @@
-"""Training images of a finished run, read again with their features: neighbours, background."""
+"""Training images of a finished run: background sample and nearest neighbours of an image."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.results import Results
 from benchmarks.saved.reopened import same_data
 
-BACKGROUND = 100  # training images; SHAP's time grows with their number
+BACKGROUND = 100  # training images; the time of SHAP grows with their number
 NEIGHBOURS = 6
-SEED = 0  # of the background's draw
+SEED = 0  # of the background sample
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Training images of a run.
+    """Training images of a run, with their features.
 
     Attributes
     ----------
     manifest : DataFrame of n rows
-        Of the run.
+        Their rows of the manifest.
     images : ImageStack of shape (n, size, size)
-        Prepared, as every model sees them.
+        Prepared, as all models receive them.
     matrices : dict of StoredMatrix of shape (n, d)
         By family.
     """
@@ -44,7 +44,16 @@ class TrainingRows:
     matrices: dict[str, StoredMatrix]
 
     def background(self, families: Collection[str]) -> NDArray[np.float32]:
-        """Rows of some training images, drawn once for all cells, of shape (m, d)."""
+        """Return the features of a random sample of training images, the same for all cells.
+
+        Parameters
+        ----------
+        families : collection of str
+
+        Returns
+        -------
+        ndarray of shape (m, d), float32
+        """
         n = len(self.manifest)
         drawn = np.random.default_rng(SEED).choice(n, min(n, BACKGROUND), replace=False)
         rows = np.sort(drawn)
@@ -53,17 +62,17 @@ class TrainingRows:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The training images most like one image, in a feature set's standardised columns.
+    """The nearest training images of an image, in the standardised columns of a feature set.
 
     Attributes
     ----------
     rows : DataFrame
-        Of the manifest, nearest first, with ``distance``.
+        Rows of the manifest, nearest first, with ``distance``.
     pixels : ndarray of shape (k, size, size), uint8
     median : float
-        Distance of the median training image, for scale.
+        Median distance over all training images, for scale.
     copies : int
-        Training images with the same pixels, which were left out.
+        Number of training images with the same pixels, which are excluded.
     """
 
     rows: pd.DataFrame
@@ -75,21 +84,21 @@ class Neighbours:
 def read_training(
     run: Results, config: RunConfig, families: Collection[str], scratch: Path
 ) -> TrainingRows:
-    """Read a run's training images and describe them, or find their features in the store.
+    """Read the training images of a run, with features from the store or computed again.
 
     Parameters
     ----------
     run : Results
     config : RunConfig
-        With the place of the data.
+        Its ``data`` are where the data are now.
     families : collection of str
     scratch : Path
-        Folder that lasts as long as the rows are used.
+        Folder that exists as long as the rows are used.
 
     Raises
     ------
     DataError
-        If the data are not there, or are not the run's.
+        If the data are missing, or are not those of the run.
     """
     dataset = same_data(run, config)
     train = np.flatnonzero((run.manifest["split"] == "train").to_numpy())
@@ -109,18 +118,18 @@ def find_neighbours(
     image: NDArray[np.uint8],
     itself: str,
 ) -> Neighbours:
-    """Find the training images nearest to one image in a feature set.
+    """Find the nearest training images of an image in a feature set.
 
     Parameters
     ----------
     training : TrainingRows
     families : collection of str
     rows : dict of ndarray of shape (1, d)
-        The image's features by family.
+        Features of the image, by family.
     image : ndarray of shape (size, size), uint8
         Prepared.
     itself : str
-        Its sha256, or that under which the run has it.
+        Its sha256 in the manifest, if the run contains the image; otherwise, that of the file.
     """
     squared = np.zeros(len(training.manifest))
     for family in families:
@@ -137,7 +146,20 @@ def find_neighbours(
 
 
 def recorded_cache(run: Results, config: RunConfig, cache: Path | None) -> RunConfig:
-    """Choose the feature store: the one given, else the run's own if it is still here."""
+    """Select the feature store: the given one, or that of the run if it still exists.
+
+    Parameters
+    ----------
+    run : Results
+    config : RunConfig
+    cache : Path, optional
+        Given folder.
+
+    Returns
+    -------
+    RunConfig
+        With ``cache`` set.
+    """
     recorded = run.run["config"].get("cache")
     if cache is None and recorded is not None and Path(recorded).is_dir():
         cache = Path(recorded)
@@ -151,7 +173,7 @@ CHUNK = 512  # rows in float64 at once
 def standardised(
     rows: NDArray[np.floating], row: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], Floats]:
-    """How far one row is from the mean of others, in their standard deviations.
+    """Standardise a row with the mean and standard deviation of other rows.
 
     Parameters
     ----------
@@ -161,9 +183,9 @@ def standardised(
     Returns
     -------
     z : ndarray of shape (d,), float64
-        0 in columns that are constant.
+        0 in constant columns.
     scale : ndarray of shape (d,), float64
-        Standard deviations of the columns; infinite where constant.
+        Standard deviations of the columns; infinite for constant columns.
 
     Examples
     --------
@@ -184,9 +206,9 @@ def standardised(
 def squared_distances(
     rows: NDArray[np.floating], row: NDArray[np.floating], scale: Floats
 ) -> Floats:
-    """Squared Euclidean distances of one row to others, each column divided by its scale.
+    """Compute squared Euclidean distances between a row and other rows, in scaled columns.
 
-    Squares add up over the families of a feature set.
+    They add up over the families of a feature set.
 
     Parameters
     ----------
@@ -212,16 +234,16 @@ def squared_distances(
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def nearest(squared: Floats, k: int, left_out: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Positions of the k smallest distances, nearest first; of equal ones the first row's.
+def nearest(squared: Floats, k: int, excluded: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Find the k smallest distances, in increasing order; ties go to the first row.
 
     Parameters
     ----------
     squared : ndarray of shape (n,)
     k : int
-        Fewer are returned where fewer are left.
-    left_out : ndarray of shape (n,), bool
-        Rows that don't count: the image itself.
+        Fewer are returned if there are fewer rows.
+    excluded : ndarray of shape (n,), bool
+        Rows to exclude: the image itself.
 
     Examples
     --------
@@ -229,4 +251,4 @@ def nearest(squared: Floats, k: int, left_out: NDArray[np.bool_]) -> NDArray[np.
     [2, 1]
     """
     order = np.argsort(squared, kind="stable")
-    return order[~left_out[order]][:k]
+    return order[~excluded[order]][:k]

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from benchmarks.config import ConfigError, RunConfig, load_config
 from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
+from benchmarks.fitting.scoring import score
 from benchmarks.io.results import Results, RunError
 from benchmarks.saved.models import ModelVersionWarning, load_cell, read_saved, saved_cells
 from features import FEATURES, ImageDescriptor, all_feature_sets
@@ -137,6 +140,45 @@ def descriptors_of(
                 "models and run.json are of different runs, or the program of another version."
             )
     return found
+
+
+def score_cell(
+    cell: FittedCell,
+    images: NDArray[np.uint8],
+    matrices: dict[str, NDArray[np.float32]],
+    block: int | None = None,
+) -> NDArray[np.float64]:
+    """Score prepared images, or their features, with a fitted cell.
+
+    Parameters
+    ----------
+    cell : FittedCell
+    images : ndarray of shape (n, size, size), uint8
+    matrices : dict of ndarray of shape (n, d)
+        By feature family, for all families of the cell.
+    block : int or None
+        See :func:`benchmarks.fitting.scoring.score`.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+
+    Raises
+    ------
+    RunError
+        If the model expects other columns or images.
+    """
+    try:
+        if not cell.families:
+            return score(cell.model, cell.fitted, images, block)
+        X = np.concatenate([matrices[family] for family in cell.families], axis=1)
+        with threadpool_limits(1):  # as in the run
+            return score(cell.model, cell.fitted, X, block)
+    except ValueError as error:
+        raise RunError(
+            f"{cell.name}: the saved model can't score these images: {error}. Its file belongs to "
+            "another run, or to another version of the program."
+        ) from error
 
 
 def _is_part(part: str, name: str) -> bool:

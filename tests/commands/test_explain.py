@@ -319,7 +319,7 @@ def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, image
     """The map adds up to what the network's columns add, both against the mean training image."""
     from benchmarks.explain.contributions import contribute
     from benchmarks.explain.explanation import Explained
-    from benchmarks.explain.grad_cam import look
+    from benchmarks.explain.grad_cam import add_grad_cam
     from benchmarks.extraction.prepare import prepare
     from benchmarks.saved.fitted_run import config_of, descriptors_of, load_cells
     from features.reading.images import read_image
@@ -332,6 +332,6 @@ def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, image
     row = np.concatenate([descriptors[f].transform(image)[0] for f in cell.families])
     one = Explained(cell, 0.5, pd.DataFrame())
     contribute(one, row, None, descriptors, (SIZE, SIZE))
-    look(one, image[0], row, descriptors)
+    add_grad_cam(one, image[0], row, descriptors)
     assert one.maps["grad_cam"].sum() == pytest.approx(one.families["embedding"], rel=1e-3)
     assert sum(one.families.values()) == pytest.approx(one.output - one.expected, abs=1e-6)

@@ -1,0 +1,124 @@
+"""Explain the scores of one image with every method, cell by cell."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.config import ConfigError, RunConfig
+from benchmarks.datasets import image_size
+from benchmarks.explain.contributions import contribute, decide
+from benchmarks.explain.explanation import Explained, Explanation
+from benchmarks.explain.grad_cam import add_grad_cam
+from benchmarks.explain.occlusion import BATCH, occlusion_map
+from benchmarks.explain.training_images import TrainingRows, find_neighbours
+from benchmarks.extraction.prepare import prepare, reading_size
+from benchmarks.io.progress import say
+from benchmarks.io.results import Results
+from benchmarks.saved.fitted_run import FittedCell, score_cell
+from features import ImageDescriptor
+from features.reading.images import ImageError, read_image
+from features.reading.preprocess import resize
+
+PATCHES = 7  # squares of the occlusion along a side, without overlap
+
+
+def read_explained(run: Results, path: Path, config: RunConfig) -> Explanation:
+    """Read and prepare the image that is explained, in the same way as the images of the run.
+
+    Parameters
+    ----------
+    run : Results
+    path : Path
+        File of the image.
+    config : RunConfig
+
+    Returns
+    -------
+    Explanation
+        Without cells.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not a readable image.
+    """
+    if path.is_dir() or not path.exists():
+        found = "a folder" if path.is_dir() else "nothing"
+        raise ConfigError(f"{path}: expected an image, found {found}.")
+    size = reading_size(config)
+    try:
+        read = read_image(path, size=size)
+    except ImageError as error:
+        raise ConfigError(str(error)) from error
+    image = prepare(resize(read.pixels, size)[None], config)[0]
+    # Images without a file of their own are identified by their pixels.
+    hashes = [read.sha256, _pixel_hash(read.pixels)]
+    rows = run.manifest[run.manifest["sha256"].isin(hashes)]
+    patch = max(4, round(image_size(config) / PATCHES))
+    return Explanation(
+        run=run, name=path.name, sha256=read.sha256, image=image,
+        known=rows.iloc[0] if len(rows) else None, patch=patch, stride=max(2, patch // 2),
+    )  # fmt: skip
+
+
+def _pixel_hash(pixels: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def explain_cells(
+    found: Explanation,
+    cells: list[FittedCell],
+    descriptors: dict[str, ImageDescriptor],
+    training: TrainingRows | None,
+    quiet: bool,
+) -> None:
+    """Add the scores and explanations of fitted cells to an explanation.
+
+    Parameters
+    ----------
+    found : Explanation
+        Is modified.
+    cells : list of FittedCell
+    descriptors : dict of ImageDescriptor
+        Fitted, by family.
+    training : TrainingRows, optional
+        Without them there are no neighbours.
+    quiet : bool
+    """
+    images = found.image[None]
+    rows = {family: d.transform(images) for family, d in descriptors.items()}
+    for cell in cells:
+        say(f"{cell.name} …", quiet)
+        score = float(score_cell(cell, images, rows)[0])
+        explained = Explained(cell, score, decide(found.run, cell, score))
+        row = None
+        if cell.families:
+            row = np.concatenate([rows[family][0] for family in cell.families])
+            background = training.background(cell.families) if training else None
+            contribute(explained, row, background, descriptors, images.shape[1:])
+        add_grad_cam(explained, found.image, row, descriptors)
+        found.cells.append(explained)
+        if training and cell.families and cell.features not in found.neighbours:
+            itself = found.sha256 if found.known is None else str(found.known["sha256"])
+            found.neighbours[cell.features] = find_neighbours(
+                training, cell.families, rows, found.image, itself
+            )
+    _occlude(found, descriptors, quiet)
+
+
+def _occlude(found: Explanation, descriptors: dict[str, ImageDescriptor], quiet: bool) -> None:
+    """Add occlusion maps; features of each occluded image are computed once for all cells."""
+    say("occlusion …", quiet)
+
+    def scores(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        rows = {family: d.transform(images) for family, d in descriptors.items()}
+        own = [score_cell(one.cell, images, rows, block=BATCH) for one in found.cells]
+        return np.stack(own, axis=1)
+
+    drops = occlusion_map(found.image, scores, found.patch, found.stride)
+    for k, one in enumerate(found.cells):
+        one.maps["occlusion"] = drops[..., k]
