@@ -1,1 +1,1 @@
-"""Checks of the statistics themselves, to be run by hand; their results are in docs/checks."""
+"""Checks of the statistical methods, run by hand; the results are in docs/checks."""

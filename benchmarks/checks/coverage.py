@@ -1,4 +1,4 @@
-"""How often 95 % intervals hold the truth, on simulated patients with several images each."""
+"""Check the coverage of 95 % intervals on simulated patients with several images each."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from benchmarks.metrics.binary import bootstrap_metrics
 from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals, percentile_interval
 from benchmarks.metrics.delong import QUANTILE, auc_difference, clustered_delong, delong
 
-# Patients of the test split of the Kermany radiographs by number of their images.
+# Patients in the test split of the Kermany radiographs, by number of images.
 NORMAL = {1: 220, 2: 1, 3: 4}
 PNEUMONIA = {1: 126, 2: 29, 3: 19, 4: 11, 5: 10, 6: 4, 7: 2, 8: 1, 9: 1}
 AUC = (0.95, 0.93)
 RECALL = 0.95  # of the first method, at a fixed threshold
-BETWEEN_METHODS = 0.6  # correlation of two methods' scores of one image
+BETWEEN_METHODS = 0.6  # correlation of the scores of one image by two methods
 CORRELATIONS = (0.0, 0.3, 0.6)
 DRAWS = 1000
 COLUMNS = [
@@ -37,18 +37,18 @@ Found = dict[tuple[str, str], Interval]
 
 @dataclass(frozen=True)
 class Scenario:
-    """What patients are drawn from, and how alike images of one patient are.
+    """Population of patients, and correlation of the images of one patient.
 
     Attributes
     ----------
     sizes : str
-        ``"as the test set"``: numbers of images as in the real test split; ``"1 to 10"``: each
-        number equally often.
+        Images per patient. ``"as the test set"``: as in the real test split; ``"1 to 10"``:
+        uniformly distributed.
     classes : str
-        ``"one"`` class a patient, as in the real test split, or ``"both"``.
+        Classes of the images of a patient: ``"one"``, as in the real test split, or ``"both"``.
     patients : int
     correlation : float in [0, 1)
-        Of a method's scores of two images of one patient and class.
+        Correlation of the scores of two images of the same patient and class.
     """
 
     sizes: str
@@ -66,7 +66,11 @@ SCENARIOS = [
 
 
 def population(scenario: Scenario) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Class and number of images of each kind of patient, all equally likely.
+    """Return the class and number of images of each kind of patient, all equally likely.
+
+    Parameters
+    ----------
+    scenario : Scenario
 
     Returns
     -------
@@ -86,8 +90,17 @@ def population(scenario: Scenario) -> tuple[NDArray[np.int64], NDArray[np.int64]
     return labels.repeat(counts), sizes.repeat(counts)
 
 
-def share_positive(scenario: Scenario) -> float:
-    """Compute the expected share of images with pneumonia."""
+def positive_fraction(scenario: Scenario) -> float:
+    """Compute the expected fraction of images with pneumonia.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    float
+    """
     label, size = population(scenario)
     return float((label * size).sum() / size.sum())
 
@@ -95,10 +108,15 @@ def share_positive(scenario: Scenario) -> float:
 def simulate(
     scenario: Scenario, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
-    """Draw patients and two methods' scores of their images.
+    """Simulate patients, and scores of their images by two methods.
 
-    Scores are normal with variance 1: a shift of the positives, an effect of the patient, an
-    effect of the image; both effects are correlated between the methods.
+    Scores are normal with variance 1. They are the sum of a shift for positive images, an effect of
+    the patient and an effect of the image. Both effects are correlated between the methods.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    rng : Generator
 
     Returns
     -------
@@ -110,7 +128,7 @@ def simulate(
     group = np.arange(scenario.patients).repeat(size[kind])
     labels = label[kind].repeat(size[kind])
     if scenario.classes == "both":
-        labels = (rng.random(len(group)) < share_positive(scenario)).astype(np.int64)
+        labels = (rng.random(len(group)) < positive_fraction(scenario)).astype(np.int64)
     covariance = np.array([[1, BETWEEN_METHODS], [BETWEEN_METHODS, 1]])
     patient = rng.multivariate_normal([0, 0], covariance, scenario.patients)[group].T
     image = rng.multivariate_normal([0, 0], covariance, len(group)).T
@@ -120,26 +138,43 @@ def simulate(
 
 
 def truths(scenario: Scenario) -> dict[str, float]:
-    """Compute the true value of each quantity, by the binormal model.
+    """Compute the true value of each quantity in the binormal model.
+
+    Parameters
+    ----------
+    scenario : Scenario
 
     Returns
     -------
     dict
-        ``auc`` and ``auc difference`` (of two images of different patients), ``recall`` and
-        ``precision`` of the first method at :func:`_threshold`.
+        ``auc`` and ``auc difference`` (for two images of different patients), ``recall`` and
+        ``precision`` of the first method at a fixed threshold.
     """
-    share = share_positive(scenario)
-    called = share * RECALL + (1 - share) * float(ndtr(-_threshold()))
+    prevalence = positive_fraction(scenario)
+    predicted = prevalence * RECALL + (1 - prevalence) * float(ndtr(-_threshold()))
     return {
         "auc": AUC[0],
         "auc difference": AUC[0] - AUC[1],
         "recall": RECALL,
-        "precision": share * RECALL / called,
+        "precision": prevalence * RECALL / predicted,
     }
 
 
 def normal_intervals(label: NDArray[np.int64], scores: Floats, group: NDArray[np.int64]) -> Found:
-    """Intervals by the clustered and the plain DeLong of one AUC and of a difference."""
+    """Compute clustered and plain DeLong intervals of an AUC and of a difference of two AUCs.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n,), int
+    scores : ndarray of shape (2, n)
+    group : ndarray of shape (n,), int
+        Patients.
+
+    Returns
+    -------
+    dict of (float, float)
+        By quantity and method.
+    """
     found: Found = {}
     for method, areas in (
         ("clustered_delong", clustered_delong(label, scores, group)),
@@ -154,7 +189,21 @@ def normal_intervals(label: NDArray[np.int64], scores: Floats, group: NDArray[np
 def bootstrap_intervals(
     label: NDArray[np.int64], scores: Floats, group: NDArray[np.int64], seed: int
 ) -> Found:
-    """Percentile intervals by whole patients."""
+    """Compute percentile intervals by bootstrap over patients.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n,), int
+    scores : ndarray of shape (2, n)
+    group : ndarray of shape (n,), int
+        Patients.
+    seed : int
+
+    Returns
+    -------
+    dict of (float, float)
+        By quantity and method.
+    """
     drawn = PatientBootstrap.draw(group.astype(object), label, seed, DRAWS)
     values = [bootstrap_metrics(label, score, _threshold(), drawn.weights) for score in scores]
     low, high = paired_intervals(
@@ -167,21 +216,21 @@ def bootstrap_intervals(
 
 
 def check(scenario: Scenario, repetitions: int, bootstraps: int, seed: int) -> pd.DataFrame:
-    """Simulate one scenario again and again, and count how often each interval holds the truth.
+    """Estimate the coverage of each interval by repeated simulation of one scenario.
 
     Parameters
     ----------
     scenario : Scenario
     repetitions, bootstraps : int
-        Data sets, and how many of them are bootstrapped too.
+        Number of simulated data sets, and for how many of them the bootstrap is computed.
     seed : int
 
     Returns
     -------
     DataFrame
-        A row a quantity and method, columns ``COLUMNS``; ``lo`` and ``hi`` are the coverage's own
-        interval (Wilson), ``width`` the mean width, ``variance_ratio`` the mean estimated
-        variance over the variance of the estimates (NaN for the bootstrap, which estimates none).
+        One row per quantity and method, with the columns ``COLUMNS``. ``lo`` and ``hi`` are the
+        Wilson interval of the coverage, ``width`` is the mean width, and ``variance_ratio`` is the
+        mean estimated variance divided by the variance of the estimates (NaN for the bootstrap).
     """
     rng = np.random.default_rng([seed, SCENARIOS.index(scenario)])
     found = defaultdict(list)
@@ -216,7 +265,7 @@ def _coverage(bounds: Floats, truth: float) -> dict[str, float]:
 
 
 def _variance_ratio(bounds: Floats) -> float:
-    """Of normal intervals: their middles are the estimates, their widths tell the variances."""
+    """Compare variances of normal intervals, from their centres and widths."""
     errors = np.diff(bounds, axis=1) / 2 / QUANTILE
     return float((errors**2).mean() / bounds.mean(axis=1).var(ddof=1))
 
@@ -232,11 +281,13 @@ def _threshold() -> float:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("docs/checks/coverage.csv"), show_default=True)  # fmt: skip
-@click.option("--repetitions", default=2000, show_default=True, help="Data sets a scenario.")
-@click.option("--bootstraps", default=1000, show_default=True, help="Of these bootstrapped too.")
+@click.option("--repetitions", default=2000, show_default=True, help="Data sets per scenario.")
+@click.option(
+    "--bootstraps", default=1000, show_default=True, help="Data sets per scenario with bootstrap."
+)
 @click.option("--seed", default=0, show_default=True)
-def main(out: Path, repetitions: int, bootstraps: int, seed: int) -> None:
-    """Simulate patients with several images each and write how often intervals hold the truth."""
+def _main(out: Path, repetitions: int, bootstraps: int, seed: int) -> None:
+    """Write the coverage of intervals for simulated patients with several images each."""
     tables = []
     for scenario in SCENARIOS:
         tables.append(check(scenario, repetitions, bootstraps, seed))
@@ -246,4 +297,4 @@ def main(out: Path, repetitions: int, bootstraps: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -1,4 +1,4 @@
-"""Do maps of importance find the lesion? On phantoms, whose lesions are known."""
+"""Check whether maps of importance find lesions, on phantoms with known lesions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from benchmarks.checks.regional_importance import (
     METHODS,
     MODELS_CHECKED,
     SEED,
-    Described,
     Floats,
+    PhantomFeatures,
     Regional,
     describe,
     fit_cell,
@@ -32,7 +32,7 @@ from benchmarks.io.workers import parallel
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 
 DRAWS = 1000
-SHUFFLES = 3  # random maps an image
+SHUFFLES = 3  # permutations per image
 PRIORS = {"even": "even map", "centre": "centre prior", "lesion": "mean training lesion"}
 SUBTYPES = ("all", "bacteria", "virus")
 COLUMNS = [
@@ -45,7 +45,7 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Lesions:
-    """The images that count: pneumonias of the test split, with their masks.
+    """Images with lesions in the test split, with their masks.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class Lesions:
     masks : ndarray of shape (n, S, S), bool
     subtype, patient : ndarray of shape (n,), str
     priors : dict of ndarray of shape (S, S), float64
-        Maps that know no image: ``even``; ``centre``, a Gaussian; and ``lesion``, the mean mask
-        of the training pneumonias, which no one has who does not know the lesions already.
+        Maps that are the same for all images: ``even``; ``centre``, a Gaussian; and ``lesion``, the
+        mean mask of the training images, which is unknown in practice.
     """
 
     rows: NDArray[np.intp]
@@ -66,7 +66,17 @@ class Lesions:
 
     @classmethod
     def of(cls, manifest: pd.DataFrame, masks: NDArray[np.bool_]) -> Lesions:
-        """Choose them from all images of a set of phantoms."""
+        """Select the images with lesions from a set of phantoms.
+
+        Parameters
+        ----------
+        manifest : DataFrame of n rows
+        masks : ndarray of shape (n, S, S), bool
+
+        Returns
+        -------
+        Lesions
+        """
         known = masks.any(axis=(1, 2)) & (manifest["label"] == 1).to_numpy()
         split = manifest["split"].to_numpy(dtype=object)
         rows = np.flatnonzero(known & (split == "test"))
@@ -79,7 +89,18 @@ class Lesions:
         return cls(rows, masks[rows], subtype, group, priors)
 
     def measure(self, maps: Floats) -> dict[str, Floats]:
-        """Every measure of every image: maps of shape (n, S × S) or one for all (S × S,)."""
+        """Compute every measure of localisation for every image.
+
+        Parameters
+        ----------
+        maps : ndarray of shape (n, S × S) or (S × S,)
+            One map per image, or one for all images.
+
+        Returns
+        -------
+        dict of ndarray of shape (n,)
+            By measure.
+        """
         each = np.broadcast_to(maps, (len(self.rows), self.masks[0].size))
         shape = self.masks.shape[1:]
         return {
@@ -90,25 +111,29 @@ class Lesions:
 
 
 def tabulate(
-    data: Described, lesions: Lesions, features: tuple[str, ...], models: tuple[str, ...], jobs: int
+    data: PhantomFeatures,
+    lesions: Lesions,
+    features: tuple[str, ...],
+    models: tuple[str, ...],
+    jobs: int,
 ) -> pd.DataFrame:
-    """Measure every method on every cell.
+    """Compute the localisation of every method for every cell.
 
     Parameters
     ----------
-    data : Described
+    data : PhantomFeatures
     lesions : Lesions
     features, models : tuple of str
-        Cells are all pairs of them.
+        The cells are all pairs of them.
     jobs : int
-        Processes; they change no number.
+        Number of processes, which does not change the results.
 
     Returns
     -------
     DataFrame
-        A row a method, cell, subtype and measure, columns ``COLUMNS``. ``shuffled`` is the same
-        map with its regions' values dealt anew within each family; ``over_…`` are paired
-        differences. 95 % intervals by bootstrap over patients.
+        One row per method, cell, subtype and measure, with the columns ``COLUMNS``. ``shuffled`` is
+        the same map after permutation of the values of the regions within each family. ``over_…``
+        are paired differences. 95 % confidence intervals are by bootstrap over patients.
     """
     tasks = list(product(features, models))
     priors = [
@@ -121,8 +146,20 @@ def tabulate(
     return pd.concat([*priors, *cells], ignore_index=True)[COLUMNS]
 
 
-def check_cell(data: Described, lesions: Lesions, features: str, model: str) -> pd.DataFrame:
-    """Fit one cell, and measure what each method that knows its model says of it."""
+def check_cell(data: PhantomFeatures, lesions: Lesions, features: str, model: str) -> pd.DataFrame:
+    """Fit one cell and compute the localisation of each method that supports its model.
+
+    Parameters
+    ----------
+    data : PhantomFeatures
+    lesions : Lesions
+    features, model : str
+
+    Returns
+    -------
+    DataFrame
+        Rows of :func:`tabulate`.
+    """
     cell = fit_cell(data, features, model)
     rows: list[dict[str, object]] = []
     for name, method in METHODS.items():
@@ -130,22 +167,22 @@ def check_cell(data: Described, lesions: Lesions, features: str, model: str) -> 
             found = method(cell, lesions.rows)
         except NotExplainable:
             continue
-        measured = lesions.measure(found.worth @ found.weights)
-        dealt = [lesions.measure(one @ found.weights) for one in _shuffled(found)]
-        shuffled = {key: np.mean([one[key] for one in dealt], axis=0) for key in MEASURES}
+        measured = lesions.measure(found.importance @ found.weights)
+        permuted = [lesions.measure(one @ found.weights) for one in _shuffled(found)]
+        shuffled = {key: np.mean([one[key] for one in permuted], axis=0) for key in MEASURES}
         rows += _rows(lesions, (name, features, model), measured, shuffled)
     return pd.DataFrame(rows)
 
 
 def _shuffled(found: Regional) -> Iterator[Floats]:
-    """Deal the values of a family's regions anew, for each image."""
+    """Permute the values of the regions of each family, for each image."""
     rng = np.random.default_rng(SEED)
     for _ in range(SHUFFLES):
-        dealt = np.empty_like(found.worth)
+        permuted = np.empty_like(found.importance)
         for family in dict.fromkeys(found.family):
             own = found.family == family
-            dealt[..., own] = rng.permuted(found.worth[..., own], axis=-1)
-        yield dealt
+            permuted[..., own] = rng.permuted(found.importance[..., own], axis=-1)
+        yield permuted
 
 
 def _rows(
@@ -189,11 +226,11 @@ def _mean(
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("docs/checks/lesions.csv"), show_default=True)  # fmt: skip
-@click.option("--images", default=600, show_default=True, help="Phantoms.")
-@click.option("--side", default=128, show_default=True, help="Pixels a side.")
-@click.option("--jobs", default=2, show_default=True, help="Processes.")
-def main(out: Path, images: int, side: int, jobs: int) -> None:
-    """Fit cells on phantoms and write how well each map of importance finds the lesions."""
+@click.option("--images", default=600, show_default=True, help="Number of phantoms.")
+@click.option("--side", default=128, show_default=True, help="Width and height in pixels.")
+@click.option("--jobs", default=2, show_default=True, help="Number of processes.")
+def _main(out: Path, images: int, side: int, jobs: int) -> None:
+    """Write how well each map of importance finds the lesions of phantoms."""
     dataset = generate(images, side)
     assert dataset.masks is not None
     data = describe(dataset, FEATURE_SETS_CHECKED, jobs)
@@ -204,4 +241,4 @@ def main(out: Path, images: int, side: int, jobs: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

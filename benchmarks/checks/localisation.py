@@ -1,4 +1,4 @@
-"""How well a map of importance finds a region that is known: three measures of one image."""
+"""Three measures of how well a map of importance localises a known region of one image."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scipy.stats import rankdata
 
 Map = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-NEARLY = 1e-9  # of a map's largest absolute value: what differs by less is equal
+NEARLY = 1e-9  # relative to the largest absolute value: smaller differences are ties
 
 
 def pointing(importance: Map, mask: Mask) -> float:
-    """Pointing game: whether the map's largest value lies inside the mask.
+    """Compute the pointing game: whether the largest value of the map lies inside the mask.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def pointing(importance: Map, mask: Mask) -> float:
     Returns
     -------
     float in [0, 1]
-        Of the pixels that share the largest value (those of a whole region do), the share inside
-        the mask; for a map of one value the mask's share of the image.
+        Fraction of the pixels with the largest value that lie inside the mask, since all pixels of
+        a region have the same value. For a constant map, the fraction of the image in the mask.
 
     References
     ----------
@@ -41,8 +41,8 @@ def pointing(importance: Map, mask: Mask) -> float:
     return float(mask[importance >= importance.max() - _grain(importance)].mean())
 
 
-def share_inside(importance: Map, mask: Mask) -> float:
-    """Share of the positive importance that lies inside the mask.
+def fraction_inside(importance: Map, mask: Mask) -> float:
+    """Compute the fraction of the positive importance inside the mask.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def share_inside(importance: Map, mask: Mask) -> float:
     Returns
     -------
     float in [0, 1]
-        Where nothing is positive, as for an even map: the mask's share of the image.
+        If no value is positive, the fraction of the image in the mask.
 
     Examples
     --------
     >>> mask = np.array([[True, False, False]])
-    >>> share_inside(np.array([[3.0, 1.0, -7.0]]), mask)
+    >>> fraction_inside(np.array([[3.0, 1.0, -7.0]]), mask)
     0.75
     """
     positive = np.clip(importance, 0, None)
@@ -66,7 +66,7 @@ def share_inside(importance: Map, mask: Mask) -> float:
 
 
 def pixel_auc(importance: Map, mask: Mask) -> float:
-    """Area under the ROC curve of the map's pixels against the mask.
+    """Compute the area under the ROC curve of the pixels of the map against the mask.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def pixel_auc(importance: Map, mask: Mask) -> float:
     Returns
     -------
     float in [0, 1]
-        Probability that a pixel inside is worth more than one outside; ties count half.
+        Probability that a pixel inside has a larger value than one outside; ties count half.
 
     Raises
     ------
@@ -100,12 +100,12 @@ def pixel_auc(importance: Map, mask: Mask) -> float:
 
 
 MEASURES: dict[str, Callable[[Map, Mask], float]] = {
-    "pointing": pointing, "share": share_inside, "auc": pixel_auc,
+    "pointing": pointing, "share": fraction_inside, "auc": pixel_auc,
 }  # fmt: skip
 
 
 def centre_prior(shape: tuple[int, int], width: float = 0.25) -> Map:
-    """Map that knows nothing of an image but that lesions are seldom at its edges: a Gaussian.
+    """Compute a Gaussian map, the prior that lesions are rarely at the edges of an image.
 
     Parameters
     ----------
@@ -131,6 +131,6 @@ def _grain(importance: Map) -> float:
 
 
 def _rounded(importance: Map) -> Map:
-    """Make values equal that differ by rounding alone, as sums of the same regions may."""
+    """Round values, so that sums of the same regions in another order are equal."""
     grain = _grain(importance)
     return np.rint(importance / grain) if grain > 0 else importance

@@ -1,4 +1,4 @@
-"""How many planted near duplicates are found, and how alike real pairs are."""
+"""Check the recall of planted near duplicates, and the similarity of real pairs."""
 
 from __future__ import annotations
 
@@ -30,46 +30,118 @@ COLUMNS = [
 
 
 def jpeg(image: Grey, quality: int) -> Grey:
-    """Compress and read again."""
+    """Compress as JPEG and decode.
+
+    Parameters
+    ----------
+    image : ndarray of shape (S, S), uint8
+    quality : int
+
+    Returns
+    -------
+    ndarray of shape (S, S), uint8
+    """
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def light(image: Grey, contrast: float, brightness: float) -> Grey:
-    """Spread grey values about the middle, then shift them; clip what goes beyond."""
+    """Change contrast and brightness, with clipping to [0, 255].
+
+    Parameters
+    ----------
+    image : ndarray of shape (S, S), uint8
+    contrast, brightness : float
+        Factor around grey value 128, and shift.
+
+    Returns
+    -------
+    ndarray of shape (S, S), uint8
+    """
     return np.clip(contrast * (image.astype(float) - 128) + 128 + brightness, 0, 255).astype(
         np.uint8
     )
 
 
 def gamma(image: Grey, exponent: float) -> Grey:
-    """Raise grey values, as fractions of white, to a power."""
+    """Apply a gamma curve.
+
+    Parameters
+    ----------
+    image : ndarray of shape (S, S), uint8
+    exponent : float
+
+    Returns
+    -------
+    ndarray of shape (S, S), uint8
+    """
     return np.rint(255 * (image / 255) ** exponent).astype(np.uint8)
 
 
 def resized(image: Grey, fraction: float) -> Grey:
-    """Shrink and enlarge again."""
+    """Shrink and enlarge.
+
+    Parameters
+    ----------
+    image : ndarray of shape (S, S), uint8
+    fraction : float
+
+    Returns
+    -------
+    ndarray of shape (S, S), uint8
+    """
     side = len(image)
     return _to(cv2.resize(image, None, fx=fraction, fy=fraction, interpolation=cv2.INTER_AREA),
                side)  # fmt: skip
 
 
 def crop(image: Grey, fraction: float, corner: bool = False) -> Grey:
-    """Cut a fraction of the side off every border, or off two of them; enlarge again."""
+    """Crop a fraction of the side at every border, or at two of them, and enlarge.
+
+    Parameters
+    ----------
+    image : ndarray of shape (S, S), uint8
+    fraction : float
+    corner : bool
+        Whether to crop the upper and left borders only.
+
+    Returns
+    -------
+    ndarray of shape (S, S), uint8
+    """
     side = len(image)
     cut = round(fraction * side)
     return _to(image[cut:, cut:] if corner else image[cut : side - cut, cut : side - cut], side)
 
 
 def turn(image: Grey, degrees: float) -> Grey:
-    """Rotate about the centre; the corners are black."""
+    """Rotate about the centre; the corners become black.
+
+    Parameters
+    ----------
+    image : ndarray of shape (S, S), uint8
+    degrees : float
+
+    Returns
+    -------
+    ndarray of shape (S, S), uint8
+    """
     side = len(image)
     matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), degrees, 1)
     return np.asarray(cv2.warpAffine(image, matrix, (side, side)), np.uint8)
 
 
 def local_contrast(image: Grey) -> Grey:
-    """Equalise the histogram tile by tile."""
+    """Equalise the histogram of each tile (CLAHE).
+
+    Parameters
+    ----------
+    image : ndarray of shape (S, S), uint8
+
+    Returns
+    -------
+    ndarray of shape (S, S), uint8
+    """
     return np.asarray(cv2.createCLAHE(2.0, (8, 8)).apply(image), np.uint8)
 
 
@@ -93,22 +165,22 @@ PLANTS: dict[str, Callable[[Grey], Grey]] = {
 
 
 def planted(images: Grey, name: str, rows: NDArray[np.intp]) -> dict[str, object]:
-    """Add changed copies of some images to all of them, and look for near duplicates.
+    """Add modified copies of some images and search for near duplicates.
 
     Parameters
     ----------
     images : ndarray of shape (n, S, S), uint8
-        Without copies.
+        Without duplicates.
     name : str
         Key of ``PLANTS``.
     rows : ndarray of shape (k,), int
-        Images that are copied.
+        Positions of the images that are copied.
 
     Returns
     -------
     dict
-        ``n`` pairs planted, ``hash``: so many the hash proposes, ``found``, ``recall``,
-        ``false``: pairs found that nobody planted, ``precision``, and detail correlations.
+        ``n`` (planted pairs), ``hash`` (those that the hash proposes), ``found``, ``recall``,
+        ``false`` (pairs found that were not planted), ``precision``, and detail correlations.
     """
     copies = np.stack([PLANTS[name](image) for image in images[rows]])
     table = near_duplicates(np.concatenate([images, copies]))
@@ -125,14 +197,19 @@ def planted(images: Grey, name: str, rows: NDArray[np.intp]) -> dict[str, object
 
 
 def real(images: Grey, group: NDArray[np.object_]) -> list[dict[str, object]]:
-    """Compare real pairs: all of one patient, and those of two that the hash proposes.
+    """Compare real pairs: all of one patient, and those of two patients that the hash proposes.
 
     Parameters
     ----------
     images : ndarray of shape (n, S, S), uint8
-        Without copies.
+        Without duplicates.
     group : ndarray of n str
-        The patient of each image.
+        Patient of each image.
+
+    Returns
+    -------
+    list of dict
+        Rows of :func:`tabulate`.
     """
     table = near_duplicates(images)
     one = (group[table["first"]] == group[table["second"]]).sum()
@@ -157,7 +234,21 @@ def real(images: Grey, group: NDArray[np.object_]) -> list[dict[str, object]]:
 
 
 def tabulate(images: Grey, group: NDArray[np.object_], k: int) -> pd.DataFrame:
-    """Run both checks on ``n`` images, planting ``k`` copies of each kind."""
+    """Compute the rows of both checks.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, S, S), uint8
+    group : ndarray of n str
+        Patient of each image.
+    k : int
+        Copies of each kind.
+
+    Returns
+    -------
+    DataFrame
+        With the columns ``COLUMNS``.
+    """
     rows = np.sort(np.random.default_rng(0).permutation(len(images))[:k])
     lines = [planted(images, name, rows) for name in PLANTS]
     table = pd.DataFrame([*lines, *real(images, group)], columns=COLUMNS)
@@ -176,11 +267,11 @@ def _correlations(pairs: list[tuple[Grey, Grey]]) -> dict[str, float]:
 
 
 @click.command()
-@click.option("--data", required=True, help="As for a run; its training images are used.")
+@click.option("--data", required=True, help="As for a run. The training images are used.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="CSV file.")
-@click.option("--copies", default=500, show_default=True, help="Pairs planted of each kind.")
-def main(data: str, out: Path, copies: int) -> None:
-    """Plant near duplicates among the training images, look for them, and write a table."""
+@click.option("--copies", default=500, show_default=True, help="Planted pairs of each kind.")
+def _main(data: str, out: Path, copies: int) -> None:
+    """Write the recall of near duplicates that are planted among the training images."""
     config = RunConfig(data=data)
     dataset = datasets.load(config, datasets.image_size(config))
     manifest = dataset.manifest
@@ -192,4 +283,4 @@ def main(data: str, out: Path, copies: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -1,4 +1,4 @@
-"""A letter is planted that tells the classes apart, or nothing; importance should say which."""
+"""Check whether importance finds an artificial shortcut: a letter in the corner of phantoms."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from benchmarks.checks.regional_importance import (
     METHODS,
     MODELS_CHECKED,
     SEED,
-    Described,
-    FittedCell,
     Floats,
+    PhantomCell,
+    PhantomFeatures,
     Regional,
     describe,
     fit_cell,
@@ -42,7 +42,7 @@ from benchmarks.studies.shortcut_features import from_images
 from models import MODELS
 
 SETS = ("none", "random", "glued")
-ASKED = ("permutation", "replacement", "shap")
+CHECKED = ("permutation", "replacement", "shap")
 LETTER = ("###..", "#..#.", "#..#.", "###..", "#.#..", "#..#.", "#..#.")  # an R, as on many films
 GREY = 240  # of the letter
 DRAWS = 1000
@@ -54,7 +54,16 @@ Box = tuple[int, int, int, int]
 
 
 def letter_box(side: int) -> Box:
-    """Edges of the planted letter in pixels: top, bottom, left, right.
+    """Return the edges of the planted letter in pixels: top, bottom, left, right.
+
+    Parameters
+    ----------
+    side : int
+        Width and height of the image in pixels.
+
+    Returns
+    -------
+    (int, int, int, int)
 
     Examples
     --------
@@ -66,15 +75,16 @@ def letter_box(side: int) -> Box:
 
 
 def plant(dataset: Dataset, how: str) -> Dataset:
-    """Burn a bright letter into the upper left corner of some images.
+    """Draw a bright letter in the upper left corner of some images.
 
     Parameters
     ----------
     dataset : Dataset
-        Phantoms of at least 64 pixels a side.
+        Phantoms at least 64 pixels wide and high.
     how : {"none", "random", "glued"}
-        In no image; in all images of every second patient of each class and split, in random
-        order, so that it tells nothing; in all pneumonias and no other image.
+        ``none``: in no image. ``random``: in all images of a random half of the patients of each
+        class and split, so that it is not predictive. ``glued``: in all images with pneumonia and
+        in no other image.
 
     Returns
     -------
@@ -98,40 +108,65 @@ def plant(dataset: Dataset, how: str) -> Dataset:
 
 
 def marked_regions(boxes: pd.DataFrame, side: int) -> NDArray[np.bool_]:
-    """Tell for each region whether any of its pixels may belong to the letter."""
+    """Find the regions that overlap with the letter.
+
+    Parameters
+    ----------
+    boxes : DataFrame of G rows
+        Edges of the regions.
+    side : int
+        Width and height of the image in pixels.
+
+    Returns
+    -------
+    ndarray of shape (G,), bool
+    """
     top, bottom, left, right = letter_box(side)
     box = boxes[BOX]
     down = (box["top"] < bottom) & (box["bottom"] > top)
     return (down & (box["left"] < right) & (box["right"] > left)).to_numpy()
 
 
-def stand_out(worth: Floats, marked: NDArray[np.bool_]) -> tuple[int, float]:
-    """Rank of the best marked region, equal ones before it, and share of positive importance.
+def stand_out(importance: Floats, marked: NDArray[np.bool_]) -> tuple[int, float]:
+    """Compute the rank of the best marked region, and the fraction of importance in marked regions.
 
     Parameters
     ----------
-    worth : ndarray of shape (G,)
-        Of the regions of one family.
+    importance : ndarray of shape (G,)
+        Importance of the regions of one family.
     marked : ndarray of shape (G,), bool
 
     Returns
     -------
     (int, float)
-        1 is the first; the share is NaN where nothing is positive.
+        Ties rank before the marked region. The fraction is of the positive importance; NaN if no
+        value is positive.
 
     Examples
     --------
     >>> stand_out(np.array([2.0, 2.0, -1.0]), np.array([False, True, False]))
     (2, 0.5)
     """
-    positive = np.clip(worth, 0, None)
+    positive = np.clip(importance, 0, None)
     total = positive.sum()
     share = float(positive[marked].sum() / total) if total > 0 else float("nan")
-    return int((worth >= worth[marked].max()).sum()), share
+    return int((importance >= importance[marked].max()).sum()), share
 
 
-def check_set(dataset: Dataset, data: Described) -> list[dict[str, object]]:
-    """Ask the audit and the controls of shortcuts about one planted set."""
+def check_set(dataset: Dataset, data: PhantomFeatures) -> list[dict[str, object]]:
+    """Apply the audit and the shortcut controls to one planted set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    data : PhantomFeatures
+        The prepared images of the same set.
+
+    Returns
+    -------
+    list of dict
+        Rows of :func:`tabulate`.
+    """
     manifest = data.manifest
     train, test = data.rows("train"), data.rows("test")
     label, patient = (manifest[c].to_numpy(dtype=object) for c in ("class", "group"))
@@ -157,14 +192,25 @@ def check_set(dataset: Dataset, data: Described) -> list[dict[str, object]]:
     return rows
 
 
-def check_cell(data: Described, features: str, model: str) -> list[dict[str, object]]:
-    """Fit one cell, and see what each method says of the letter's regions."""
+def check_cell(data: PhantomFeatures, features: str, model: str) -> list[dict[str, object]]:
+    """Fit one cell and compute the importance of the regions of the letter by each method.
+
+    Parameters
+    ----------
+    data : PhantomFeatures
+    features, model : str
+
+    Returns
+    -------
+    list of dict
+        Rows of :func:`tabulate`.
+    """
     cell = fit_cell(data, features, model)
     test = data.rows("test")
     known: dict[str, object] = {"features": features, "model": model}
     known |= _auc(data.manifest.iloc[test], cell.score(test))
     rows = []
-    for name in ASKED:
+    for name in CHECKED:
         try:
             found = METHODS[name](cell, test)
         except NotExplainable:
@@ -173,16 +219,18 @@ def check_cell(data: Described, features: str, model: str) -> list[dict[str, obj
     return rows
 
 
-def _families(cell: FittedCell, found: Regional) -> Iterator[dict[str, object]]:
-    """Of each family the letter's regions; values of single images count by their size."""
-    worth = found.worth if found.worth.ndim == 1 else np.abs(found.worth).mean(axis=0)
+def _families(cell: PhantomCell, found: Regional) -> Iterator[dict[str, object]]:
+    """Summarise the regions of the letter by family; single images count by absolute value."""
+    importance = (
+        found.importance if found.importance.ndim == 1 else np.abs(found.importance).mean(axis=0)
+    )
     side = cell.data.images.shape[1]
     boxes = cell.boxes.loc[list(cell.groups)]
     touched = marked_regions(boxes, side)
     area = ((boxes["bottom"] - boxes["top"]) * (boxes["right"] - boxes["left"])).to_numpy()
     for family in dict.fromkeys(found.family):
         own = found.family == family
-        rank, share = stand_out(worth[own], touched[own])
+        rank, share = stand_out(importance[own], touched[own])
         yield {
             "family": family, "regions": int(own.sum()), "marked": int(touched[own].sum()),
             "rank": rank, "share": share, "area": area[own & touched].sum() / side**2,
@@ -199,24 +247,24 @@ def _auc(manifest: pd.DataFrame, score: Floats) -> dict[str, object]:
 def tabulate(
     dataset: Dataset, features: tuple[str, ...], models: tuple[str, ...], jobs: int
 ) -> pd.DataFrame:
-    """Plant the letter in each way, and ask every cell, method, control and the audit.
+    """Plant the letter in each way, and apply all methods, the controls and the audit.
 
     Parameters
     ----------
     dataset : Dataset
         Phantoms.
     features, models : tuple of str
-        Cells are all pairs of them.
+        The cells are all pairs of them.
     jobs : int
-        Processes; they change no number.
+        Number of processes, which does not change the results.
 
     Returns
     -------
     DataFrame
-        Columns ``COLUMNS``: a row a set, method, cell and family of features; ``auc`` of the test
-        images with a 95 % interval over patients (of the audit: the largest of its places, over
-        training patients), ``rank`` and ``share`` of the letter's regions among the family's, and
-        ``area``, the share of an even map.
+        One row per set, method, cell and family, with the columns ``COLUMNS``: ``auc`` on the test
+        images with a 95 % interval over patients (for the audit: the largest AUC of an image cell
+        over training patients), ``rank`` and ``share`` of the regions of the letter in the family,
+        and ``area``, the share of a uniform map.
     """
     tables = []
     for how in SETS:
@@ -233,15 +281,15 @@ def tabulate(
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("docs/checks/planted.csv"), show_default=True)  # fmt: skip
-@click.option("--images", default=600, show_default=True, help="Phantoms.")
-@click.option("--side", default=128, show_default=True, help="Pixels a side.")
-@click.option("--jobs", default=2, show_default=True, help="Processes.")
-def main(out: Path, images: int, side: int, jobs: int) -> None:
-    """Plant a letter in phantoms and write whether importance, controls and audit point to it."""
+@click.option("--images", default=600, show_default=True, help="Number of phantoms.")
+@click.option("--side", default=128, show_default=True, help="Width and height in pixels.")
+@click.option("--jobs", default=2, show_default=True, help="Number of processes.")
+def _main(out: Path, images: int, side: int, jobs: int) -> None:
+    """Write whether importance, shortcut controls and audit find a letter planted in phantoms."""
     table = tabulate(generate(images, side), FEATURE_SETS_CHECKED, MODELS_CHECKED, jobs)
     table.round(4).to_csv(out, index=False, lineterminator="\n")
     click.echo(f"{len(table)} rows in {out}")
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -1,4 +1,4 @@
-"""Fitted cells on phantoms, and what each method of importance says of their regions."""
+"""Importance of image regions in cells fitted on phantoms, by each method."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from models import MODELS
 Floats = NDArray[np.float64]
 FEATURE_SETS_CHECKED = ("hog", "lbp", "texture", "handcrafted")
 MODELS_CHECKED = ("svm", "forest", "xgboost", "logistic")
-BACKGROUND = 16  # training images that a region's columns are taken from
-TILES = 16  # a side, of an occlusion map; the covering square is two of them wide
+BACKGROUND = 16  # training images from which the columns of a region are taken
+TILES = 16  # per side of an occlusion map; the covering square is two tiles wide
 SEED = 0
 
 
 @dataclass(frozen=True)
-class Described:
+class PhantomFeatures:
     """Phantoms with their feature matrices.
 
     Attributes
     ----------
     manifest : DataFrame of n rows
     images : ndarray of shape (n, S, S), uint8
-        As every model sees them.
+        Prepared, as all models receive them.
     matrices : dict of ndarray of shape (n, d), float32
         By family.
     descriptors : dict of ImageDescriptor
@@ -57,12 +57,21 @@ class Described:
     descriptors: dict[str, ImageDescriptor] = field(default_factory=dict)
 
     def rows(self, split: str) -> NDArray[np.intp]:
-        """Positions of the images of a split."""
+        """Return the positions of the images of a split.
+
+        Parameters
+        ----------
+        split : str
+
+        Returns
+        -------
+        ndarray of int
+        """
         return np.flatnonzero(self.manifest["split"] == split)
 
 
 @dataclass(frozen=True)
-class FittedCell:
+class PhantomCell:
     """A feature set × a classifier, fitted on the training phantoms.
 
     Attributes
@@ -70,10 +79,10 @@ class FittedCell:
     features, model : str
     pipeline : fitted pipeline
     X : ndarray of shape (n, d), float32
-        Of all images.
+        Features of all images.
     columns : DataFrame of d rows
         From :func:`benchmarks.importance.groups.columns_of`.
-    data : Described
+    data : PhantomFeatures
     """
 
     features: str
@@ -81,7 +90,7 @@ class FittedCell:
     pipeline: Any
     X: NDArray[np.float32]
     columns: pd.DataFrame
-    data: Described
+    data: PhantomFeatures
 
     @cached_property
     def groups(self) -> dict[str, NDArray[np.intp]]:
@@ -95,22 +104,44 @@ class FittedCell:
 
     @cached_property
     def background(self) -> NDArray[np.float32]:
-        """Rows of some training images, drawn at random."""
+        """Features of a random sample of training images."""
         train = self.data.rows("train")
         drawn = np.random.default_rng(SEED).permutation(train)[:BACKGROUND]
         return self.X[np.sort(drawn)]
 
     def score(self, rows: NDArray[np.intp]) -> Floats:
-        """Probabilities of pneumonia."""
+        """Compute probabilities of pneumonia.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), int
+            Positions of the images.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
         return np.asarray(self.pipeline.predict_proba(self.X[rows])[:, 1], dtype=np.float64)
 
 
-def describe(dataset: Dataset, feature_sets: Sequence[str], jobs: int = 1) -> Described:
-    """Prepare the images as a run does and compute all families that the feature sets need."""
+def describe(dataset: Dataset, feature_sets: Sequence[str], jobs: int = 1) -> PhantomFeatures:
+    """Prepare the images in the same way as a run, and compute the families of the feature sets.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Phantoms.
+    feature_sets : sequence of str
+    jobs : int
+
+    Returns
+    -------
+    PhantomFeatures
+    """
     side = dataset.images.shape[1]
     config = RunConfig(data="phantoms", image_size=side, jobs=jobs, quiet=True)
     images = prepare(np.asarray(dataset.images[:]), config)
-    found = Described(dataset.manifest, images)
+    found = PhantomFeatures(dataset.manifest, images)
     for family in dict.fromkeys(
         name for chosen in feature_sets for name in all_feature_sets()[chosen]
     ):
@@ -120,8 +151,18 @@ def describe(dataset: Dataset, feature_sets: Sequence[str], jobs: int = 1) -> De
     return found
 
 
-def fit_cell(data: Described, features: str, model: str) -> FittedCell:
-    """Fit one cell with its default settings, as a run does."""
+def fit_cell(data: PhantomFeatures, features: str, model: str) -> PhantomCell:
+    """Fit one cell with its default settings, in the same way as a run.
+
+    Parameters
+    ----------
+    data : PhantomFeatures
+    features, model : str
+
+    Returns
+    -------
+    PhantomCell
+    """
     families = all_feature_sets()[features]
     X = np.hstack([data.matrices[family] for family in families])
     train, manifest = data.rows("train"), data.manifest
@@ -133,31 +174,43 @@ def fit_cell(data: Described, features: str, model: str) -> FittedCell:
     with threadpool_limits(1):
         pipeline.fit(X[train], manifest["label"].to_numpy()[train], **extra)
     columns = columns_of({family: data.descriptors[family] for family in families})
-    return FittedCell(features, model, pipeline, X, columns, data)
+    return PhantomCell(features, model, pipeline, X, columns, data)
 
 
 @dataclass(frozen=True)
 class Regional:
-    """What a method says, region by region.
+    """Importance of image regions by one method.
 
     Attributes
     ----------
-    worth : ndarray of shape (n, G) or (G,), float64
-        Of each image, or of all together; positive where a region speaks for pneumonia or, of
-        all together, matters.
+    importance : ndarray of shape (n, G) or (G,), float64
+        For each image, or for all images together. Positive values are evidence for pneumonia or,
+        for all images together, of importance.
     weights : ndarray of shape (G, P), float64
-        Share of each of the image's P pixels in each region; rows sum to 1.
+        Fraction of each region in each of the P pixels of the image; rows sum to 1.
     family : ndarray of shape (G,), str
         Regions of one family cover the image once.
     """
 
-    worth: Floats
+    importance: Floats
     weights: Floats
     family: NDArray[np.object_]
 
 
-def permutation(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
-    """Drop of the AUC by each region's permutation over all test images, of shape (G,)."""
+def permutation(cell: PhantomCell, rows: NDArray[np.intp]) -> Regional:
+    """Compute the drop of the AUC when each region is permuted over all test images.
+
+    Parameters
+    ----------
+    cell : PhantomCell
+    rows : ndarray of int
+        Not used; all test images are.
+
+    Returns
+    -------
+    Regional
+        Importance of shape (G,).
+    """
     rows = cell.data.rows("test")
     manifest = cell.data.manifest.iloc[rows]
     scorer = make_scorer(cell.pipeline, cell.X[rows])
@@ -169,31 +222,72 @@ def permutation(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
     return _of_columns(cell, drop.loc[list(cell.groups)].to_numpy())
 
 
-def replacement(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
-    """Change of each image's log odds by each region's replacement, of shape (n, G)."""
+def replacement(cell: PhantomCell, rows: NDArray[np.intp]) -> Regional:
+    """Compute the change of the log-odds of each image when each region is replaced.
+
+    Parameters
+    ----------
+    cell : PhantomCell
+    rows : ndarray of int
+        Positions of the images.
+
+    Returns
+    -------
+    Regional
+        Importance of shape (n, G).
+    """
     found = local_change(cell.pipeline, cell.X[rows], cell.background, cell.groups)
     return _of_columns(cell, found.changes)
 
 
-def shap(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
-    """Sum SHAP values by region, of shape (n, G); of an SVM there are none, NotExplainable."""
+def shap(cell: PhantomCell, rows: NDArray[np.intp]) -> Regional:
+    """Sum SHAP values by region.
+
+    Parameters
+    ----------
+    cell : PhantomCell
+    rows : ndarray of int
+        Positions of the images.
+
+    Returns
+    -------
+    Regional
+        Importance of shape (n, G).
+
+    Raises
+    ------
+    NotExplainable
+        For an SVM, which has no SHAP values of single columns.
+    """
     values = explain(cell.pipeline, cell.X[rows], cell.background).values  # noqa: PD011 - no table
     sums = [values[:, columns].sum(axis=1) for columns in cell.groups.values()]
     return _of_columns(cell, np.stack(sums, axis=1))
 
 
-def occlusion(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
-    """Drop of each image's log odds where a grey square covers it, by tiles: shape (n, G)."""
+def occlusion(cell: PhantomCell, rows: NDArray[np.intp]) -> Regional:
+    """Compute the drop of the log-odds of each image when a grey square covers a tile.
+
+    Parameters
+    ----------
+    cell : PhantomCell
+    rows : ndarray of int
+        Positions of the images.
+
+    Returns
+    -------
+    Regional
+        Importance of shape (n, G), for square tiles.
+    """
     side = cell.data.images.shape[1]
     step = side // TILES
     descriptors = [cell.data.descriptors[family] for family in all_feature_sets()[cell.features]]
 
-    def score(images: NDArray[np.uint8]) -> Floats:
+    def _score(images: NDArray[np.uint8]) -> Floats:
         X = np.hstack([descriptor.transform(images) for descriptor in descriptors])
         return log_odds(cell.pipeline[-1], cell.pipeline.predict_proba(X)[:, 1])
 
     with threadpool_limits(1):
-        maps = [occlusion_map(cell.data.images[k], score, 2 * step, step) for k in rows]
+        maps = [occlusion_map(cell.data.images[k], _score, 2 * step, step) for k in rows]
     edges = side * np.arange(TILES) // TILES
     boxes = pd.DataFrame(
         [(top, top + step, left, left + step) for top in edges for left in edges], columns=BOX
@@ -202,19 +296,19 @@ def occlusion(cell: FittedCell, rows: NDArray[np.intp]) -> Regional:
     return Regional(values, _weights(boxes, side), np.full(TILES**2, "pixels", dtype=object))
 
 
-METHODS: dict[str, Callable[[FittedCell, NDArray[np.intp]], Regional]] = {
+METHODS: dict[str, Callable[[PhantomCell, NDArray[np.intp]], Regional]] = {
     "permutation": permutation, "replacement": replacement, "shap": shap, "occlusion": occlusion,
 }  # fmt: skip
 
 
-def _of_columns(cell: FittedCell, values: Floats) -> Regional:
+def _of_columns(cell: PhantomCell, values: Floats) -> Regional:
     boxes = cell.boxes.loc[list(cell.groups)]
     family = boxes["family"].to_numpy(dtype=object)
     return Regional(values, _weights(boxes, cell.data.images.shape[1]), family)
 
 
 def _weights(boxes: pd.DataFrame, side: int) -> Floats:
-    """Map of each region that is worth 1, as a row."""
+    """Return a map of each region with importance 1, as rows."""
     shape = (side, side)
     return np.stack(
         [importance_map({str(name): 1.0}, boxes, shape).ravel() for name in boxes.index]

@@ -148,11 +148,11 @@ def family_importance(
     part = rows.parts[split]
     weights = PatientBootstrap.draw(rows.group[part], rows.label[part], seed).with_original()
 
-    def auc(result: CellResult) -> Floats:
+    def _auc(result: CellResult) -> Floats:
         return ranking_metrics(rows.label[part], result.scores[split], weights).auc
 
-    def describe() -> Iterator[dict[str, object]]:
-        before = auc(whole)
+    def _rows() -> Iterator[dict[str, object]]:
+        before = _auc(whole)
         for result in results:
             cell = result.cell
             if not isinstance(cell, FamilyCell):
@@ -162,9 +162,9 @@ def family_importance(
                 "status": result.status, "reason": result.reason,
             }  # fmt: skip
             if result.status == "ok":
-                draws = auc(result) if cell.method == ALONE else before - auc(result)
+                draws = _auc(result) if cell.method == ALONE else before - _auc(result)
                 low, high = percentile_interval(draws[1:])
                 row |= {"value": float(draws[0]), "lo": low, "hi": high}
             yield row
 
-    return pd.DataFrame(describe(), columns=COLUMNS)
+    return pd.DataFrame(_rows(), columns=COLUMNS)

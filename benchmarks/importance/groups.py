@@ -18,7 +18,7 @@ BOX = ["top", "bottom", "left", "right"]
 
 
 def columns_of(descriptors: Mapping[str, ImageDescriptor]) -> pd.DataFrame:
-    """Say for every column of a feature matrix what it is of.
+    """Describe every column of a feature matrix: its family, part of the family and region.
 
     Parameters
     ----------
@@ -28,10 +28,10 @@ def columns_of(descriptors: Mapping[str, ImageDescriptor]) -> pd.DataFrame:
     Returns
     -------
     DataFrame of d rows
-        feature (name of the column), family, subfamily (HOG: direction bin; LBP: radius; GLCM:
-        property; Gabor: wavelength; intensity: statistic; embedding: its columns by hundreds),
-        region (``hog/row03/col07``; empty for the whole image), and top, bottom, left, right: the
-        region's edges in pixels, of the whole image where there is none.
+        Columns feature (name of the column), family, subfamily (HOG: direction bin; LBP: radius;
+        GLCM: property; Gabor: wavelength; intensity: statistic; embedding: block of 100 columns),
+        region (``hog/row03/col07``; empty for the whole image), and top, bottom, left, right (edges
+        of the region, or of the whole image, in pixels).
 
     Examples
     --------
@@ -48,7 +48,7 @@ def columns_of(descriptors: Mapping[str, ImageDescriptor]) -> pd.DataFrame:
 
 
 def group_columns(columns: pd.DataFrame, level: str) -> dict[str, NDArray[np.intp]]:
-    """Positions of the columns of each group, in the order of the columns.
+    """Find the columns of each group.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def group_columns(columns: pd.DataFrame, level: str) -> dict[str, NDArray[np.int
     Returns
     -------
     dict of ndarray of int
+        Positions of the columns, by group.
     """
     names = columns[level].to_numpy(dtype=object)
     found = {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names)}
@@ -68,7 +69,18 @@ def group_columns(columns: pd.DataFrame, level: str) -> dict[str, NDArray[np.int
 
 
 def boxes_of(columns: pd.DataFrame) -> pd.DataFrame:
-    """Edges of each region in pixels: region as index; top, bottom, left, right; family."""
+    """List the edges of each region in pixels.
+
+    Parameters
+    ----------
+    columns : DataFrame
+        From :func:`columns_of`.
+
+    Returns
+    -------
+    DataFrame
+        Columns top, bottom, left, right and family, indexed by region.
+    """
     placed = columns[columns["region"] != ""].drop_duplicates("region").set_index("region")
     return placed[[*BOX, "family"]]
 

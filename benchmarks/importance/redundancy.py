@@ -55,16 +55,16 @@ def measure(cell: MeasuredCell) -> Tables:
         return {"importance": pd.DataFrame(), "importance_clusters": pd.DataFrame()}
     scorer = make_scorer(cell.pipeline, cell.X)
 
-    def permuted(groups: Mapping[str, NDArray[np.intp]]) -> pd.DataFrame:
+    def _permuted(groups: Mapping[str, NDArray[np.intp]]) -> pd.DataFrame:
         return permutation_importance(
             scorer, groups, cell.label, cell.patient, cell.threshold, SEED
         )
 
-    table = permuted(several)
+    table = _permuted(several)
     auc = table[table["metric"] == "auc"].sort_values("value", ascending=False, kind="stable")
     alone = {}
     for name in auc["group"].head(SPLIT_UP):
-        single = permuted({names[at]: np.array([at]) for at in several[name]})
+        single = _permuted({names[at]: np.array([at]) for at in several[name]})
         alone[name] = float(single.loc[single["metric"] == "auc", "value"].sum())
     clusters = pd.DataFrame({
         "cluster": auc["group"], "columns": [len(several[name]) for name in auc["group"]],

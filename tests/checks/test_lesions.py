@@ -17,9 +17,9 @@ from benchmarks.checks.lesions import COLUMNS, Lesions, check_cell, tabulate
 from benchmarks.checks.localisation import (
     MEASURES,
     centre_prior,
+    fraction_inside,
     pixel_auc,
     pointing,
-    share_inside,
 )
 from benchmarks.checks.regional_importance import (
     METHODS,
@@ -38,11 +38,11 @@ MASK = np.array([[True, True, False], [False, False, False]])
 def test_measures_by_hand() -> None:
     found = np.array([[4.0, 0.0, 1.0], [-3.0, 3.0, 0.0]])
     assert pointing(found, MASK) == 1.0
-    assert share_inside(found, MASK) == 4 / 8
+    assert fraction_inside(found, MASK) == 4 / 8
     # 4 beats all four outside; 0 beats -3, ties with one 0, loses against 1 and 3
     assert pixel_auc(found, MASK) == (4 + 1.5) / 8
     assert pointing(-found, MASK) == 0.0
-    assert share_inside(-found, MASK) == 0.0
+    assert fraction_inside(-found, MASK) == 0.0
 
 
 @pytest.mark.parametrize("value", [0.0, -2.0, 1.0])
@@ -98,9 +98,9 @@ def test_maps_of_many_images_are_those_of_one(small: tuple[Any, Lesions]) -> Non
     data, lesions = small
     cell = fit_cell(data, "lbp", "logistic")
     found = replacement(cell, lesions.rows[:2])
-    values = dict(zip(cell.groups, found.worth[1], strict=True))
+    values = dict(zip(cell.groups, found.importance[1], strict=True))
     one = importance_map(values, cell.boxes, (64, 64))
-    np.testing.assert_allclose((found.worth[1] @ found.weights).reshape(64, 64), one)
+    np.testing.assert_allclose((found.importance[1] @ found.weights).reshape(64, 64), one)
 
 
 def test_occlusion_by_tiles_is_the_whole_map(small: tuple[Any, Lesions]) -> None:
@@ -115,7 +115,7 @@ def test_occlusion_by_tiles_is_the_whole_map(small: tuple[Any, Lesions]) -> None
 
     whole = occlusion_map(data.images[row], score, patch=8, stride=4)
     np.testing.assert_allclose(
-        16 * (found.worth[0] @ found.weights).reshape(64, 64), whole, atol=1e-4
+        16 * (found.importance[0] @ found.weights).reshape(64, 64), whole, atol=1e-4
     )
 
 
