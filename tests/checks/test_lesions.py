@@ -46,7 +46,7 @@ def test_measures_by_hand() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, -2.0, 1.0])
-def test_even_map_knows_nothing(value: float) -> None:
+def test_a_uniform_map_is_at_chance(value: float) -> None:
     even = np.full(MASK.shape, value)
     assert [of(even, MASK) for of in MEASURES.values()] == [2 / 6, 2 / 6, 0.5]
 
@@ -64,7 +64,7 @@ def test_auc_is_scikit_learns(values: list[int]) -> None:
     assert pixel_auc(found, MASK) == pytest.approx(roc_auc_score(MASK.ravel(), values))
 
 
-def test_auc_needs_two_sides() -> None:
+def test_auc_needs_pixels_inside_and_outside() -> None:
     with pytest.raises(ValueError, match="mask of 0 of 6 pixels"):
         pixel_auc(np.ones((2, 3)), np.zeros((2, 3), bool))
 

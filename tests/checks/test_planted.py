@@ -33,16 +33,16 @@ def table(phantoms: Dataset) -> pd.DataFrame:
 
 
 def test_rank_and_share_by_hand() -> None:
-    worth = np.array([0.5, 3.0, -2.0, 1.0, 0.5])
+    importance = np.array([0.5, 3.0, -2.0, 1.0, 0.5])
     marked = np.array([True, False, True, False, False])
-    assert stand_out(worth, marked) == (4, 0.5 / 5)  # an equal one counts as before it
-    assert stand_out(worth, np.array([False, True, False, True, False])) == (1, 4 / 5)
+    assert stand_out(importance, marked) == (4, 0.5 / 5)  # an equal one counts as before it
+    assert stand_out(importance, np.array([False, True, False, True, False])) == (1, 4 / 5)
     rank, share = stand_out(np.array([0.0, -1.0, 0.0]), np.array([True, False, False]))
     assert rank == 2
     assert np.isnan(share)
 
 
-def test_letter_is_where_it_is_said_to_be(phantoms: Dataset) -> None:
+def test_the_letter_is_inside_its_box(phantoms: Dataset) -> None:
     glued = plant(phantoms, "glued")
     changed = np.asarray(glued.images) != np.asarray(phantoms.images)
     top, bottom, left, right = letter_box(64)
@@ -55,7 +55,7 @@ def test_letter_is_where_it_is_said_to_be(phantoms: Dataset) -> None:
     assert ((np.asarray(glued.images)[sick] == GREY)[:, inside].sum(axis=1) >= ink).all()
 
 
-def test_letter_dealt_at_random_is_on_half_of_each_class(phantoms: Dataset) -> None:
+def test_a_random_letter_is_on_half_of_each_class(phantoms: Dataset) -> None:
     dealt = plant(phantoms, "random")
     manifest = phantoms.manifest
     has = (np.asarray(dealt.images)[:, 2:9, 2:6] == GREY).sum(axis=(1, 2)) >= 15
@@ -76,7 +76,7 @@ def test_regions_of_the_letter() -> None:
     assert sorted(touched.index) == [*hog, "lbp/cell00"]
 
 
-def test_importance_points_to_what_was_glued(table: pd.DataFrame) -> None:
+def test_importance_finds_the_letter(table: pd.DataFrame) -> None:
     assert table.columns.tolist() == COLUMNS
     glued = table[(table["set"] == "glued") & table["family"].notna()]
     assert set(glued["method"]) == {"permutation", "replacement", "shap"}
@@ -86,13 +86,13 @@ def test_importance_points_to_what_was_glued(table: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("how", ["none", "random"])
-def test_importance_points_to_nothing_where_nothing_is_told(table: pd.DataFrame, how: str) -> None:
+def test_importance_ignores_a_letter_without_information(table: pd.DataFrame, how: str) -> None:
     found = table[(table["set"] == how) & table["family"].notna()]
     assert (found["rank"] > found["regions"] / 10).all()
     assert (found["share"] < 2 * found["area"]).all()
 
 
-def test_controls_and_audit_tell_the_sets_apart(table: pd.DataFrame) -> None:
+def test_controls_and_audit_find_the_letter(table: pd.DataFrame) -> None:
     controls = table[table["method"] == "control"].set_index(["set", "features"])["auc"]
     assert controls["glued", "border"] > 0.95
     assert controls["glued", "border"] > controls["glued", "centre"]

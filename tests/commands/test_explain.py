@@ -125,17 +125,17 @@ def test_contributions_add_up_and_are_on_the_maps(page: Path) -> None:
             parts = pd.to_numeric(own[own["what"] == what]["value"])
             assert parts.sum() == pytest.approx(difference, abs=1e-4)
     regions = table[(table["cell"] == "hog/svm/seed0") & (table["what"] == "region")]
-    assert regions["words"].str.startswith("edges in the cell at row").all()
+    assert regions["words"].str.startswith("HOG (edges) in the region at row").all()
     assert len(regions) == 16
 
 
-def test_page_stands_alone_and_says_what_it_must(page: Path) -> None:
+def test_page_is_self_contained_and_complete(page: Path) -> None:
     html = (page / "explain.html").read_text(encoding="utf-8")
     for words in (
-        "For research alone", "not where disease is", "SYNTHETIC DATA", "in test, labelled",
-        "No model was fitted or chosen on it", "lies outside the chest", "Grad-CAM: no network",
+        "For research only", "not where disease is", "SYNTHETIC DATA", "split test, class",
+        "No model was fitted or selected on it", "outside the chest", "contains no network",
         "CNN, end to end", "Most similar training images", "distance",
-        "picture&#39;s left",
+        "the left of the image",
     ):  # fmt: skip
         assert words in html
     assert "http://" not in html.replace("http://www.w3.org", "")
@@ -171,12 +171,12 @@ def test_an_image_of_train_is_no_neighbour_of_itself(
                    quiet=True)  # fmt: skip
     html = path.read_text(encoding="utf-8")
     assert "The models were fitted on it" in html
-    assert "The image itself is one of them and left out." in html
+    assert "The image itself is among them and is excluded." in html
     near = numbers(tmp_path / "out")
     assert (pd.to_numeric(near[near["what"] == "neighbour"]["value"]) > 0).all()
 
 
-def test_without_data_the_rest_goes_on(
+def test_without_data_the_page_lacks_neighbours_only(
     finished: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Path(shutil.copytree(finished, tmp_path / "run"))
@@ -284,7 +284,7 @@ def test_nearness_counts_validation_images_in_between(finished: Path) -> None:
     assert table["decision"].tolist() == ["NORMAL", "NORMAL"]
 
 
-def test_a_map_that_lights_a_corner_is_told() -> None:
+def test_importance_outside_the_chest_is_reported() -> None:
     from benchmarks.explain.cell_section import _read_maps
     from benchmarks.explain.explanation import Explained
 
@@ -298,21 +298,21 @@ def test_a_map_that_lights_a_corner_is_told() -> None:
         )
         assert one.outside(sign * corner) == 1
         covered, outside = (block.parts[0] for block in _read_maps(one))
-        assert f"what speaks for {decision}, this lies outside the chest" in outside
-        assert "Occlusion: 100 %, more than an even map" in outside
-        assert "HOG: edges: nothing speaks for it" in outside
-        assert ("falls by 1 at most and rises by 0" if sign > 0 else "rises by 1 at") in covered
+        assert f"evidence for {decision} outside the chest" in outside
+        assert "Occlusion: 100 %, more than a uniform map" in outside
+        assert "HOG (edges): no evidence for it" in outside
+        assert ("by at most 1 and increases" if sign > 0 else "increases by at most 1") in covered
 
 
-def test_a_slope_that_leads_the_other_way_is_told() -> None:
+def test_grad_cam_of_opposite_sign_is_reported() -> None:
     from benchmarks.explain.cell_section import _slope
     from benchmarks.explain.explanation import Explained
 
     cell: Any = SimpleNamespace(families=("hog", "embedding"))
-    for along, told in ((0.01, 0), (-0.01, 1)):
+    for along, warnings in ((0.01, 0), (-0.01, 1)):
         one = Explained(cell, 0.9, pd.DataFrame(), families={"hog": -9, "embedding": 2.0},
                         maps={"grad_cam": np.full((10, 10), along)})  # fmt: skip
-        assert len(_slope(one)) == told
+        assert len(_slope(one)) == warnings
 
 
 def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, images: Path) -> None:

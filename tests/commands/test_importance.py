@@ -121,13 +121,13 @@ def test_stability_counts_every_fit(full: results.Results) -> None:
     assert (table["trusted"] <= table["k"]).all()
 
 
-def test_clusters_are_worth_more_than_their_columns_one_by_one(full: results.Results) -> None:
+def test_clusters_have_columns_and_single_drops(full: results.Results) -> None:
     table = full.tables["importance_clusters"]
     assert (table["columns"] > 1).all()
     assert table["alone"].notna().any()
 
 
-def test_twice_the_same_bytes(run: Path, full: results.Results, tmp_path: Path) -> None:
+def test_a_second_call_writes_equal_files(run: Path, full: results.Results, tmp_path: Path) -> None:
     names = ("importance", "importance_stability", "importance_clusters")
     before = {name: (run / f"{name}.csv").read_bytes() for name in names}
     importance(run, {"jobs": 2, "quiet": True}, None)
@@ -142,7 +142,7 @@ def test_other_data_are_refused(run: Path, data: Path, tmp_path: Path) -> None:
         importance(run, {**HERE, "data": str(other)}, None)
 
 
-def test_bad_arguments_are_told(run: Path, tmp_path: Path) -> None:
+def test_bad_arguments_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected some of"):
         importance(run, HERE, ["hog"])
     with pytest.raises(RunError):
@@ -161,7 +161,7 @@ def test_every_value_is_a_number(full: results.Results) -> None:
     assert np.isfinite(table.loc[table["status"] == "ok", "value"]).all()
 
 
-def test_what_can_not_be_had_is_told(
+def test_missing_importance_is_reported(
     run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing() -> None:
@@ -185,7 +185,7 @@ def test_what_can_not_be_had_is_told(
     assert "shap is missing" in report
 
 
-def test_what_failed_stays_told_until_it_is_measured_again(
+def test_a_failure_is_reported_until_the_cell_is_measured_again(
     full: results.Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = shutil.copytree(full.folder, tmp_path / "run")
@@ -204,7 +204,7 @@ def test_what_failed_stays_told_until_it_is_measured_again(
     assert "it rained" not in (folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_rows_of_other_cells_stay(full: results.Results, tmp_path: Path) -> None:
+def test_rows_of_other_cells_remain(full: results.Results, tmp_path: Path) -> None:
     folder = shutil.copytree(full.folder, tmp_path / "run")
     importance(folder, HERE, ["intensity/xgboost"], refits=False)
     for name in ("importance", "importance_swarm", "importance_regions", "importance_stability"):

@@ -51,7 +51,7 @@ def test_a_linear_head_on_means_gives_the_class_activation_map(channels_last: bo
     assert signed.mean() == pytest.approx(float(network(INPUTS)[0] @ torch.tensor([1.0, -1.0])))
 
 
-def test_a_bent_head_is_taken_at_its_gradient() -> None:
+def test_a_nonlinear_head_uses_its_gradient() -> None:
     """Output = mean(A_1)², whose gradient at each of 4 places is 2 · 2.5 / 4."""
 
     class Squared(Tiny):
@@ -62,7 +62,7 @@ def test_a_bent_head_is_taken_at_its_gradient() -> None:
     np.testing.assert_allclose(found, 5 * np.array([[1, 2], [3, 4]]), rtol=1e-6)
 
 
-def test_a_map_is_enlarged_between_the_centres_of_its_places() -> None:
+def test_a_map_is_resized_by_bilinear_interpolation() -> None:
     large = enlarge(np.arange(9.0).reshape(3, 3), (96, 96))
     assert large[16, 16] == pytest.approx(0, abs=0.1)
     assert large[48, 48] == pytest.approx(4, abs=0.1)
@@ -85,7 +85,7 @@ def test_timms_networks_have_maps(name: str) -> None:
         assert signed.mean() == pytest.approx(float(outputs @ weights), rel=1e-4)
 
 
-def test_a_network_without_places_says_so() -> None:
+def test_a_network_without_spatial_output_is_refused() -> None:
     import timm
 
     network = timm.create_model("vit_tiny_patch16_224", img_size=32, num_classes=2).eval()

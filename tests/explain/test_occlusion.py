@@ -28,7 +28,7 @@ def test_values_are_means_over_the_patches_that_cover_a_pixel() -> None:
     np.testing.assert_array_equal(covered, [[0, 34, 34, 68]] * 3)
 
 
-def test_several_scores_are_told_apart_whatever_the_batch() -> None:
+def test_several_scores_are_independent_of_the_batch_size() -> None:
     image = np.random.default_rng(0).integers(0, 256, (20, 24), dtype=np.uint8)
     sizes = []
 

@@ -64,7 +64,7 @@ def test_values_are_those_of_rows_replaced_one_by_one(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["svm", "forest", "xgboost", "logistic"])
-def test_one_image_explained_by_itself_has_the_values_it_has_among_others(model: str) -> None:
+def test_values_do_not_depend_on_other_images(model: str) -> None:
     pipeline, X = fitted(model)
     one = local_change(pipeline, X[95:96], X[:5], GROUPS)
     many = local_change(pipeline, X[94:97], X[:5], GROUPS)
@@ -81,7 +81,7 @@ def test_logistic_values_add_up_to_the_decision() -> None:
 
 
 @pytest.mark.parametrize("model", ["svm", "forest"])
-def test_many_images_at_once_change_nothing(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_are_independent_of_block_size(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline, X = fitted(model)
     whole = local_change(pipeline, X[90:], X[:7], GROUPS).changes
     monkeypatch.setattr("benchmarks.explain.replacement.ROWS", 20)
@@ -95,7 +95,7 @@ def test_an_image_replaced_by_itself_does_not_change() -> None:
     np.testing.assert_allclose(local_change(pipeline, X[:1], X[:1], GROUPS).changes, 0, atol=1e-9)
 
 
-def test_columns_that_the_model_left_out_are_worth_nothing() -> None:
+def test_dropped_columns_have_no_importance() -> None:
     X, y = rows()
     pipeline = MODELS["forest"].build(seed=0, balance="none").set_params(select__n_columns=4)
     pipeline.fit(X, y)
@@ -120,7 +120,7 @@ def test_log_odds_of_unanimous_votes_are_bounded() -> None:
     np.testing.assert_allclose(log_odds(boosted[-1], np.array([1.0])), logit(1 - 1e-6))
 
 
-def test_what_it_can_not_explain_is_refused() -> None:
+def test_unusable_input_is_refused() -> None:
     pipeline, X = fitted("logistic")
     with pytest.raises(ValueError, match=r"shape \(3, 30\) and a background of shape \(2, 29\)"):
         local_change(pipeline, X[:3], X[:2, :29], GROUPS)
@@ -132,7 +132,7 @@ def test_what_it_can_not_explain_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["logistic", "svm", "xgboost", "forest"])
-def test_all_columns_together_are_worth_the_whole_difference(name: str) -> None:
+def test_all_columns_together_give_the_whole_difference(name: str) -> None:
     rng = np.random.default_rng(1)
     X = rng.normal(size=(120, 4)).astype(np.float32)
     y = (X[:, 0] + X[:, 1] > 0).astype(np.int64)
@@ -143,7 +143,7 @@ def test_all_columns_together_are_worth_the_whole_difference(name: str) -> None:
     groups = {"all": np.arange(4), "first": np.array([0]), "rest": np.arange(1, 4)}
     found = local_change(pipeline, X[5:6], X[:50], groups, space_of(pipeline))
     parts = dict(zip(groups, found.changes[0], strict=True))
-    output, background = (as_told(pipeline, rows) for rows in (X[5:6], X[:50]))
+    output, background = (output_of(pipeline, rows) for rows in (X[5:6], X[:50]))
     assert found.space == ("probability" if name == "forest" else "log-odds")
     assert found.output == pytest.approx(output, abs=1e-4)
     assert found.expected == pytest.approx(background.mean(), abs=1e-4)
@@ -152,10 +152,10 @@ def test_all_columns_together_are_worth_the_whole_difference(name: str) -> None:
         assert parts["first"] + parts["rest"] == pytest.approx(parts["all"])
     mixed = np.repeat(X[[5]], 50, axis=0)
     mixed[:, 0] = X[:50, 0]
-    assert parts["first"] == pytest.approx(output[0] - as_told(pipeline, mixed).mean(), abs=1e-4)
+    assert parts["first"] == pytest.approx(output[0] - output_of(pipeline, mixed).mean(), abs=1e-4)
 
 
-def as_told(pipeline: Any, rows: Rows) -> NDArray[np.float64]:
+def output_of(pipeline: Any, rows: Rows) -> NDArray[np.float64]:
     """Forest's probabilities, others' log odds."""
     score = pipeline.predict_proba(rows)[:, 1].astype(np.float64)
     return score if space_of(pipeline) == PROBABILITY else logit(score)

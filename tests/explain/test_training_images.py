@@ -24,7 +24,7 @@ def test_distances_are_those_of_standardised_columns() -> None:
     np.testing.assert_allclose(squared_distances(rows, row, scale), expected, rtol=1e-5)
 
 
-def test_the_nearest_come_first_and_the_image_itself_is_left_out() -> None:
+def test_the_nearest_come_first_and_the_image_itself_is_excluded() -> None:
     squared = np.array([4.0, 0.0, 9.0, 1.0, 1.0])
     itself = np.array([False, True, False, False, False])
     assert nearest(squared, 3, itself).tolist() == [3, 4, 0]

@@ -40,7 +40,7 @@ def test_tau_b_with_ties_by_hand() -> None:
     assert found["n"].tolist() == [4]
 
 
-def test_groups_meet_by_name_not_by_place() -> None:
+def test_groups_are_matched_by_name() -> None:
     backward = dict(reversed(list(numbered(1, 2, 3, 4).items())))
     found = agreement(table(rows("m", numbered(1, 2, 3, 4)), rows("k", backward)))
     assert found["tau"].tolist() == [1.0]
@@ -54,7 +54,7 @@ def test_only_groups_of_both_methods_count() -> None:
     assert len(agreement(table(rows("m", first), rows("k", {"a": 1.0, "b": 2.0})))) == 0
 
 
-def test_top_is_the_share_of_the_five_largest_in_common() -> None:
+def test_top_is_the_overlap_of_the_five_largest() -> None:
     first, second = numbered(9, 8, 7, 6, 5, 0, 0, 0), numbered(9, 8, 7, 0, 0, 6, 5, 0)
     found = agreement(table(rows("m", first), rows("k", second)))
     assert found["top"].tolist() == [0.6]
@@ -67,7 +67,7 @@ def test_a_method_without_an_order_has_no_tau() -> None:
     assert math.isnan(found["tau"][0])
 
 
-def test_cells_and_levels_are_kept_apart_in_their_order() -> None:
+def test_cells_and_levels_are_separate_and_in_order() -> None:
     up, down = numbered(1, 2, 3), numbered(3, 2, 1)
     found = agreement(
         table(rows("m", up, "z"), rows("k", up, "z"), rows("n", down, "z"),
@@ -104,7 +104,7 @@ def test_w_with_ties_by_hand() -> None:
     assert kendalls_w(np.array([[0.1, 0.1, 0.5]] * 5)) == pytest.approx(1)
 
 
-def test_w_of_two_is_spearman_moved() -> None:
+def test_w_of_two_follows_from_spearman() -> None:
     """For two rankings without ties W is (1 + rho) / 2."""
     rng = np.random.default_rng(1)
     one, other = rng.normal(size=(2, 30))
@@ -126,7 +126,7 @@ def test_overlap_is_of_all_pairs() -> None:
     assert top_overlap(values, 3) == pytest.approx((2 + 0 + 1) / 9)
 
 
-def test_overlap_at_random_is_the_share_of_the_groups() -> None:
+def test_overlap_at_random_is_k_over_groups() -> None:
     values = np.random.default_rng(0).normal(size=(40, 100))
     assert top_overlap(values, 20) == pytest.approx(0.2, abs=0.02)
 
@@ -144,7 +144,7 @@ def test_trusted_are_in_nearly_all_refits() -> None:
     assert trusted(reference, refits, k=3, fraction=0.5).tolist() == [1, 2]
 
 
-def test_a_choice_of_all_is_refused() -> None:
+def test_too_few_groups_or_fits_are_refused() -> None:
     with pytest.raises(ValueError, match="Got k=6, but expected at least 1 and fewer than 6"):
         among_largest(np.ones((2, 6)), 6)
     with pytest.raises(ValueError, match="Got 1 fits"):

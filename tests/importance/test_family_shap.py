@@ -46,7 +46,7 @@ def test_background_is_averaged_after_scoring() -> None:
     background = np.array([[0.0, 1.0], [1.0, 0.0]])
     groups = {"p": one(0), "q": one(1)}
     found = family_shap(model, np.array([[1.0, 0.6]]), groups, background)
-    # worth: none 0, p (1 + 0) / 2, q (0 + .6) / 2, both .6; at a mean background none were .25
+    # means: none 0, p (1 + 0) / 2, q (0 + .6) / 2, both .6; at a mean background none were .25
     np.testing.assert_allclose(found.values, [[0.4, 0.2]], atol=1e-12)
     assert found.expected == 0.0
 
@@ -63,7 +63,7 @@ def test_every_classifier_has_the_values_of_all_coalitions(name: str) -> None:
     assert found.additivity < 1e-6
 
 
-def test_columns_dropped_by_the_pipeline_bring_nothing() -> None:
+def test_dropped_columns_contribute_nothing() -> None:
     X, label = made()
     X[:, 1] = 7.0
     pipeline = MODELS["forest"].build(0, "none").set_params(select__n_columns=4).fit(X, label)
@@ -81,7 +81,7 @@ def test_one_group_has_all() -> None:
 
 
 @pytest.mark.parametrize(("factor", "apart"), [(1.0, 1.0), (50.0, 9.0)])
-def test_sums_have_the_machine_s_own_decision_values(factor: float, apart: float) -> None:
+def test_sums_have_the_decision_values_of_the_svm(factor: float, apart: float) -> None:
     """Also where the three exponentials would not be finite."""
     svm = FittedSvm(fitted("svm"))
     svm.gamma *= factor

@@ -29,7 +29,7 @@ def test_every_column_is_in_one_group_of_each_kind() -> None:
     assert len(group_columns(columns, "feature")) == len(columns)
 
 
-def test_parts_of_families_are_the_ones_that_papers_name() -> None:
+def test_subfamilies_have_the_names_used_in_papers() -> None:
     parts = set(group_columns(columns_of(fitted(*HANDCRAFTED)), "subfamily"))
     for name in ("hog/bin8", "lbp/r3", "glcm/contrast", "gabor/w08", "intensity/p50"):
         assert name in parts
@@ -63,7 +63,7 @@ def test_hog_columns_of_a_region_are_of_its_blocks() -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_embedding_columns_have_no_place(level: str) -> None:
+def test_embedding_columns_have_no_region(level: str) -> None:
     class Fake(FrozenEmbedding):
         def feature_names(self, height: int, width: int) -> list[str]:
             return [f"embedding/mobilenetv2_100/{k:04d}" for k in range(250)]

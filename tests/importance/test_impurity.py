@@ -20,8 +20,8 @@ ONE_TREE: dict[str, dict[str, Any]] = {
         "classify__subsample": 1, "classify__colsample_bytree": 1, "classify__max_depth": 2,
     },
 }  # fmt: skip
-# Four negatives; four positives, told from them by column 0; two negatives more, told from those
-# by column 2. Column 1 is constant. Both models split on column 0, then on column 2.
+# Four negatives; four positives, separated from them by column 0; two more negatives, separated
+# from the positives by column 2. Column 1 is constant. Both models split on column 0, then on 2.
 X = np.array([[0, 7, 0]] * 4 + [[1, 7, 0]] * 4 + [[1, 7, 1]] * 2, dtype=np.float32)
 Y = np.array([0] * 4 + [1] * 4 + [0] * 2)
 

@@ -27,7 +27,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_exchanged_rows_have_the_pipelines_scores(
+def test_permuted_rows_have_the_scores_of_the_pipeline(
     name: str, rows: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, label = rows
@@ -44,7 +44,7 @@ def test_exchanged_rows_have_the_pipelines_scores(
         )
 
 
-def test_an_unknown_step_is_not_guessed(rows: tuple[np.ndarray, np.ndarray]) -> None:
+def test_an_unknown_step_is_refused(rows: tuple[np.ndarray, np.ndarray]) -> None:
     X, label = rows
     steps = [("scale", MinMaxScaler()), ("classify", LogisticRegression())]
     assert type(make_scorer(Pipeline(steps).fit(X, label), X)) is PlainScorer
@@ -96,7 +96,7 @@ def test_same_seed_same_numbers() -> None:
     assert not one.equals(other)
 
 
-def test_folds_keep_to_their_own_images() -> None:
+def test_permutations_stay_within_folds() -> None:
     rng = np.random.default_rng(3)
     X = rng.normal(size=(20, 3))
     fold = np.arange(20) % 2 + 1

@@ -17,7 +17,7 @@ def normal(n: int, d: int, seed: int = 0) -> NDArray[np.float64]:
     return np.random.default_rng(seed).normal(size=(n, d))
 
 
-def test_rho_is_scipy_s_with_ties_too() -> None:
+def test_rho_equals_scipy_with_ties() -> None:
     X = np.round(normal(200, 6), 0)
     X[:, 1] += X[:, 0]
     np.testing.assert_allclose(rank_correlations(X), spearmanr(X).statistic, atol=1e-12)
@@ -43,14 +43,14 @@ def test_the_threshold_is_of_the_mean_correlation() -> None:
     assert len(set(cluster_columns(base, threshold=first + 0.001))) == 3
 
 
-def test_constant_columns_are_left_out() -> None:
+def test_constant_columns_are_excluded() -> None:
     X = np.insert(normal(50, 2), 1, 3.0, axis=1)
     assert cluster_columns(X).tolist() == [0, -1, 1]
     assert cluster_columns(np.ones((5, 3))).tolist() == [-1] * 3
     assert cluster_columns(X[:, :2]).tolist() == [0, -1]
 
 
-def test_of_too_many_the_columns_of_largest_f_are_clustered() -> None:
+def test_only_the_columns_of_largest_f_are_clustered() -> None:
     y = np.arange(100) % 2
     X = normal(100, 6)
     X[:, [1, 4]] += 3 * y[:, None]
@@ -60,7 +60,7 @@ def test_of_too_many_the_columns_of_largest_f_are_clustered() -> None:
         cluster_columns(X, most=3)
 
 
-def test_names_tell_the_typical_column_and_the_families() -> None:
+def test_names_contain_the_typical_column_and_the_families() -> None:
     rng = np.random.default_rng(2)
     core = rng.normal(size=400)
     near = core[:, None] + rng.normal(size=(400, 3)) * [0.5, 0.05, 0.5]
@@ -74,7 +74,7 @@ def test_names_tell_the_typical_column_and_the_families() -> None:
     assert name_clusters(X, names, np.full(5, -1)) == {}
 
 
-def test_copies_share_their_importance_until_they_move_together() -> None:
+def test_copies_have_importance_only_if_permuted_together() -> None:
     label = np.arange(400) % 2
     X = normal(400, 4)
     X[:, 0] += 2 * label

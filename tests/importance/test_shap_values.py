@@ -71,7 +71,7 @@ def test_all_rows_of_the_background_count() -> None:
     assert found.expected == pytest.approx(margin(pipeline)(X).mean(dtype=float), abs=1e-6)
 
 
-def test_svm_and_several_classes_are_refused_by_name() -> None:
+def test_svm_and_several_classes_are_refused() -> None:
     X, label = made()
     with pytest.raises(NotExplainable, match="PlattScaled.*family_shap"):
         explain(fitted("svm"), X, X)
@@ -112,7 +112,7 @@ def test_signs_cancel_within_a_group_before_its_size_is_taken() -> None:
     assert table[["lo", "hi"]].to_numpy().tolist() == [[2.0, 2.0], [4.0, 4.0], [0.0, 0.0]]
 
 
-def test_interval_draws_patients_whole() -> None:
+def test_the_bootstrap_resamples_patients() -> None:
     values, label = np.array([[1.0], [3.0], [5.0], [7.0]]), np.array([0, 1, 0, 1])
     patient = np.array(["p", "p", "q", "q"], dtype=object)
     table = mean_absolute(values, {"a": np.array([0])}, patient, label, seed=0)

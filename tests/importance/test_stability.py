@@ -42,7 +42,7 @@ def matrices(rows: SplitIndices) -> dict[str, np.ndarray]:
     }
 
 
-def test_seeds_change_the_cell_alone_and_models_are_kept(
+def test_seeds_change_only_the_cell_and_models_are_kept(
     rows: SplitIndices, matrices: dict[str, np.ndarray]
 ) -> None:
     tasks = seed_tasks(replace(CELL, model="xgboost"), replace(rows, parts={}), (7, 8))
@@ -64,7 +64,7 @@ def test_folds_score_the_parts_as_well(rows: SplitIndices) -> None:
         assert part.parts["test"] is rows.parts["test"]
 
 
-def test_draws_take_patients_whole_and_with_copies(rows: SplitIndices) -> None:
+def test_bootstrap_samples_hold_all_images_of_a_patient(rows: SplitIndices) -> None:
     tasks = bootstrap_tasks(CELL, rows, draws=5, seed=1)
     images = {p: np.flatnonzero(rows.group[:100] == p) for p in np.unique(rows.group[:100])}
     for _, part in tasks:
@@ -78,7 +78,7 @@ def test_draws_take_patients_whole_and_with_copies(rows: SplitIndices) -> None:
     assert len({tuple(part.train) for _, part in tasks}) == 5
 
 
-def test_too_few_patients_to_draw_from_are_refused(rows: SplitIndices) -> None:
+def test_too_few_patients_for_a_bootstrap_are_refused(rows: SplitIndices) -> None:
     # two negative patients, six positive ones: never three different negative ones
     few = replace(rows, train=np.flatnonzero(np.isin(rows.group, [f"p{k:03d}" for k in range(5)])))
     with pytest.raises(ValueError, match=r"5 training patients, 2 of the smaller class"):
@@ -86,7 +86,7 @@ def test_too_few_patients_to_draw_from_are_refused(rows: SplitIndices) -> None:
 
 
 @pytest.mark.parametrize("balance", ["smote", "borderline", "svmsmote", "class_weight"])
-def test_an_svm_s_folds_keep_copies_together(
+def test_the_folds_of_an_svm_keep_copies_together(
     rows: SplitIndices,
     matrices: dict[str, np.ndarray],
     balance: str,
