@@ -141,7 +141,7 @@ def _method(found: Explanation, one: Explained) -> str:
 def _maps(found: Explanation, one: Explained) -> Figure:
     maps = {kind: one.maps[kind] for kind in family_order(one.maps)}
     name = one.cell.name.replace("/", "-")
-    alt = f"Maps of {one.cell.name} over the image, one a method; red is evidence for pneumonia."
+    alt = f"Maps of {one.cell.name} over the image, one per method; red is evidence for pneumonia."
     return Figure(
         name=name,
         caption="Vermilion: evidence for pneumonia; blue: evidence for normal. Each map has its "

@@ -182,7 +182,7 @@ def add_grad_cam(
         with deterministic(inputs.device.type, seed=0, threads=1):
             small = grad_cam(backbone.model, inputs, weights, signed=True) - zero
     except NoGradientError:
-        found.notes["grad_cam"] = "trees have no gradient"
+        found.notes["grad_cam"] = "there is no gradient of this classifier"
     except (NoSpatialOutputError, MissingExtra) as error:
         found.notes["grad_cam"] = str(error)
     else:

@@ -10,8 +10,24 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 Floats = NDArray[np.float64]
+SVM = ("StandardScaler", "BoundedPca", "PlattScaled")  # types of the steps
+LOGISTIC = ("StandardScaler", "LeanLogistic")
 COLUMN_BY_COLUMN = {"select", "scale"}  # steps that combine no columns
 LARGEST_EXPONENT = 300.0  # products of three exponentials stay far from overflow
+
+
+def step_types(pipeline: Any) -> tuple[str, ...]:
+    """List the class names of the steps of a pipeline, without resampling.
+
+    Parameters
+    ----------
+    pipeline : pipeline
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(type(step).__name__ for name, step in pipeline.steps if name != "balance")
 
 
 class LinearMap:
@@ -179,7 +195,7 @@ def component_weights(pipeline: Any) -> tuple[Floats, Floats]:
 
 
 class NoGradientError(ValueError):
-    """A classifier has no gradient: trees are piecewise constant."""
+    """A classifier has no gradient, as trees, or none in closed form."""
 
 
 def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
@@ -199,12 +215,11 @@ def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
     Raises
     ------
     NoGradientError
-        If the pipeline ends in trees.
+        If the pipeline ends in another classifier.
     """
-    steps = tuple(name for name in pipeline.named_steps if name != "balance")
-    if steps == ("scale", "classify"):
+    if step_types(pipeline) == LOGISTIC:
         return logistic_weights(pipeline)[0]
-    if steps == ("scale", "reduce", "classify"):
+    if step_types(pipeline) == SVM:
         weights, offset = component_weights(pipeline)
         place = row.astype(np.float64) @ weights + offset
         svm = FittedSvm(pipeline)
@@ -213,8 +228,8 @@ def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
         return np.asarray(weights @ (2 * svm.gamma * svm.slope * towards))
     kind = type(pipeline.named_steps["classify"]).__name__
     raise NoGradientError(
-        f"Got a pipeline that ends in {kind}, but expected logistic regression or an SVM: trees "
-        "are piecewise constant, so they have no gradient."
+        f"Got a pipeline that ends in {kind}, but expected logistic regression or an SVM: "
+        "there is no gradient of other classifiers."
     )
 
 

@@ -13,12 +13,15 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from benchmarks.importance.closed_form import (
+    LOGISTIC,
+    SVM,
     FittedSvm,
     Floats,
     LinearMap,
     component_weights,
     logistic_weights,
     skip_columnwise_steps,
+    step_types,
 )
 from benchmarks.importance.measured_cell import (
     SEED,
@@ -172,10 +175,9 @@ def make_mixture(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -
             f"Got groups that hold {len(np.unique(placed))} of {X.shape[1]} columns, {len(placed)} "
             "in all, but expected every column in exactly one group. Use the level family."
         )
-    names = tuple(name for name in pipeline.named_steps if name != "balance")
-    if names == ("scale", "reduce", "classify"):
+    if step_types(pipeline) == SVM:
         return _of_svm(pipeline, X, background, groups)
-    if names == ("scale", "classify"):
+    if step_types(pipeline) == LOGISTIC:
         return _of_logistic(pipeline, X, background, groups)
     return _of_any(pipeline, X, background, groups)
 

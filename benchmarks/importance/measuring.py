@@ -258,7 +258,7 @@ def _measure(folder: Path, cell: MeasuredCell, methods: Mapping[str, Method]) ->
     with threadpool_limits(1):
         try:
             fitted = loaded(folder, cell)
-        except Exception as error:  # as with a cell: a row of the table, not the run's end
+        except Exception as error:  # recorded in the table; the other cells continue
             methods = {}
             parts["importance"].append(_failure("importance", error))
         for method, measure in methods.items():

@@ -15,12 +15,15 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from benchmarks.importance.closed_form import (
+    LOGISTIC,
+    SVM,
     FittedSvm,
     Floats,
     LinearMap,
     component_weights,
     logistic_weights,
     skip_columnwise_steps,
+    step_types,
 )
 
 Order = NDArray[np.intp]
@@ -66,7 +69,7 @@ def make_scorer(pipeline: Any, X: NDArray[np.floating]) -> Scorer:
     ValueError
         If the scores differ from the pipeline's, because the scorer does not support a step.
     """
-    names = tuple(type(step).__name__ for name, step in pipeline.steps if name != "balance")
+    names = step_types(pipeline)
     with threadpool_limits(1):
         if names not in FAST:
             return PlainScorer(pipeline, X)
@@ -248,8 +251,8 @@ class SvmScorer:
 
 
 FAST: dict[tuple[str, ...], Callable[[Any, NDArray[np.floating]], Scorer]] = {
-    ("StandardScaler", "BoundedPca", "PlattScaled"): SvmScorer,
-    ("StandardScaler", "LeanLogistic"): LogisticScorer,
+    SVM: SvmScorer,
+    LOGISTIC: LogisticScorer,
     ("BestColumns", "StandardScaler", "Forest"): TreeScorer,
     ("BestColumns", "StandardScaler", "WeightedXgb"): TreeScorer,
 }

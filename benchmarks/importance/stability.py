@@ -228,7 +228,7 @@ def stability_rows(reference: Values, refits: Mapping[str, Sequence[Values]]) ->
     reference : dict of Series
         Importances of the cell itself, from :func:`values_of_fit`.
     refits : dict of sequences
-        By kind: ``seeds``, ``folds``, ``bootstraps``. An empty dict stands for a failed fit.
+        By kind: ``seeds``, ``folds``, ``bootstraps``. An empty dict means a failed fit.
 
     Returns
     -------

@@ -22,6 +22,7 @@ class Formula:
     def __init__(self, formula: Any) -> None:
         self.formula = formula
         self.named_steps = {"classify": self}
+        self.steps = [("classify", self)]
 
     def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.floating]:
         score = self.formula(*X.T)
