@@ -1,4 +1,4 @@
-"""Every kind of data set gives the same record."""
+"""Every data set has the same kind of record."""
 
 from __future__ import annotations
 

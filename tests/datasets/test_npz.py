@@ -65,7 +65,7 @@ def test_colour_becomes_luma(tmp_path: Path) -> None:
         ({"train_images": np.array([{}] * 12)}, "expected a readable .npz file"),
     ],
 )
-def test_other_forms_are_refused(tmp_path: Path, change: dict, message: str) -> None:
+def test_other_forms_are_rejected(tmp_path: Path, change: dict, message: str) -> None:
     parts = {k: v for k, v in {**arrays(), **change}.items() if v is not None}
     np.savez(tmp_path / "mnist.npz", **parts)
     with pytest.raises(DataError, match=message):
@@ -73,7 +73,7 @@ def test_other_forms_are_refused(tmp_path: Path, change: dict, message: str) -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip file", b"PK\x03\x04 broken"])
-def test_corrupt_files_are_refused(tmp_path: Path, content: bytes) -> None:
+def test_damaged_files_are_rejected(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "mnist.npz").write_bytes(content)
     with pytest.raises(DataError, match="mnist.npz: expected a readable .npz file"):
         load(tmp_path / "mnist.npz")

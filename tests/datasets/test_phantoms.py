@@ -40,7 +40,7 @@ def test_record(small: Dataset) -> None:
     assert (table["frames"] == 1).all()
 
 
-def test_names_tell_split_class_patient_and_subtype(small: Dataset) -> None:
+def test_names_contain_split_class_patient_and_subtype(small: Dataset) -> None:
     sick = r"(train|test)/PNEUMONIA/patient(\d{3})_(bacteria|virus)_([1-4])\.png"
     healthy = r"(train|test)/NORMAL/patient(\d{3})_([1-4])\.png"
     table = small.manifest
@@ -135,7 +135,7 @@ def test_another_seed_gives_other_images(small: Dataset) -> None:
     assert not set(other["sha256"]) & set(small.manifest["sha256"])
 
 
-def test_global_random_state_is_left_alone() -> None:
+def test_global_random_state_is_unchanged() -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     phantoms.generate(n_images=16, size=32)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
@@ -176,7 +176,7 @@ def test_extreme_sizes(size: int) -> None:
     assert np.ptp(shot.image) > 100
 
 
-def test_pose_moves_a_point_where_its_matrix_says() -> None:
+def test_pose_moves_a_point_as_its_matrix() -> None:
     pose = draw_pose(np.random.default_rng(0), shifted=False)
     frame = np.zeros((200, 200), np.float32)  # FRAME = 1.25: 80 pixels a unit
     frame[118:123, 138:143] = 1  # centred on pixel (140, 120)
@@ -187,7 +187,7 @@ def test_pose_moves_a_point_where_its_matrix_says() -> None:
     np.testing.assert_allclose(pose[:, :2] @ centre + pose[:, 2], expected, atol=0.01)
 
 
-def test_test_split_is_shifted_but_mildly() -> None:
+def test_test_split_is_mildly_shifted() -> None:
     def measure(split: str) -> tuple[list[float], list[float]]:
         shots = [
             next(phantoms.radiograph(phantoms.Patient(k, "normal", split, 1), 64, 0))
@@ -201,7 +201,7 @@ def test_test_split_is_shifted_but_mildly() -> None:
     assert 0.85 < np.mean(test_area) / np.mean(train_area) < 0.97
 
 
-def test_brightness_does_not_tell_the_class(small: Dataset) -> None:
+def test_brightness_does_not_predict_the_class(small: Dataset) -> None:
     auc = roc_auc_score(small.manifest["label"], small.images.mean(axis=(1, 2)))
     assert 0.4 < auc < 0.6
 
@@ -215,7 +215,7 @@ def test_neither_trivial_nor_hopeless(small: Dataset) -> None:
     assert 0.65 < roc_auc_score(y[~train], score) < 0.99
 
 
-def test_load_gives_the_default_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_returns_the_default_phantoms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phantoms, "N_IMAGES", 16)
     dataset = phantoms.load(RunConfig(quiet=True, seeds=(7,)), 32)
     expected = phantoms.generate(16, 32, seed=0)
@@ -230,6 +230,6 @@ def test_load_gives_the_default_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"seed": -1}, "seed=-1, but expected at least 0"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments: dict[str, int], message: str) -> None:
+def test_invalid_arguments_are_rejected(arguments: dict[str, int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         phantoms.generate(**arguments)

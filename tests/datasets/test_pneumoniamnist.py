@@ -17,7 +17,7 @@ from tests.datasets.test_npz import arrays
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand-in for the network: files in a folder, and a cache in another."""
+    """Replace the network by files in a folder, and the cache by another folder."""
     store, cache = tmp_path / "store", tmp_path / "cache"
     store.mkdir()
     np.savez(store / "pneumoniamnist_64.npz", **arrays(64))
@@ -50,7 +50,7 @@ def test_right_md5_is_read_from_the_cache_next_time(
     assert load(48).name == "pneumoniamnist"
 
 
-def test_wrong_md5_is_refused(server: Path) -> None:
+def test_wrong_md5_is_rejected(server: Path) -> None:
     with pytest.raises(DataError, match="could not be downloaded intact.*8f4eceb4ccffa70c"):
         load(64)
 

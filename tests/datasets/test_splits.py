@@ -41,7 +41,7 @@ def test_validation_is_carved_by_patient_and_stratified() -> None:
     assert "carved" in notes[-1]
 
 
-def test_seed_moves_validation_but_never_test() -> None:
+def test_seed_changes_validation_but_never_test() -> None:
     table = whole()
     first, second = splits.assign(table, 0)[0], splits.assign(table, 1)[0]
     assert (first != second).any()
@@ -58,7 +58,7 @@ def test_small_validation_is_merged_with_a_note() -> None:
     assert "merged into train" in notes[0]
 
 
-def test_large_validation_is_used_as_it_came() -> None:
+def test_large_validation_is_used_unchanged() -> None:
     table = pd.concat(
         [whole(), manifest(120, 1, split="validation", prefix="v")], ignore_index=True
     )

@@ -51,7 +51,7 @@ def test_pretrained_embedding_is_that_of_our_backbone(real_weights: Path) -> Non
     np.testing.assert_allclose(theirs, ours, atol=1e-3)
 
 
-def test_embedding_leaves_the_global_random_state_alone() -> None:
+def test_embedding_does_not_change_the_global_random_state() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("timm")
     before = torch.random.get_rng_state()
