@@ -92,7 +92,7 @@ def test_folders_are_classes(three: Path) -> None:
     assert dataset.classes == ("NORMAL", "PNEUMONIA", "VIRUS")
     folder = dataset.manifest["image"].str.split("/").str[1]
     assert (np.asarray(dataset.classes)[dataset.manifest["label"]] == folder).all()
-    with pytest.raises(DataError, match="NORMAL, PNEUMONIA, VIRUS.*give --task subtype"):
+    with pytest.raises(DataError, match="NORMAL, PNEUMONIA, VIRUS.*use --task subtype"):
         load(three, "pneumonia")
 
 
@@ -128,7 +128,7 @@ def test_labels_of_a_file_are_classes(tmp_path: Path) -> None:
     dataset = load(tmp_path / "organs.npz")
     assert dataset.classes == ("0", "1", "2")
     assert dataset.manifest.set_index("image")["class"]["train/00005"] == "2"
-    with pytest.raises(DataError, match="give --task subtype"):
+    with pytest.raises(DataError, match="use --task subtype"):
         load(tmp_path / "organs.npz", "pneumonia")
     np.savez(tmp_path / "two.npz", **arrays())
     with pytest.raises(DataError, match="have no subtype"):
