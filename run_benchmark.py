@@ -119,7 +119,7 @@ def main(context: click.Context, file: Path | None, resume: Path | None, **optio
         return
     from benchmarks.commands.run import run_benchmark
     from benchmarks.config import ConfigError, load_config
-    from benchmarks.saved.stored_run import stored_config
+    from benchmarks.saved.stored_config import stored_config
 
     if resume and file:
         raise ConfigError("--config: a resumed run keeps its settings. Leave --config out.")

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from benchmarks.commands.predict import CAUTION, require_two_classes, say_versions
+from benchmarks.commands.predict import CAUTION, say_versions
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import DataError
 from benchmarks.explain.contributions import default_cells
@@ -20,8 +20,9 @@ from benchmarks.explain.training_images import (
 )
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results, read_results
-from benchmarks.saved.fitted_run import FittedCell, config_of, descriptors_of, load_cells
-from benchmarks.saved.models import saved_cells
+from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells
+from benchmarks.saved.model_files import saved_cells
+from benchmarks.saved.stored_config import require_two_classes, scoring_config
 from features import ImageDescriptor
 from features.backbone import MissingExtra
 
@@ -76,7 +77,7 @@ def explain(
     folder = _empty(Path(f"explain-{image.stem}") if out is None else out)
     run = read_results(run_dir)
     say_versions(run)
-    config = recorded_cache(run, config_of(run, weights, quiet), cache)
+    config = recorded_cache(run, scoring_config(run, weights, quiet), cache)
     require_two_classes(config, run_dir, "explain")
     found = read_explained(run, image, config)
     try:

@@ -16,7 +16,7 @@ from benchmarks.importance.measuring import feature_columns, joined, measure_cel
 from benchmarks.importance.shap_values import require_shap
 from benchmarks.io.progress import say
 from benchmarks.io.results import read_results, write_table
-from benchmarks.saved.reopened import reopened
+from benchmarks.saved.reopen_run import reopen_run
 from features.backbone import MissingExtra
 
 KEYS = ("cell", "method", "level", "split", "region")  # new rows replace old rows with these keys
@@ -32,7 +32,7 @@ def importance(
     run_dir : Path
         Run folder with fitted models.
     given : dict
-        See :func:`benchmarks.saved.reopened.reopened`.
+        See :func:`benchmarks.saved.reopen_run.reopen_run`.
     cells : collection of str, optional
         Names of cells or their beginnings; all by default.
     refits : bool
@@ -43,7 +43,7 @@ def importance(
     ConfigError
         If shap is missing, or the run has no such cell.
     RunError, DataError, ModelFileError
-        See :func:`benchmarks.saved.reopened.reopened`.
+        See :func:`benchmarks.saved.reopen_run.reopen_run`.
 
     Notes
     -----
@@ -52,7 +52,7 @@ def importance(
     """
     if refits:
         _require_shap()
-    with reopened(run_dir, given, cells) as context:
+    with reopen_run(run_dir, given, cells) as context:
         if not context.finished:
             raise ConfigError(
                 f"--cells: got {', '.join(cells or ())}, but expected finished cells on features "

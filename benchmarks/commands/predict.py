@@ -14,15 +14,10 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import CLASSES
 from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.progress import say, track
-from benchmarks.io.results import Results, RunError, read_results, write_text
-from benchmarks.saved.fitted_run import (
-    FittedCell,
-    config_of,
-    descriptors_of,
-    load_cells,
-    score_cell,
-)
-from benchmarks.saved.models import other_versions
+from benchmarks.io.results import Results, read_results, write_text
+from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells, score_cell
+from benchmarks.saved.model_files import other_versions
+from benchmarks.saved.stored_config import require_two_classes, scoring_config
 from features import ImageDescriptor
 from features.reading.images import ImageError, list_images, read_image
 from features.reading.preprocess import resize
@@ -86,7 +81,7 @@ def predict(
     files = _list(paths)
     run = read_results(run_dir)
     say_versions(run)
-    config = config_of(run, weights, quiet)
+    config = scoring_config(run, weights, quiet)
     require_two_classes(config, run_dir, "predict")
     fitted = load_cells(run, cells)
     descriptors = descriptors_of(run, config, fitted)
@@ -102,29 +97,6 @@ def predict(
     if out is not None:
         write_text(out, table.to_csv(index=False, lineterminator="\n"))
     return table, pd.DataFrame(left_out, columns=["image", "reason"], dtype=str)
-
-
-def require_two_classes(config: RunConfig, run_dir: Path, command: str) -> None:
-    """Check that a run has two classes.
-
-    Parameters
-    ----------
-    config : RunConfig
-    run_dir : Path
-        The run folder, for the message.
-    command : str
-        The command that needs two classes, for the message.
-
-    Raises
-    ------
-    RunError
-        If the run has more than two classes.
-    """
-    if config.task == "subtype":
-        raise RunError(
-            f"{run_dir}: the run has more than two classes (--task subtype), but {command} works "
-            "with runs of two classes. Give another run folder."
-        )
 
 
 def _list(paths: Sequence[Path]) -> list[Path]:

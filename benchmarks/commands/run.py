@@ -33,7 +33,8 @@ from benchmarks.run.result_tables import ResultTables
 from benchmarks.run.resume import check_same
 from benchmarks.run.run_folder import make_folder
 from benchmarks.run.state import RunState
-from benchmarks.saved.stored_run import finished_cells, read_record
+from benchmarks.saved.finished_cells import finished_cells
+from benchmarks.saved.stored_config import read_record
 from benchmarks.statistics import tabulate_all
 from benchmarks.studies.stage import run_studies, selected_studies
 from features import FEATURES

@@ -18,7 +18,7 @@ from benchmarks.importance.importance_map import importance_map
 from benchmarks.importance.shap_values import NotExplainable, explain, space_of
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.saved.fitted_run import FittedCell
+from benchmarks.saved.fitted_cells import FittedCell
 from features import ImageDescriptor
 from features.backbone import MissingExtra
 

@@ -18,7 +18,7 @@ from benchmarks.explain.training_images import TrainingRows, find_neighbours
 from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results
-from benchmarks.saved.fitted_run import FittedCell, score_cell
+from benchmarks.saved.fitted_cells import FittedCell, score_cell
 from features import ImageDescriptor
 from features.reading.images import ImageError, read_image
 from features.reading.preprocess import resize

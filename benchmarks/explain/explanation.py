@@ -13,7 +13,7 @@ from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.training_images import Neighbours
 from benchmarks.importance.importance_map import Map, outside_chest
 from benchmarks.io.results import Results
-from benchmarks.saved.fitted_run import FittedCell
+from benchmarks.saved.fitted_cells import FittedCell
 from features import FEATURES
 
 

@@ -18,7 +18,7 @@ from benchmarks.extraction.store import open_store
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.results import Results
-from benchmarks.saved.reopened import same_data
+from benchmarks.saved.reopen_run import load_same_data
 
 BACKGROUND = 100  # training images; the time of SHAP grows with their number
 NEIGHBOURS = 6
@@ -100,7 +100,7 @@ def read_training(
     DataError
         If the data are missing, or are not those of the run.
     """
-    dataset = same_data(run, config)
+    dataset = load_same_data(run, config)
     train = np.flatnonzero((run.manifest["split"] == "train").to_numpy())
     images = prepared(dataset.images, config).take(train)
     with open_store(config) as store:

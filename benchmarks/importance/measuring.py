@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from benchmarks.importance.measured_cell import SPLIT, MeasuredCell, Tables
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel
-from benchmarks.saved.models import ModelVersionWarning, load_cell
+from benchmarks.saved.model_files import load_cell
 from features.backbone import MissingExtra
 from models import declaration
 
@@ -181,9 +180,8 @@ def loaded(folder: Path, cell: MeasuredCell) -> MeasuredCell:
     -------
     MeasuredCell
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ModelVersionWarning)  # the command has printed it once
-        return replace(cell, pipeline=load_cell(folder, cell.cell.name))
+    # The command has printed other versions once.
+    return replace(cell, pipeline=load_cell(folder, cell.cell.name, warn=False))
 
 
 def refit(cell: Cell, matrices: Mapping[str, Matrix], rows: SplitIndices) -> Any:

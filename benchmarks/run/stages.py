@@ -25,7 +25,7 @@ from benchmarks.io.workers import check_interrupted
 from benchmarks.run.result_tables import ResultTables
 from benchmarks.run.resume import check_same_weights
 from benchmarks.run.state import RunState
-from benchmarks.saved.models import save_cell
+from benchmarks.saved.model_files import save_cell
 from benchmarks.saved.pipeline_file import ModelFileError
 
 

@@ -1,1 +1,1 @@
-"""Fitted models on disk, and opening a finished run."""
+"""Fitted models on disk, and finished runs read back."""

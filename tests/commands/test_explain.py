@@ -321,11 +321,12 @@ def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, image
     from benchmarks.explain.explanation import Explained
     from benchmarks.explain.grad_cam import add_grad_cam
     from benchmarks.extraction.prepare import prepare
-    from benchmarks.saved.fitted_run import config_of, descriptors_of, load_cells
+    from benchmarks.saved.fitted_cells import descriptors_of, load_cells
+    from benchmarks.saved.stored_config import scoring_config
     from features.reading.images import read_image
 
     run = results.read_results(finished)
-    config = config_of(run, None, quiet=True)
+    config = scoring_config(run, None, quiet=True)
     [cell] = load_cells(run, ["hybrid/logistic"])
     descriptors = descriptors_of(run, config, [cell])
     image = prepare(read_image(images / "test.png").pixels[None], config)

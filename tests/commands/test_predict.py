@@ -24,7 +24,7 @@ from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.scoring import score
 from benchmarks.io import results
 from benchmarks.io.results import RunError
-from benchmarks.saved.models import ModelFileError, save_cell, saved_cells
+from benchmarks.saved.model_files import ModelFileError, save_cell, saved_cells
 from features.reading.images import read_image
 from features.reading.preprocess import resize
 from models import MODELS, declaration

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.svm import SVC
 
 from benchmarks.fitting.scoring import score
-from benchmarks.saved.models import load_cell, save_cell
+from benchmarks.saved.model_files import load_cell, save_cell
 from models import MODELS, declaration
 from models.balance import RESAMPLERS, Balancer, resampling_record
 from models.logistic import LeanLogistic

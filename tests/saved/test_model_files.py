@@ -1,4 +1,4 @@
-"""Saved cells come back as they were, and nothing else comes in."""
+"""Saved cells load unchanged; damaged and harmful files are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks.io import provenance
 from benchmarks.saved import pipeline_file
-from benchmarks.saved.models import (
+from benchmarks.saved.model_files import (
     ModelVersionWarning,
     _fingerprint,
     load_cell,
@@ -50,13 +50,13 @@ def fitted(name: str, balance: str = "smote") -> Pipeline:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run folder that keeps one logistic cell."""
+    """A run folder with one saved logistic cell."""
     save_cell(tmp_path, CELL, fitted("logistic"), columns=12)
     return tmp_path
 
 
 def forge(run: Path, content: bytes, cell: str = CELL) -> Path:
-    """Replace a model and its hash, as someone does who can write the folder."""
+    """Replace a model and its hash, as anyone who can write to the folder could."""
     stem = cell.replace("/", "-")
     record = json.loads((run / "models" / f"{stem}.json").read_text())
     record["files"][f"{stem}.skops"] = _fingerprint(content)
@@ -73,7 +73,7 @@ def change(run: Path, **values: Any) -> None:
 
 @pytest.mark.parametrize("balance", BALANCES)
 @pytest.mark.parametrize("name", ON_FEATURES)
-def test_comes_back_to_the_last_bit(name: str, balance: str, tmp_path: Path) -> None:
+def test_scores_are_identical_after_loading(name: str, balance: str, tmp_path: Path) -> None:
     X, _, _ = blobs(seed=1)
     model = fitted(name, balance)
     before = model.predict_proba(X)
@@ -86,7 +86,7 @@ def test_comes_back_to_the_last_bit(name: str, balance: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ON_FEATURES)
 def test_single_rows_of_many_columns_score_the_same(name: str, tmp_path: Path) -> None:
-    """A product's last bit follows the order of its arrays in memory, which saving must keep."""
+    """The memory layout of arrays changes the last bit of products, so saving must keep it."""
     X, y, _ = blobs(90, 2000)
     model = MODELS[name].build(3, "smote", 1).fit(X, y)
     save_cell(tmp_path, f"hog/{name}/seed3", model, columns=2000)
@@ -95,9 +95,12 @@ def test_single_rows_of_many_columns_score_the_same(name: str, tmp_path: Path) -
         assert loaded.predict_proba(row).tobytes() == model.predict_proba(row).tobytes()
 
 
-def test_deep_trees_come_back(tmp_path: Path) -> None:
+def test_deep_trees_load(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(600, 5)).astype(np.float32), np.arange(600) % 2  # noise: no leaf early
+    X, y = (
+        rng.normal(size=(600, 5)).astype(np.float32),
+        np.arange(600) % 2,
+    )  # noise, so that the trees are deep
     model = MODELS["forest"].build(0, "none", 1)
     model.set_params(classify__n_estimators=20).fit(X, y)
     assert max(tree.get_depth() for tree in model[-1].estimators_) > 12
@@ -107,7 +110,7 @@ def test_deep_trees_come_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ON_FEATURES)
-def test_a_searched_pipeline_comes_back(name: str, tmp_path: Path) -> None:
+def test_a_tuned_pipeline_loads(name: str, tmp_path: Path) -> None:
     X, y, _ = blobs()
     model = MODELS[name].build(3, "smote", 1)
     model.set_params(**{key: values[-1] for key, values in MODELS[name].GRID.items()}).fit(X, y)
@@ -118,7 +121,7 @@ def test_a_searched_pipeline_comes_back(name: str, tmp_path: Path) -> None:
 
 if importlib.util.find_spec("models.network_file"):
 
-    def test_network_comes_back(tmp_path: Path) -> None:
+    def test_a_network_loads(tmp_path: Path) -> None:
         pytest.importorskip("torch")
         images, label = textured(48, 32)
         network = MODELS["cnn"].build(0, "smote", backbone="mobilenetv2_050", epochs=1)
@@ -148,13 +151,15 @@ def test_files_are_named_and_recorded(run: Path) -> None:
     }  # fmt: skip
 
 
-def test_xgboost_leaves_no_trees_in_the_archive() -> None:
+def test_xgboost_trees_are_in_a_file_of_their_own() -> None:
     parts = pack(fitted("xgboost"))
     assert "xgboost.core.Booster" not in skops.io.get_untrusted_types(data=parts["skops"])
     assert len(parts["booster.json"]) > 10_000
 
 
-def test_interrupted_save_leaves_the_old_cell(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_save_keeps_the_previous_cell(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_: int) -> None:
         raise OSError("no space left on device")
 
@@ -191,7 +196,7 @@ def test_code_in_an_archive_is_refused_and_not_run(run: Path) -> None:
     assert not touched.exists()
     trusting = skops.io.loads(archive, trusted=skops.io.get_untrusted_types(data=archive))
     trusting[0].func()
-    assert touched.exists()  # the same archive, trusted, does harm
+    assert touched.exists()  # the same archive does harm if it is trusted
 
 
 def test_a_pickle_is_refused_and_not_run(run: Path) -> None:
@@ -208,7 +213,7 @@ def test_a_pickle_is_refused_and_not_run(run: Path) -> None:
 
 
 def test_an_array_of_objects_is_refused(run: Path) -> None:
-    """A pickle inside the archive, in place of an array."""
+    """A pickle in the archive instead of an array."""
     touched = run / "touched"
 
     class Harmful:
@@ -267,7 +272,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(
 
 
 @pytest.mark.parametrize("column", ["left_child", "right_child", "feature"])
-def test_trees_that_lead_out_of_their_arrays_are_refused(
+def test_trees_that_point_out_of_their_arrays_are_refused(
     column: str,
 ) -> None:
     parts = pack(fitted("forest"))
@@ -293,7 +298,7 @@ def test_trees_that_lead_out_of_their_arrays_are_refused(
     ("key", "value"), [("left_children", 10**6), ("right_children", -7), ("left_children", 0),
                        ("split_indices", 12)],
 )  # fmt: skip
-def test_boosted_trees_that_lead_out_of_their_arrays_are_refused(key: str, value: int) -> None:
+def test_boosted_trees_that_point_out_of_their_arrays_are_refused(key: str, value: int) -> None:
     parts = pack(fitted("xgboost"))
     booster = json.loads(parts["booster.json"])
     booster["learner"]["gradient_booster"]["model"]["trees"][-1][key][0] = value
@@ -304,7 +309,7 @@ def test_boosted_trees_that_lead_out_of_their_arrays_are_refused(key: str, value
 @pytest.mark.parametrize(
     "name", ["../hog-logistic-seed0.skops", "/etc/passwd", "other.skops", "a\\b.skops", ""]
 )
-def test_a_record_leads_to_no_other_file(run: Path, name: str) -> None:
+def test_a_record_that_points_to_another_file_is_refused(run: Path, name: str) -> None:
     (run / "hog-logistic-seed0.skops").write_bytes(pack(fitted("logistic"))["skops"])
     change(run, files={name: {"sha256": "0", "bytes": 1}})
     with pytest.raises(ModelFileError, match=r"seed0\.json: found the files .* beside it"):
@@ -317,18 +322,20 @@ def test_a_record_leads_to_no_other_file(run: Path, name: str) -> None:
         ({"format": 2}, "'format': 2"),
         ({"cell": "lbp/logistic/seed0"}, "'cell': 'lbp/logistic/seed0'"),
         ({"files": ["a"]}, "the files"),
-        ({"versions": None}, "keys missing"),
-        ({"columns": "12"}, "keys missing"),
+        ({"versions": None}, "missing keys"),
+        ({"columns": "12"}, "missing keys"),
     ],
 )
-def test_another_record_is_refused(run: Path, values: dict[str, Any], found: str) -> None:
+def test_a_record_with_wrong_values_is_refused(
+    run: Path, values: dict[str, Any], found: str
+) -> None:
     change(run, **values)
     with pytest.raises(ModelFileError, match=found):
         load_cell(run, CELL)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, '"a"'])
-def test_a_record_that_is_no_record_is_refused(run: Path, text: str) -> None:
+def test_a_record_that_is_no_json_object_is_refused(run: Path, text: str) -> None:
     (run / "models" / "hog-logistic-seed0.json").write_text(text)
     for read in (saved_cells, lambda folder: load_cell(folder, CELL)):
         with pytest.raises(ModelFileError, match=r"seed0\.json: found .*expected the record"):
@@ -350,21 +357,22 @@ def test_other_cell_names_are_refused(tmp_path: Path, name: str) -> None:
             use(tmp_path, name)
 
 
-def test_no_folder_has_no_cells(tmp_path: Path) -> None:
+def test_a_folder_without_models_has_no_cells(tmp_path: Path) -> None:
     assert saved_cells(tmp_path) == []
 
 
-def test_other_versions_are_told(run: Path) -> None:
+def test_other_versions_raise_a_warning(run: Path) -> None:
     change(run, versions={**provenance.versions(), "scikit-learn": "1.8.0", "pandas": "0"})
     here = provenance.versions()["scikit-learn"]
     with pytest.warns(ModelVersionWarning, match=rf"with scikit-learn 1\.8\.0 \(here {here}\);"):
         load_cell(run, CELL)
+    load_cell(run, CELL, warn=False)  # warnings are errors in tests
 
 
 def test_an_older_archive_warns_once_through_the_record(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """scikit-learn's own warning, one an estimator, is left out: the record has told already."""
+    """scikit-learn's own warning, one per estimator, is suppressed: the record causes one."""
     monkeypatch.setattr("sklearn.base.__version__", "1.8.0")
     archive = pack(fitted("logistic"))["skops"]
     monkeypatch.undo()

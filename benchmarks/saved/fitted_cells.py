@@ -1,12 +1,10 @@
-"""A finished run opened again: its settings, descriptors, and fitted cells with thresholds."""
+"""Fitted cells of a run with their thresholds and descriptors, ready to score images."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,32 +12,30 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.config import ConfigError, RunConfig, load_config
+from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
 from benchmarks.fitting.scoring import score
 from benchmarks.io.results import Results, RunError
-from benchmarks.saved.models import ModelVersionWarning, load_cell, read_saved, saved_cells
+from benchmarks.saved.model_files import load_cell, read_saved, saved_cells
 from features import FEATURES, ImageDescriptor, all_feature_sets
 from features.backbone import MissingExtra, WeightsError, WeightsUnavailable
-
-HERE = ("out", "weights", "cache", "jobs", "quiet")  # of the machine, not of the numbers
 
 
 @dataclass(frozen=True)
 class FittedCell:
-    """A fitted cell with what its scores mean.
+    """A fitted cell and what is needed to use it.
 
     Attributes
     ----------
     name, features, model : str
     seed : int
     families : tuple of str
-        Whose columns it takes, in this order; none for a model on images.
+        Feature families, in the order of their columns; empty for a model on images.
     columns : int or None
-        Their number, as it was fitted.
+        Number of columns it was fitted on; None for a model on images.
     threshold : float
-        Chosen on validation images for a recall of 95 %.
+        Selected on the validation set for a recall of 0.95.
     fitted : Pipeline or CnnClassifier
     """
 
@@ -53,32 +49,6 @@ class FittedCell:
     fitted: Any
 
 
-def config_of(run: Results, weights: Path | None, quiet: bool) -> RunConfig:
-    """Return the run's settings, with the weights where they lie now.
-
-    Raises
-    ------
-    RunError
-        If the record has none, or some that this version does not know.
-    ConfigError
-        If ``weights`` is no file.
-    """
-    recorded = run.run.get("config")
-    if not isinstance(recorded, dict):
-        raise RunError(f"{run.folder / 'run.json'}: expected the run's config, got {recorded!r}.")
-    settings = {key: value for key, value in recorded.items() if key not in HERE}
-    try:
-        config = load_config({**settings, "quiet": quiet})
-    except ConfigError as error:
-        raise RunError(
-            f"{run.folder / 'run.json'}: expected settings of this version, got: {error}. Use the "
-            f"version that made the run: {run.run.get('program')}."
-        ) from error
-    path = weights or recorded.get("weights")
-    # An embedding is checked against the hash of the run's weights, wherever they lie.
-    return config.model_copy(update={"weights": None if path is None else Path(path)})
-
-
 def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]:
     """Load the fitted cells of a run.
 
@@ -88,12 +58,16 @@ def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]
     wanted : collection of str or None
         Names of cells or their beginnings (``hog``, ``hog/svm``); None: all.
 
+    Returns
+    -------
+    list of FittedCell
+
     Raises
     ------
     RunError
-        If the run keeps no models, or no threshold for one of them.
+        If the run has no models, or no threshold for one of them.
     ConfigError
-        If something wanted is not there.
+        If a wanted cell is missing.
     ModelFileError
         If a file is damaged, unsafe or of another version of the program.
     """
@@ -101,12 +75,30 @@ def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]
 
 
 def wanted_cells(run: Results, wanted: Collection[str] | None) -> list[str]:
-    """Names of the fitted cells that a run keeps, or of those wanted; see :func:`load_cells`."""
+    """List the names of the saved cells of a run.
+
+    Parameters
+    ----------
+    run : Results
+    wanted : collection of str or None
+        Names of cells or their beginnings (``hog``, ``hog/svm``); None: all.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    RunError
+        If the run has no models.
+    ConfigError
+        If a wanted cell is missing.
+    """
     names = saved_cells(run.folder)
     if not names:
         raise RunError(
             f"{run.folder}: expected fitted models in its folder models, found none. Run the "
-            "benchmark again, keeping the models."
+            "benchmark again without --no-models."
         )
     if wanted is not None:
         for part in wanted or [""]:
@@ -119,14 +111,25 @@ def wanted_cells(run: Results, wanted: Collection[str] | None) -> list[str]:
 def descriptors_of(
     run: Results, config: RunConfig, cells: Collection[FittedCell]
 ) -> dict[str, ImageDescriptor]:
-    """Fitted descriptors of all families that the cells take, checked against the run's record.
+    """Return the fitted descriptors that cells need, after comparing them with the run's.
+
+    Parameters
+    ----------
+    run : Results
+    config : RunConfig
+    cells : collection of FittedCell
+
+    Returns
+    -------
+    dict of ImageDescriptor
+        By feature family.
 
     Raises
     ------
     RunError
-        If a family now has other parameters, columns or weights than in the run.
+        If a family has other parameters, or a cell other columns, than in the run.
     ConfigError
-        If a network's weights or an extra are missing here.
+        If an extra or the weights of a network are missing, or the weights differ from the run's.
     """
     families = {family for cell in cells for family in cell.families}
     found = {name: descriptor_of(run, config, name) for name in FEATURES if name in families}
@@ -137,7 +140,7 @@ def descriptors_of(
             raise RunError(
                 f"{run.folder}: {cell.name} was fitted on {cell.columns} columns, but "
                 f"{' + '.join(cell.families)} of {image_size(config)} px images gives {d}. The "
-                "models and run.json are of different runs, or the program of another version."
+                "models and run.json belong to different runs or versions of the program."
             )
     return found
 
@@ -181,48 +184,26 @@ def score_cell(
         ) from error
 
 
-def _is_part(part: str, name: str) -> bool:
-    return name == part or name.startswith(f"{part}/")
-
-
-def _load(run: Results, name: str) -> FittedCell:
-    record = read_saved(run.folder, name)
-    features, model, seed = name.split("/")
-    families = all_feature_sets().get(features, ())
-    if record["families"] != list(families) or (record["columns"] is None) != (not families):
-        raise RunError(
-            f"{run.folder}: {name} was fitted on {record['columns']} columns of "
-            f"{' + '.join(record['families']) or 'no family'}, but this version makes {features} "
-            f"of {' + '.join(families) or 'images'}. Use the version that made the run: "
-            f"{record.get('program')}."
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ModelVersionWarning)  # predict tells it once for all
-        fitted = load_cell(run.folder, name)
-    return FittedCell(
-        name=name, features=features, model=model, seed=int(seed.removeprefix("seed")),
-        families=families, columns=record["columns"], threshold=_threshold(run, name),
-        fitted=fitted,
-    )  # fmt: skip
-
-
-def _threshold(run: Results, name: str) -> float:
-    rows = run.scores[
-        (run.scores["cell"] == name)
-        & (run.scores["split"] == "validation")
-        & (run.scores["operating_point"] == "recall95")
-    ]
-    values = pd.to_numeric(rows["threshold"], errors="coerce").to_numpy(dtype=np.float64)
-    if len(values) != 1 or not np.isfinite(values[0]):
-        raise RunError(
-            f"{run.folder / 'scores.csv'}: expected one threshold of {name} at recall95 on "
-            f"validation images, got {values.tolist()}. Run the benchmark again."
-        )
-    return float(values[0])
-
-
 def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescriptor:
-    """Fitted descriptor of one family; see :func:`descriptors_of`."""
+    """Return the fitted descriptor of one family, after comparing it with the run's.
+
+    Parameters
+    ----------
+    run : Results
+    config : RunConfig
+    family : str
+
+    Returns
+    -------
+    ImageDescriptor
+
+    Raises
+    ------
+    RunError
+        If the family has other parameters than in the run.
+    ConfigError
+        If an extra or the weights of a network are missing, or the weights differ from the run's.
+    """
     descriptor = make_descriptor(family, config)
     recorded = run.run.get("features", {}).get(family, {})
     now = descriptor.get_params()
@@ -248,6 +229,43 @@ def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescript
     return descriptor
 
 
+def _is_part(part: str, name: str) -> bool:
+    return name == part or name.startswith(f"{part}/")
+
+
+def _load(run: Results, name: str) -> FittedCell:
+    record = read_saved(run.folder, name)
+    features, model, seed = name.split("/")
+    families = all_feature_sets().get(features, ())
+    if record["families"] != list(families) or (record["columns"] is None) != (not families):
+        raise RunError(
+            f"{run.folder}: {name} was fitted on {record['columns']} columns of "
+            f"{' + '.join(record['families']) or 'no family'}, but in this version {features} "
+            f"consists of {' + '.join(families) or 'images'}. Use the version that made the run: "
+            f"{record.get('program')}."
+        )
+    return FittedCell(
+        name=name, features=features, model=model, seed=int(seed.removeprefix("seed")),
+        families=families, columns=record["columns"], threshold=_threshold(run, name),
+        fitted=load_cell(run.folder, name, warn=False),  # commands compare versions once per run
+    )  # fmt: skip
+
+
+def _threshold(run: Results, name: str) -> float:
+    rows = run.scores[
+        (run.scores["cell"] == name)
+        & (run.scores["split"] == "validation")
+        & (run.scores["operating_point"] == "recall95")
+    ]
+    values = pd.to_numeric(rows["threshold"], errors="coerce").to_numpy(dtype=np.float64)
+    if len(values) != 1 or not np.isfinite(values[0]):
+        raise RunError(
+            f"{run.folder / 'scores.csv'}: expected one threshold of {name} at recall95 on "
+            f"validation images, got {values.tolist()}. Run the benchmark again."
+        )
+    return float(values[0])
+
+
 def _check_weights(run: Results, family: str, source: str) -> None:
     sources = run.features.loc[run.features["family"] == family, "weights"]
     recorded = "".join(sources.dropna().astype(str))
@@ -259,7 +277,7 @@ def _check_weights(run: Results, family: str, source: str) -> None:
 
 
 def _identity(source: str) -> str:
-    """Hash of the weights, wherever they come from; or how they were drawn."""
+    """Hash of the weights, independent of their path; without a hash, the description itself."""
     match = re.search(r"sha256 ([0-9a-f]+)", source)
     return match[1] if match else source
 

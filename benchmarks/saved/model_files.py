@@ -1,8 +1,9 @@
-"""Fitted cells in the run folder, in forms that load without running code.
+"""Save and load fitted cells, in file formats that run no code when they are loaded.
 
-A cell ``hog/svm/seed0`` becomes ``models/hog-svm-seed0.skops`` (a network: ``….safetensors``) and
-a record ``….json`` with the sha256 of each file, the number of columns and the versions. The hashes
-tell damage and mix-ups; whoever can rewrite a model can rewrite its record too.
+The cell ``hog/svm/seed0`` is saved as ``models/hog-svm-seed0.skops`` (a network: ``.safetensors``)
+with a record ``models/hog-svm-seed0.json``: the sha256 of each file, the number of columns and the
+versions of the libraries. The hashes reveal damaged and exchanged files, but are no protection:
+who can change a model can change its record too.
 """
 
 from __future__ import annotations
@@ -32,16 +33,17 @@ FORMAT = 1
 NETWORK = "safetensors"
 MAX_FILE = 2**31  # bytes
 MAX_RECORD = 2**20  # bytes
-SCORED_BY = ("imbalanced-learn", "numpy", "scikit-learn", "scipy")  # and what classifiers declare
+# Libraries that compute scores, besides those that classifiers declare.
+SCORED_BY = ("imbalanced-learn", "numpy", "scikit-learn", "scipy")
 _NAME = re.compile(r"\w+/\w+/seed\d+", re.ASCII)
 
 
 class ModelVersionWarning(UserWarning):
-    """A model was fitted with other versions of its libraries: scores may differ."""
+    """A model was fitted with other versions of libraries, so its scores may differ."""
 
 
 def save_cell(folder: Path, cell_name: str, model: Any, columns: int | None = None) -> None:
-    """Keep a fitted cell; each file is written in one step, the record last.
+    """Save a fitted cell; each file is written atomically, the record last.
 
     Parameters
     ----------
@@ -50,14 +52,14 @@ def save_cell(folder: Path, cell_name: str, model: Any, columns: int | None = No
     cell_name : str
         ``features/model/seedN``.
     model : Pipeline or CnnClassifier
-        Fitted.
+        A fitted model.
     columns : int, optional
-        Columns of the feature matrix it was fitted on; None for a model on images.
+        Number of columns of the feature matrix it was fitted on; None for a model on images.
 
     Raises
     ------
     ModelFileError
-        If the model has a type that :func:`load_cell` would refuse.
+        If the model contains a type that :func:`load_cell` would refuse.
     OSError
         If the folder can't be written.
     """
@@ -85,7 +87,17 @@ def save_cell(folder: Path, cell_name: str, model: Any, columns: int | None = No
 
 
 def saved_cells(folder: Path) -> list[str]:
-    """Names of the cells that a run folder keeps, sorted.
+    """List the cells that are saved in a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
 
     Raises
     ------
@@ -96,50 +108,13 @@ def saved_cells(folder: Path) -> list[str]:
     for path in sorted((folder / FOLDER).glob("[!.]*-seed*[0-9].json")):
         name = _read(path).get("cell")
         if not isinstance(name, str) or not _NAME.fullmatch(name) or _stem(name) != path.stem:
-            raise refuse(path, f"the cell {name!r}", "the one that the file is named after")
+            raise refuse(path, f"the cell {name!r}", "the cell in the file's name")
         names.append(name)
     return names
 
 
 def read_saved(folder: Path, cell_name: str) -> dict[str, Any]:
-    """Record of a saved cell.
-
-    Returns
-    -------
-    dict
-        ``cell``, ``columns`` (None for a model on images), ``families``, ``files`` (sha256 and
-        bytes by name), ``versions``, ``program``.
-
-    Raises
-    ------
-    ModelFileError
-        If there is none, or it is none that this version wrote.
-    """
-    stem = _stem(cell_name)
-    path = folder / FOLDER / f"{stem}.json"
-    record = _read(path)
-    expected = {"format": FORMAT, "cell": cell_name}
-    found = {key: record.get(key) for key in expected}
-    if found != expected:
-        raise refuse(path, f"{found}", f"{expected}")
-    allowed = ({f"{stem}.skops"}, {f"{stem}.skops", f"{stem}.booster.json"}, {f"{stem}.{NETWORK}"})
-    files = record.get("files")
-    # Only these names: a record must not lead to a file elsewhere.
-    if not isinstance(files, dict) or set(files) not in allowed:
-        named = ", ".join(map(str, files)) if isinstance(files, dict) else repr(files)
-        raise refuse(path, f"the files {named}", f"{stem}.skops or {stem}.{NETWORK} beside it")
-    if not (
-        all(isinstance(entry, dict) and "sha256" in entry for entry in files.values())
-        and isinstance(record.get("versions"), dict)
-        and isinstance(record.get("families"), list)
-        and isinstance(record.get("columns"), int | None)
-    ):
-        raise refuse(path, "keys missing or of another type", "a record of this version")
-    return record
-
-
-def load_cell(folder: Path, cell_name: str) -> Any:
-    """Load a fitted cell: hashes first, then the types, then the model.
+    """Read the record of a saved cell.
 
     Parameters
     ----------
@@ -150,25 +125,71 @@ def load_cell(folder: Path, cell_name: str) -> Any:
 
     Returns
     -------
-    Pipeline or CnnClassifier
-        ``predict_proba`` gives what it gave when it was saved, to the last bit where the
-        libraries and the machine are the same.
+    dict
+        ``cell``, ``columns`` (None for a model on images), ``families``, ``files`` (sha256 and
+        bytes by name), ``versions``, ``program``.
 
     Raises
     ------
     ModelFileError
-        If a file is missing, damaged or too large, or holds a type that is not allowed.
+        If there is no record, or this version can't have written it.
+    """
+    stem = _stem(cell_name)
+    path = folder / FOLDER / f"{stem}.json"
+    record = _read(path)
+    expected = {"format": FORMAT, "cell": cell_name}
+    found = {key: record.get(key) for key in expected}
+    if found != expected:
+        raise refuse(path, f"{found}", f"{expected}")
+    allowed = ({f"{stem}.skops"}, {f"{stem}.skops", f"{stem}.booster.json"}, {f"{stem}.{NETWORK}"})
+    files = record.get("files")
+    # A record must not point to a file elsewhere.
+    if not isinstance(files, dict) or set(files) not in allowed:
+        named = ", ".join(map(str, files)) if isinstance(files, dict) else repr(files)
+        raise refuse(path, f"the files {named}", f"{stem}.skops or {stem}.{NETWORK} beside it")
+    if not (
+        all(isinstance(entry, dict) and "sha256" in entry for entry in files.values())
+        and isinstance(record.get("versions"), dict)
+        and isinstance(record.get("families"), list)
+        and isinstance(record.get("columns"), int | None)
+    ):
+        raise refuse(path, "missing keys or values of another type", "a record of this version")
+    return record
+
+
+def load_cell(folder: Path, cell_name: str, *, warn: bool = True) -> Any:
+    """Load a fitted cell after checking the hashes of its files and the types in them.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    cell_name : str
+        ``features/model/seedN``.
+    warn : bool
+        Whether to warn about other versions of the libraries.
+
+    Returns
+    -------
+    Pipeline or CnnClassifier
+        ``predict_proba`` returns the same bits as before saving if the libraries and the machine
+        are the same.
+
+    Raises
+    ------
+    ModelFileError
+        If a file is missing, damaged or too large, or contains a type that is not allowed.
 
     Warns
     -----
     ModelVersionWarning
-        If a library that computes scores has another version here.
+        If a library that computes scores has another version here and ``warn`` is true.
     """
     record = read_saved(folder, cell_name)
-    if other := other_versions(record["versions"]):
+    if warn and (other := other_versions(record["versions"])):
         warnings.warn(
             f"{cell_name} was fitted with {other}; scores may differ. Install those versions to "
-            "repeat its scores.",
+            "reproduce its scores.",
             ModelVersionWarning, stacklevel=2,
         )  # fmt: skip
     contents = {}
@@ -188,24 +209,24 @@ def load_cell(folder: Path, cell_name: str) -> Any:
         return load_network(first)
     except ImportError:
         raise
-    except Exception as error:  # whatever a file of another network makes of torch
+    except Exception as error:  # what torch raises for a file of another network
         raise refuse(first, f"{type(error).__name__}: {error}", "a saved network") from error
 
 
 def other_versions(recorded: dict[str, str], also: Sequence[str] = ()) -> str:
-    """Name the libraries that scores depend on and that are installed in another version.
+    """List the libraries that compute scores and have another version here.
 
     Parameters
     ----------
     recorded : dict of str
-        Version by library, as ``run.json`` or a model's record has them.
+        Version by library, from ``run.json`` or from the record of a model.
     also : sequence of str
         Further libraries to compare.
 
     Returns
     -------
     str
-        Empty if all versions agree.
+        Each library with both versions; empty if all versions agree.
     """
     now = provenance.versions()
     return ", ".join(
@@ -236,12 +257,12 @@ def _read(path: Path) -> dict[str, Any]:
     return record
 
 
-def _read_bytes(path: Path, most: int) -> bytes:
+def _read_bytes(path: Path, limit: int) -> bytes:
     try:
         if not path.is_file():
             raise refuse(path, "no such file", "a saved cell")
-        if path.stat().st_size > most:
-            raise refuse(path, f"{path.stat().st_size:,} bytes", f"at most {most:,}")
+        if path.stat().st_size > limit:
+            raise refuse(path, f"{path.stat().st_size:,} bytes", f"at most {limit:,}")
         return path.read_bytes()
     except OSError as error:
         raise refuse(path, f"nothing that can be read ({error.strerror})", "a file") from error
@@ -249,7 +270,7 @@ def _read_bytes(path: Path, most: int) -> bytes:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a new file beside ``path``; put it in its place once it is whole and on the disk."""
+    """Yield a temporary file, and move it to ``path`` once it is complete and on the disk."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)

@@ -1,4 +1,4 @@
-"""A finished run opened again with its data and features, so that more can be asked of it."""
+"""Open a finished run with its data and features, to compute more from it."""
 
 from __future__ import annotations
 
@@ -21,53 +21,49 @@ from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.io import results
 from benchmarks.io.progress import say
-from benchmarks.io.results import RunError
-from benchmarks.saved.fitted_run import descriptor_of, wanted_cells
-from benchmarks.saved.models import other_versions
-from benchmarks.saved.stored_run import finished_cells, stored_config
+from benchmarks.saved.finished_cells import finished_cells
+from benchmarks.saved.fitted_cells import descriptor_of, wanted_cells
+from benchmarks.saved.model_files import other_versions
+from benchmarks.saved.stored_config import require_two_classes, stored_config
 
 
 @contextmanager
-def reopened(
+def reopen_run(
     run_dir: Path, given: dict[str, Any], wanted: Collection[str] | None = None
 ) -> Iterator[StudyContext]:
-    """Read a run's data again, and its features from the store or anew.
+    """Load the data, features and finished cells of a run.
 
     Parameters
     ----------
     run_dir : Path
-        A run folder that keeps its models.
+        A run folder with saved models.
     given : dict
-        Where things lie now: ``data``, ``weights``, ``cache``, ``jobs``, ``quiet``.
+        Options of this machine: ``data``, ``weights``, ``cache``, ``jobs``, ``quiet``.
     wanted : collection of str, optional
-        Names of cells or their beginnings, as ``hog/svm``; all by default.
+        Names of cells or their beginnings, such as ``hog/svm``; all by default.
 
     Yields
     ------
     StudyContext
-        With the wanted cells that are finished and kept.
+        With the wanted cells that are finished and saved.
 
     Raises
     ------
     RunError
-        If the folder is no run's, keeps no models, or is of a run of more than two classes.
+        If the folder holds no run or no models, or the run has more than two classes.
     ConfigError
-        If the weights are not those of the run, or a wanted cell is not there.
+        If the weights are not those of the run, or a wanted cell is missing.
     DataError
-        If the data can't be read or are not the run's.
+        If the data can't be read or are not those of the run.
     """
     config = stored_config(run_dir, given)
     run = results.read_results(run_dir)
-    if config.task == "subtype":
-        raise RunError(
-            f"{run_dir}: the run has more than two classes (--task subtype), but importance is "
-            "that of two. Give another run folder."
-        )
-    kept = wanted_cells(run, wanted)
-    cells = [cell for cell in plan(config) if cell.name in kept]
+    require_two_classes(config, run_dir, "importance")
+    saved = wanted_cells(run, wanted)
+    cells = [cell for cell in plan(config) if cell.name in saved]
     if other := other_versions(run.run.get("versions", {})):
         say(f"CAUTION: the run was made with {other}; scores may differ.", config.quiet)
-    dataset = same_data(run, config)
+    dataset = load_same_data(run, config)
     rows = SplitIndices.of_manifest(run.manifest)
     fold = splits.folds(
         run.manifest.iloc[rows.train], config.folds or RunConfig.model_fields["folds"].default
@@ -77,7 +73,7 @@ def reopened(
     images = prepared(dataset.images, config)
     families = {family for cell in cells for family in cell.families}
     for family in families:
-        descriptor_of(run, config, family)  # parameters and weights are the run's, or it says so
+        descriptor_of(run, config, family)  # refuses other parameters or weights than the run's
     with tempfile.TemporaryDirectory() as scratch, open_store(config) as store:
         extracted = extract(images, config, families, Path(scratch), store)
         for family, (_, reason) in extracted.reasons.items():
@@ -91,19 +87,23 @@ def reopened(
         )
 
 
-def same_data(run: results.Results, config: RunConfig) -> Dataset:
-    """Read a run's data again and refuse others, image by image.
+def load_same_data(run: results.Results, config: RunConfig) -> Dataset:
+    """Load the data of a run, and refuse data that differ in any image.
 
     Parameters
     ----------
     run : Results
     config : RunConfig
-        With the place of the data.
+        ``data`` is the current path of the data.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If the data can't be read or are not the run's; it names the first image that differs.
+        If the data can't be read or differ from the run's; it names the first image that differs.
     """
     dataset = datasets.load(config, reading_size(config))
     before, now = (
@@ -114,7 +114,8 @@ def same_data(run: results.Results, config: RunConfig) -> Dataset:
         return dataset
     first = next((a or b)[0] for a, b in zip_longest(before, now) if a != b)
     raise DataError(
-        f"--data {config.data}: found {len(now)} images of which {len(set(before) & set(now))} are "
-        f"the run's, but expected its {len(before)}, in the same order and unchanged. The first "
-        f"that differs is {first}. Give the data of the run {run.folder} with --data."
+        f"--data {config.data}: found {len(now)} images, of which {len(set(before) & set(now))} "
+        f"belong to the run, but expected its {len(before)} images, unchanged and in the same "
+        f"order. The first difference is {first}. Give the data of the run {run.folder} with "
+        "--data."
     )

@@ -1,0 +1,145 @@
+"""Settings of a run, read back from its ``run.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.config import ConfigError, RunConfig, load_config
+from benchmarks.io.results import Results, RunError, read_run
+
+# Options that change no number, or say where the same data and weights are now.
+FREE = ("data", "weights", "jobs", "quiet", "cache", "use_cache")
+# Options that depend on the machine that made the run.
+LOCAL = ("out", "weights", "cache", "jobs", "quiet")
+
+
+def stored_config(folder: Path, given: dict[str, Any]) -> RunConfig:
+    """Read the settings of a run, to compute more of it.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder.
+    given : dict
+        Command-line options by field of ``RunConfig``. They replace the stored ones.
+
+    Returns
+    -------
+    RunConfig
+        With ``folder`` as ``out``.
+
+    Raises
+    ------
+    ConfigError
+        If an option would change a number, or a value can't be used.
+    RunError
+        If the folder holds no run.
+    """
+    fixed = sorted(set(given) - set(FREE))
+    if fixed:
+        raise ConfigError(
+            f"Got --resume with {', '.join('--' + name.replace('_', '-') for name in fixed)}, but "
+            "a resumed run keeps its settings. Only "
+            f"{', '.join('--' + name.replace('_', '-') for name in FREE[:-1])} and --no-cache may "
+            "be given with --resume. For other settings start a new run."
+        )
+    return _load(read_record(folder), {**given, "out": folder})
+
+
+def scoring_config(run: Results, weights: Path | None, quiet: bool) -> RunConfig:
+    """Read the settings of a run, to score new images with its fitted models.
+
+    Parameters
+    ----------
+    run : Results
+    weights : Path or None
+        File of the network's weights; None: the recorded one. It need not exist unless a network
+        is used: its content is then compared with the run's.
+    quiet : bool
+        Whether progress is hidden.
+
+    Returns
+    -------
+    RunConfig
+        Without the run's options for its output folder, cache and processes.
+
+    Raises
+    ------
+    RunError
+        If ``run.json`` has no settings, or unknown ones.
+    """
+    record = _checked(run.folder, run.run)
+    try:
+        config = _load(record, {"quiet": quiet}, without=LOCAL)
+    except ConfigError as error:
+        raise RunError(
+            f"{run.folder / 'run.json'}: expected settings of this version, got: {error}. Use the "
+            f"version that made the run: {record.get('program')}."
+        ) from error
+    path = weights or record["config"].get("weights")
+    return config.model_copy(update={"weights": None if path is None else Path(path)})
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read ``run.json`` of a run that has read its data.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    RunError
+        If the folder holds no such run.
+    """
+    return _checked(folder, read_run(folder))
+
+
+def require_two_classes(config: RunConfig, folder: Path, command: str) -> None:
+    """Refuse a run with more than two classes.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Settings of the run.
+    folder : Path
+        The run folder.
+    command : str
+        Name of the command that needs two classes.
+
+    Raises
+    ------
+    RunError
+        If the run has more than two classes.
+    """
+    if config.task == "subtype":
+        raise RunError(
+            f"{folder}: the run has more than two classes (--task subtype), but {command} works "
+            "with runs of two classes. Give another run folder."
+        )
+
+
+def _checked(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(record.get("config"), dict) or "fingerprint" not in record.get("data", {}):
+        raise RunError(
+            f"{folder / 'run.json'}: expected the settings and data of a run, found none. "
+            "Start a new run."
+        )
+    return record
+
+
+def _load(
+    record: dict[str, Any], given: dict[str, Any], without: Collection[str] = ()
+) -> RunConfig:
+    stored = {
+        key: value for key, value in record["config"].items()
+        if value is not None and key not in without
+    }  # fmt: skip
+    return load_config({**stored, **given})
