@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from features import FEATURES
 from models import model_libraries
 
 PROGRAM = "cxr-classical-baseline"
@@ -51,7 +52,8 @@ def versions() -> dict[str, str]:
         By name; ``not installed`` for a missing library.
     """
     found = {"python": platform.python_version()}
-    for name in sorted({*LIBRARIES, *model_libraries()}):
+    families = {name for kind in FEATURES.values() for name in kind.libraries}
+    for name in sorted({*LIBRARIES, *families, *model_libraries()}):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -130,7 +130,7 @@ def test_a_folder_with_all_kinds_of_rows(radiograph_folder: Path, tmp_path: Path
     failed = scores.loc["hog/logistic/seed0"]
     assert len(failed) == 4
     assert (failed["status"] == "failed").all()
-    assert failed["reason"].str.contains("expected at least 32 a side").all()
+    assert failed["reason"].str.contains("expected at least 32 per side").all()
     assert failed["precision"].isna().all()
     assert "hog/logistic/seed0 failed: ValueError: Got images of 28 × 28" in done.output
     record = json.loads((out / "run.json").read_text())

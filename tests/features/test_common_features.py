@@ -137,5 +137,19 @@ def test_a_feature_that_is_not_finite_is_named(jobs: int) -> None:
     images[:, 0, 0] = range(7)
     np.testing.assert_array_equal(Broken(jobs).fit_transform(images)[:, 1], range(7))
     images[5, 0, 0] = 7
-    with pytest.raises(ValueError, match=r"broken/pixel of image 5 is not finite"):
+    with pytest.raises(ValueError, match=r"feature broken/pixel of image 5, but expected"):
         Broken(jobs).fit_transform(images)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_declarations_are_complete(family: str) -> None:
+    kind = FEATURES[family]
+    assert kind.title
+    assert kind.description
+    for work in kind.references.values():
+        assert {"kind", "authors", "title", "year", "venue"} <= set(work)
+        assert work.get("doi") or work.get("url")
+
+
+def test_titles_are_unique() -> None:
+    assert len({kind.title for kind in FEATURES.values()}) == len(FEATURES)

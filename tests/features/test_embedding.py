@@ -168,9 +168,7 @@ def test_a_network_without_a_graph_runs_layer_by_layer(
 
 
 def test_several_images_a_pass_need_no_graph(images: np.ndarray) -> None:
-    assert (
-        random_embedding(batch_size=4).fit(images).engine_.startswith("eager: a graph is for one")
-    )
+    assert random_embedding(batch_size=4).fit(images).engine_.startswith("eager: a graph takes one")
 
 
 def test_unknown_engines_are_refused(images: np.ndarray) -> None:

@@ -34,7 +34,7 @@ def test_bright_cell_shows_in_columns_of_its_name() -> None:
 
 
 def test_too_small_an_image_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 32 a side"):
+    with pytest.raises(ValueError, match="at least 32 per side"):
         Hog().fit_transform(np.zeros((1, 31, 64), np.uint8))
 
 
