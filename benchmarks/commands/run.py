@@ -155,7 +155,7 @@ def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) ->
     state.end("finished", caught)
     with state.stage("report"):
         render_report(state.folder)
-    return _summarise(state, tables)
+    return _summarise(state, plan, tables)
 
 
 def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
@@ -241,7 +241,7 @@ def _save_mistakes(state: RunState, dataset: Dataset) -> None:
     exploration.save_thumbnails(dataset, wrong["image"].tolist(), state.folder)
 
 
-def _summarise(state: RunState, tables: ResultTables) -> int:
+def _summarise(state: RunState, plan: _Plan, tables: ResultTables) -> int:
     """Print times, failures and the path of the report; return the exit code."""
     quiet = state.config.quiet
     width = max(map(len, state.seconds))
@@ -252,7 +252,12 @@ def _summarise(state: RunState, tables: ResultTables) -> int:
         say(f"{result.cell.name} failed: {result.reason}", quiet=False)
     say(f"Report: {state.folder / 'report.html'}", quiet)
     studied = all(status == "ok" for status in state.record["studies"].values())
-    crossed = all(tables.complete(cell) for cell in tables.cells if cell.on_features)
+    networks_crossed = "cnn, cross-validation" in plan.stages
+    crossed = all(
+        tables.complete(cell)
+        for cell in tables.cells
+        if cell.on_features or (cell.on_images and networks_crossed)
+    )
     return SOME_FAILED if failed or not studied or not crossed else ALL_DONE
 
 

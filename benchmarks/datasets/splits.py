@@ -56,7 +56,7 @@ def assign(
         rows = np.flatnonzero(split == "train")
         split.iloc[rows[_draw_validation(manifest.iloc[rows], seed, classes)]] = "validation"
         notes.append(
-            f"Validation carved from train by patient: {(split == 'validation').sum()} of "
+            f"Validation drawn from train by patient: {(split == 'validation').sum()} of "
             f"{len(rows)} images (whole patients, stratified by class and subtype)."
         )
     if not allow_leakage:

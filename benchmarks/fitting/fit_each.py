@@ -13,7 +13,7 @@ from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.fit import Matrix, fit_on_features
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.progress import track
-from benchmarks.io.workers import parallel
+from benchmarks.io.workers import WORKER_KILLED, in_own_worker, parallel
 
 
 class FitTask(NamedTuple):
@@ -52,8 +52,13 @@ def fit_each(
     Yields
     ------
     CellResult
-        One per task. If a worker process is killed, for example because memory ran out, the
-        results of all tasks that were not finished have the status ``failed``.
+        One per task.
+
+    Notes
+    -----
+    If a worker process is killed, for example because memory ran out, the unfinished tasks are
+    repeated one at a time, each in a worker process of its own. A task whose worker is killed again
+    gets a result with the status ``failed``.
     """
     left = {k: FitTask(*task) for k, task in enumerate(tasks)}
     unit = "fits" if ordered or any(task.fold for task in left.values()) else "cells"
@@ -65,9 +70,13 @@ def fit_each(
         for k, result in track(work, title, len(tasks), unit, config.quiet):
             del left[k]
             yield result
-    except (RuntimeError, OSError) as error:
-        for task in left.values():
-            yield failure(task.cell, error, task.fold)
+    except WORKER_KILLED:
+        for k, task in left.items():
+            own = {name: matrices[name] for name in task.cell.families}
+            try:
+                yield in_own_worker(_fit, k, task, own, keep_model)[1]
+            except WORKER_KILLED as error:
+                yield failure(task.cell, error, task.fold)
 
 
 def _fit(

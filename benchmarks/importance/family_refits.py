@@ -104,7 +104,12 @@ def family_tasks(cell: Cell, rows: SplitIndices) -> list[Task]:
     if len(cell.families) < 2:
         return []
     return [
-        (FamilyCell(cell.features, cell.model, cell.balance, cell.seed, family, method), rows)
+        (
+            FamilyCell(
+                cell.features, cell.model, cell.balance, cell.seed, family, method, tune=cell.tune
+            ),
+            rows,
+        )
         for method in (ALONE, LEFT_OUT)
         for family in cell.families
     ]

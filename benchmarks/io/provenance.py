@@ -17,9 +17,9 @@ from models import model_libraries
 
 PROGRAM = "cxr-classical-baseline"
 LIBRARIES = (
-    "imbalanced-learn", "joblib", "matplotlib", "numba", "numpy", "opencv-python-headless",
-    "pandas", "pillow", "pydantic", "scikit-image", "scikit-learn",
-    "scikit-learn-intelex", "scipy", "skops", "timm", "torch", "torchvision", "xgboost",
+    "captum", "imbalanced-learn", "joblib", "matplotlib", "numba", "numpy",
+    "opencv-python-headless", "pandas", "pillow", "pydantic", "scikit-image", "scikit-learn",
+    "scikit-learn-intelex", "scipy", "shap", "skops", "timm", "torch", "torchvision", "xgboost",
 )  # fmt: skip
 GIB = 2**30
 

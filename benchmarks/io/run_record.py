@@ -35,8 +35,8 @@ def is_synthetic(results: Results) -> bool:
     return bool(results.run.get("data", {}).get("synthetic", False))
 
 
-def validation_carved(results: Results) -> bool:
-    """Whether the validation images were split off the training images by the run.
+def validation_drawn(results: Results) -> bool:
+    """Whether the validation images were drawn from the training images by the run.
 
     Parameters
     ----------
@@ -46,8 +46,7 @@ def validation_carved(results: Results) -> bool:
     -------
     bool
     """
-    notes = results.run.get("data", {}).get("notes", [])
-    return any("carved" in str(note) for note in notes)
+    return bool(results.run.get("data", {}).get("validation_drawn", False))
 
 
 def network_start(results: Results, cell: str) -> tuple[str, str]:

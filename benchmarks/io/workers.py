@@ -7,14 +7,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from joblib import Parallel
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
 
+T = TypeVar("T")
+WORKER_KILLED = (BrokenProcessPool,)  # raised if a worker process is killed
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 UNIX_SIGNAL = 128  # exit code of a program ended by signal n: 128 + n
 
@@ -97,13 +99,44 @@ def parallel(jobs: int, **options: Any) -> Parallel:
     -------
     joblib.Parallel
     """
-    start = {"initializer": _serve, "initargs": (os.getpid(), *_added())}
-    return Parallel(n_jobs=jobs, backend="loky", **start, **options)
+    return Parallel(n_jobs=jobs, backend="loky", **_start(), **options)
+
+
+def in_own_worker(function: Callable[..., T], *args: Any) -> T:
+    """Call a function in a new worker process.
+
+    Parameters
+    ----------
+    function : callable
+    *args : object
+        Its arguments.
+
+    Returns
+    -------
+    object
+        What the function returns.
+
+    Raises
+    ------
+    RuntimeError
+        One of ``WORKER_KILLED``, if the process is killed.
+    """
+    stop_workers()
+    pool = get_reusable_executor(max_workers=1, **_start())
+    try:
+        return pool.submit(function, *args).result()
+    finally:
+        stop_workers()
 
 
 def stop_workers() -> None:
     """End all worker processes at once."""
     get_reusable_executor(kill_workers=True, reuse=True).shutdown(wait=True, kill_workers=True)
+
+
+def _start() -> dict[str, Any]:
+    """How a new worker process is set up."""
+    return {"initializer": _serve, "initargs": (os.getpid(), *_added())}
 
 
 def _added() -> tuple[dict[str, Any], dict[str, Any]]:

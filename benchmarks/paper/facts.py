@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.fitting.cell import PIXELS
 from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import data_name, is_synthetic, validation_carved
+from benchmarks.io.run_record import data_name, is_synthetic, validation_drawn
 from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.paper.references import DATA
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
@@ -135,7 +135,7 @@ def _sizes(manifest: pd.DataFrame, known: bool) -> str:
 def _split(results: Results, known: bool) -> str:
     origin = (
         "The test split is that of the data; validation was sampled from train, stratified by class"
-        if validation_carved(results)
+        if validation_drawn(results)
         else "All splits are those of the data"
     )
     level = (

@@ -133,6 +133,7 @@ class RunState:
                 "leakage": " ".join(leakage),
                 "fingerprint": provenance.fingerprint(manifest),
                 "left_out": dataset.left_out.to_dict("records"),
+                "validation_drawn": _validation_drawn(dataset.manifest, manifest),
                 "ignored_files": dataset.ignored_files, "groups_known": dataset.patients_known,
             },
             "versions": provenance.versions(),
@@ -166,10 +167,15 @@ class RunState:
         general = {f"{warning.category.__name__}: {warning.message}" for warning in caught}
         self.record["status"] = status
         self.record["warnings"] = sorted({*self.record["warnings"], *general, *of_cells})
+        before = self.before.get("times", {})
+        earlier = before.get("stages", {})
+        stages = {
+            name: round(earlier.get(name, 0.0) + self.seconds.get(name, 0.0), 2)
+            for name in self.stages if name in earlier or name in self.seconds
+        }  # fmt: skip
+        seconds = (now - self.started).total_seconds() + before.get("seconds", 0.0)
         self.record["times"].update(
-            finished=now.isoformat(timespec="seconds"),
-            seconds=round((now - self.started).total_seconds(), 1),
-            stages=self.seconds,
+            finished=now.isoformat(timespec="seconds"), seconds=round(seconds, 1), stages=stages
         )
         self.write()
 
@@ -184,3 +190,9 @@ class RunState:
 def _engines() -> dict[str, str]:
     engines = {name: declaration(name).engine for name in MODELS}
     return {name: engine() for name, engine in engines.items() if engine}
+
+
+def _validation_drawn(found: pd.DataFrame, assigned: pd.DataFrame) -> bool:
+    """Whether the run drew the validation images from the training images of the data."""
+    drawn = (assigned["split"] == "validation") & (found["split"] != "validation")
+    return bool(drawn.any())

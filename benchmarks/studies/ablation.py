@@ -61,7 +61,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         fold 0 is the official split.
     """
     cells = [
-        Cell(features, model, balance, context.config.seeds[0])
+        Cell(features, model, balance, context.config.seeds[0], tune=context.config.tune)
         for features in _feature_sets(context)
         for model in context.config.models if not declaration(model).on_images
         for balance in METHODS

@@ -67,7 +67,10 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     """
     matrices, reasons = _features(context)
     config = context.config
-    controls = {name: _Control(name, MODEL, config.balance, config.seeds[0]) for name in matrices}
+    controls = {
+        name: _Control(name, MODEL, config.balance, config.seeds[0], tune=config.tune)
+        for name in matrices
+    }
     subsets = official_and_folds(context)
     fits = fit_cells(context, controls.values(), subsets, "shortcuts", matrices)
     scores: dict[str, dict[str, Floats]] = {}

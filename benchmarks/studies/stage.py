@@ -85,9 +85,11 @@ def _context(
     if fold is None:  # a run without cross-validation
         train = tables.manifest.iloc[tables.rows.train]
         fold = splits.folds(train, RunConfig.model_fields["folds"].default)
+    # In the order of the run, not of completion: selections and tables must not depend on timing.
+    done = [tables.results[cell] for cell in tables.cells if cell in tables.results]
     finished = {
-        cell.name: result for cell, result in tables.results.items()
-        if result.status == "ok" and cell.on_features
+        result.cell.name: result for result in done
+        if result.status == "ok" and result.cell.on_features
     }  # fmt: skip
     return StudyContext(
         state.config, tables.manifest, tables.rows, fold, images, matrices, finished, state.folder

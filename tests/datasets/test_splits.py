@@ -27,7 +27,7 @@ def whole(**test: object) -> pd.DataFrame:
     return pd.concat([manifest(), manifest(30, split="test", prefix="t")], ignore_index=True)
 
 
-def test_validation_is_carved_by_patient_and_stratified() -> None:
+def test_validation_is_drawn_by_patient_and_stratified() -> None:
     table = whole()
     split, notes = splits.assign(table, seed=0)
     groups = {name: set(table["group"][split == name]) for name in ("train", "validation", "test")}
@@ -38,7 +38,7 @@ def test_validation_is_carved_by_patient_and_stratified() -> None:
     prevalence = table["label"].groupby(split).mean()
     assert prevalence["validation"] == pytest.approx(prevalence["train"], abs=0.06)
     assert set(table["subtype"][split == "validation"]) == {"", "bacteria", "virus"}
-    assert "carved" in notes[-1]
+    assert "drawn" in notes[-1]
 
 
 def test_seed_changes_validation_but_never_test() -> None:

@@ -191,7 +191,8 @@ def fake_run(
                    "epochs": 12},
         "data": {"name": "phantoms" if synthetic else "chest_<xray>_224", "synthetic": synthetic,
                  "licence": "CC BY 4.0", "citation": "Kermany et al. 2018 <i>Cell</i>.",
-                 "notes": ["Validation carved from train by patient: 52 images."],
+                 "notes": ["Validation drawn from train by patient: 52 images."],
+                 "validation_drawn": True,
                  "fingerprint": "ab" * 16, "ignored_files": 2, "groups_known": True,
                  "left_out": [{"image": one, "reason": "truncated <b>"} for one in UNTRUSTED]
                  if untrusted else []},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +175,24 @@ def test_shortcut_sentence_agrees_with_the_intervals() -> None:
     line["auc_lo"] = 0.45
     blind = shortcuts.render(results({"shortcuts": pd.DataFrame([line])})).blocks[1]
     assert "no interval lies above 0.5" in blind.parts[0]
+
+
+@pytest.mark.parametrize("name", ["leaky", "ablation", "learning", "shortcuts"])
+def test_studies_tune_as_the_run_does(
+    context: StudyContext, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[Cell] = []
+
+    def watch(cell: Cell, *arguments: object) -> CellResult:
+        fitted.append(cell)
+        return CellResult(cell, "failed", "not fitted in this test")
+
+    monkeypatch.setattr("benchmarks.fitting.fit_each.fit_on_features", watch)
+    tuned = {
+        replace(result.cell, tune=True).name: replace(result, cell=replace(result.cell, tune=True))
+        for result in context.finished.values()
+    }
+    config = context.config.model_copy(update={"tune": True})
+    STUDIES[name].run(replace(context, config=config, finished=tuned))
+    assert fitted
+    assert all(cell.tune for cell in fitted)

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.io.formatting import change_text, number, percent
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic, prevalence, validation_carved
+from benchmarks.io.run_record import is_synthetic, prevalence, validation_drawn
 from benchmarks.report.blocks import (
     ALL_FORMATS,
     Block,
@@ -181,7 +181,7 @@ def _from_validation(results: Results, table: Sequence[Row]) -> str:
     origin = (
         "The validation images were taken from the training split by patient; the test images are "
         "a separate split."
-        if validation_carved(results)
+        if validation_drawn(results)
         else "The validation and test splits came with the data."
     )
     return (

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.fitting.cell import PIXELS
 from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_carved
+from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_drawn
 from benchmarks.paper.bibliography import cite
 from benchmarks.paper.facts import audit_summary, balancing, preparation
 from benchmarks.report.blocks import Section, paragraph
@@ -76,7 +76,7 @@ def _data(results: Results) -> str:
     validation = (
         f"; validation images were sampled from the training split by "
         f"{'patient' if known else 'file'}, stratified by class"
-        if validation_carved(results)
+        if validation_drawn(results)
         else ""
     )
     return (
