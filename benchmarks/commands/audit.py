@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from pathlib import Path
 
 from benchmarks import datasets
 from benchmarks.audit.checks import audit
@@ -12,7 +12,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.io.progress import say
 from benchmarks.io.results import write_table
-from benchmarks.run.run_folder import make_folder
+from benchmarks.run.run_folder import new_folder
 
 NOTHING_STOPS, SOMETHING_STOPS = 0, 1
 
@@ -38,15 +38,12 @@ def audit_data(config: RunConfig) -> int:
     DataError
         If the data can't be read or split.
     """
-    folder = make_folder(config)
-    try:
-        dataset = datasets.load(
-            config.model_copy(update={"out": folder}), datasets.image_size(config)
-        )
-    except BaseException:
-        with suppress(OSError):
-            folder.rmdir()
-        raise
+    with new_folder(config) as folder:
+        return _audit(config.model_copy(update={"out": folder}), folder)
+
+
+def _audit(config: RunConfig, folder: Path) -> int:
+    dataset = datasets.load(config, datasets.image_size(config))
     found = audit(dataset)
     write_table(folder, "audit", found.findings)
     write_table(folder, "audit_images", found.images)

@@ -16,6 +16,7 @@ from benchmarks.importance.measuring import feature_columns, joined, measure_cel
 from benchmarks.importance.shap_values import require_shap
 from benchmarks.io.progress import say
 from benchmarks.io.results import read_results, write_table
+from benchmarks.run.run_folder import locked
 from benchmarks.saved.reopen_run import reopen_run
 from features.backbone import MissingExtra
 
@@ -52,7 +53,7 @@ def importance(
     """
     if refits:
         _require_shap()
-    with reopen_run(run_dir, given, cells) as context:
+    with locked(run_dir, "RUN_DIR"), reopen_run(run_dir, given, cells) as context:
         if not context.finished:
             raise ConfigError(
                 f"--cells: got {', '.join(cells or ())}, but expected finished cells on features "

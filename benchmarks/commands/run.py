@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
@@ -31,7 +30,7 @@ from benchmarks.run import exploration, stages
 from benchmarks.run.multiclass_tables import MulticlassTables
 from benchmarks.run.result_tables import ResultTables
 from benchmarks.run.resume import check_same
-from benchmarks.run.run_folder import make_folder
+from benchmarks.run.run_folder import locked, new_folder
 from benchmarks.run.state import RunState
 from benchmarks.saved.finished_cells import finished_cells
 from benchmarks.saved.stored_config import read_record
@@ -87,10 +86,16 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
     _check_network(config, plan.cells)
     if resume:
         assert config.out is not None
-        state = RunState(config, command, plan.stages, before=read_record(config.out))
-    else:
-        config = config.model_copy(update={"out": make_folder(config)})
-        state = RunState(config, command, plan.stages)
+        with locked(config.out, "--resume"):
+            before = read_record(config.out)
+            return _start(RunState(config, command, plan.stages, before=before), plan)
+    with new_folder(config) as folder:
+        config = config.model_copy(update={"out": folder})
+        return _start(RunState(config, command, plan.stages), plan)
+
+
+def _start(state: RunState, plan: _Plan) -> int:
+    """Run all stages; an interruption ends the run cleanly."""
     with warnings.catch_warnings(record=True) as caught, interruptible():
         warnings.simplefilter("default")
         # Harmless: joblib restarts workers that hold much memory after a large cell.
@@ -161,31 +166,25 @@ def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) ->
 def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
     """Read, audit and split the data, read external scores; write the manifest and the record."""
     config = state.config
-    try:
-        with state.stage("data"):
-            dataset = datasets.load(config, reading_size(config))
-            found = audit(dataset)
-            leakage = stop_or_mark(found, config.allow_leakage)
-            group = keep_together(dataset.manifest, found.duplicates)
-            joined = dataset.manifest.assign(group=group)
-            split, notes = splits.assign(
-                joined, allow_leakage=config.allow_leakage, classes=dataset.classes
-            )
-            manifest = joined.assign(split=split)
-            state.begin(dataset, manifest, notes, leakage)
-            if state.before:
-                check_same(state.folder, state.before, state.record)
-            external_results = external.read_all(config, manifest)
-            results.write_table(state.folder, "manifest", manifest)
-            results.write_table(state.folder, "audit", found.findings)
-            results.write_table(state.folder, "audit_images", found.images)
-            images = shown(found)["image"].unique().tolist()
-            exploration.save_thumbnails(dataset, images, state.folder)
-    except BaseException:
-        if not state.before:
-            with suppress(OSError):
-                state.folder.rmdir()
-        raise
+    with state.stage("data"):
+        dataset = datasets.load(config, reading_size(config))
+        found = audit(dataset)
+        leakage = stop_or_mark(found, config.allow_leakage)
+        group = keep_together(dataset.manifest, found.duplicates)
+        joined = dataset.manifest.assign(group=group)
+        split, notes = splits.assign(
+            joined, allow_leakage=config.allow_leakage, classes=dataset.classes
+        )
+        manifest = joined.assign(split=split)
+        state.begin(dataset, manifest, notes, leakage)
+        if state.before:
+            check_same(state.folder, state.before, state.record)
+        external_results = external.read_all(config, manifest)
+        results.write_table(state.folder, "manifest", manifest)
+        results.write_table(state.folder, "audit", found.findings)
+        results.write_table(state.folder, "audit_images", found.images)
+        images = shown(found)["image"].unique().tolist()
+        exploration.save_thumbnails(dataset, images, state.folder)
     for note in [summary(found), *notes, *leakage]:
         say(f"  {note}", config.quiet)
     state.write()
