@@ -129,8 +129,8 @@ def require_two_classes(config: RunConfig, folder: Path, command: str) -> None:
 def _checked(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(record.get("config"), dict) or "fingerprint" not in record.get("data", {}):
         raise RunError(
-            f"{folder / 'run.json'}: expected the settings and data of a run, found none. "
-            "Start a new run."
+            f"{folder / 'run.json'}: expected the settings and data of a run, but its config "
+            "or its data.fingerprint is missing. Start a new run."
         )
     return record
 

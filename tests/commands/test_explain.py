@@ -199,7 +199,10 @@ def test_without_data_the_page_lacks_neighbours_only(
 def test_other_data_given_by_hand_are_refused(
     finished: Path, images: Path, tmp_path: Path, radiograph_folder: Path
 ) -> None:
-    for data, found in ((radiograph_folder, "images of which 0 are the run"), ("/none", "nothing")):
+    for data, found in (
+        (radiograph_folder, "images, of which 0 belong to the run"),
+        ("/none", "nothing"),
+    ):
         done = invoke("explain", finished, images / "test.png", "--cells", "intensity/logistic",
                       "--data", data, "--out", tmp_path / "out")  # fmt: skip
         assert done.exit_code == 2

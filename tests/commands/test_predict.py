@@ -212,7 +212,7 @@ def test_models_of_other_columns_are_refused(run: Path, data: Path) -> None:
     with pytest.raises(RunError, match=r"lbp/xgboost/seed0 was fitted on \d+ columns, but lbp"):
         predict(run, [data / "test"], cells=["lbp/xgboost"], quiet=True)
     path.write_text(json.dumps({**record, "families": ["lbp", "hog"]}))
-    with pytest.raises(RunError, match=r"of lbp \+ hog, but this version makes lbp of lbp"):
+    with pytest.raises(RunError, match=r"of lbp \+ hog, but in this version lbp consists of lbp"):
         predict(run, [data / "test"], cells=["lbp/xgboost"], quiet=True)
 
 
@@ -244,7 +244,11 @@ def test_a_damaged_model_is_refused(run: Path, data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("config", "found"),
-    [(None, "got None"), ({"image_size": 3}, "--image-size: got 3"), ({"tta": 4}, "unknown key")],
+    [
+        (None, "its config or its data.fingerprint is missing"),
+        ({"image_size": 3}, "--image-size: got 3"),
+        ({"tta": 4}, "unknown key"),
+    ],
 )
 def test_other_settings_are_refused(run: Path, data: Path, config: object, found: str) -> None:
     change_record(run, config=config)
