@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +18,30 @@ MACRO = "macro"  # the mean over classes in tables; not allowed as the name of a
 
 class DataError(UserError, ValueError):
     """The data can't be used; the message says what was found and expected, and the remedy."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known about the origin of a data set.
+
+    Attributes
+    ----------
+    licence, citation : str
+        Empty if not known.
+    limitations : tuple of str
+        Sentences on whom and what the data represent, for the report.
+    facts : mapping of str to str
+        What the authors of the data state, for the checklists: ``setting``, ``eligible``,
+        ``acquired``, ``annotators`` and ``test_annotators``.
+    """
+
+    licence: str
+    citation: str
+    limitations: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+UNKNOWN = Source("", "")
 
 
 @dataclass(frozen=True)
@@ -37,7 +62,7 @@ class Dataset:
         ``frames`` (in the file), ``bytes`` (size of the file; 0 for images without a file).
         Sorted by ``image``.
     licence, citation : str
-        Of the data, for the report.
+        Of the data, for the report; empty if not known.
     classes : tuple of str
         Names of the classes. Of two, the second is the positive class.
     synthetic : bool
@@ -52,6 +77,10 @@ class Dataset:
         Number of hidden files that were skipped.
     left_out : DataFrame
         ``image``, ``reason``: what could not be read.
+    limitations : tuple of str
+        Of the data, for the report: whom and what they represent. Empty if nothing is known.
+    facts : mapping of str to str
+        What the authors of the data state, for the checklists; see :class:`Source`.
     """
 
     name: str
@@ -68,6 +97,8 @@ class Dataset:
     left_out: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["image", "reason"], dtype=str)
     )
+    limitations: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def take(dataset: Dataset, rows: NDArray[np.intp]) -> Dataset:

@@ -9,7 +9,15 @@ import pandas as pd
 from joblib import delayed
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.dataset import CLASSES, MACRO, DataError, Dataset, by_subtype
+from benchmarks.datasets.dataset import (
+    CLASSES,
+    MACRO,
+    UNKNOWN,
+    DataError,
+    Dataset,
+    by_subtype,
+)
+from benchmarks.datasets.kermany import KERMANY, is_kermany
 from benchmarks.datasets.splits import limit
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.image_stack import ImageFile, ImageStack
@@ -21,13 +29,6 @@ from features.reading.preprocess import resize
 EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA}"
 LIMITS_ITSELF = True  # before it decodes files
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
-LICENCE = "CC BY 4.0"
-CITATION = (
-    "Kermany D, Zhang K, Goldbaum M. Labeled Optical Coherence Tomography (OCT) and Chest X-Ray "
-    "Images for Classification. Mendeley Data, V2, 2018. doi:10.17632/rscbjbr9sj.2; Kermany DS et "
-    "al. Identifying Medical Diagnoses and Treatable Diseases by Image-Based Deep Learning. Cell "
-    "2018;172:1122-1131. doi:10.1016/j.cell.2018.02.010"
-)
 
 # Kaggle's names; bacteria and virus are numbered separately, so a number alone is not a patient.
 _PERSON = re.compile(r"person(\d+)_(bacteria|virus)_\d+", re.IGNORECASE)
@@ -110,6 +111,7 @@ def load(config: RunConfig, size: int) -> Dataset:
         manifest, ignored = _scan(root, classes)
     except (OSError, ImageError) as error:
         raise DataError(f"{root}: expected a folder that can be listed, got: {error}") from error
+    source = KERMANY if len(classes) == 2 and is_kermany(manifest) else UNKNOWN
     if config.task == "subtype" and len(classes) == 2:
         manifest, classes = by_subtype(manifest, classes, str(root))
     if config.limit:
@@ -130,13 +132,15 @@ def load(config: RunConfig, size: int) -> Dataset:
         name=root.resolve().name,
         images=images,
         manifest=manifest,
-        licence=LICENCE if known else "not known to the program; ask the owner of the data",
-        citation=CITATION if known else "not known to the program; cite the source of the data",
+        licence=source.licence,
+        citation=source.citation,
         classes=classes,
         notes=tuple(notes),
         patients_known=known,
         ignored_files=ignored,
         left_out=left_out,
+        limitations=source.limitations,
+        facts=source.facts,
     )
 
 

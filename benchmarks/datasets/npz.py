@@ -11,18 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
+from benchmarks.datasets.dataset import CLASSES, UNKNOWN, DataError, Dataset
+from benchmarks.datasets.kermany import MEDMNIST, is_pneumoniamnist
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from features.reading.preprocess import resize
 
 EXPECTED = "a MedMNIST .npz file"
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
-LICENCE = "CC BY 4.0 if this is a file of MedMNIST; otherwise ask the owner of the data"
-CITATION = (
-    "Yang J et al. MedMNIST v2: a large-scale lightweight benchmark for 2D and 3D biomedical image "
-    "classification. Scientific Data 2023;10:41. doi:10.1038/s41597-022-01721-8; Kermany DS et al. "
-    "Cell 2018;172:1122-1131. doi:10.1016/j.cell.2018.02.010"
-)
 
 
 def reads(path: Path) -> bool:
@@ -97,19 +92,22 @@ def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
         )
     manifest = pd.concat([table for _, table in parts], ignore_index=True)
     images = np.concatenate([pixels for pixels, _ in parts])
+    source = MEDMNIST if is_pneumoniamnist(manifest) else UNKNOWN
     order = manifest["image"].argsort(kind="stable")
     return Dataset(
         name=path.stem,
         images=images[order],
         manifest=manifest.iloc[order].reset_index(drop=True)[MANIFEST_COLUMNS],
-        licence=LICENCE,
-        citation=CITATION,
+        licence=source.licence,
+        citation=source.citation,
         classes=classes,
         notes=(
             "The file does not identify patients: each image counts as its own patient, so "
             "validation may share patients with train and intervals may be too narrow.",
         ),
         patients_known=False,
+        limitations=source.limitations,
+        facts=source.facts,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError, Dataset
+from benchmarks.datasets.kermany import MEDMNIST
 from benchmarks.datasets.npz import read_npz
 
 IMAGE_SIZE = 224  # pixels, where a run sets none
@@ -40,7 +41,7 @@ def load(config: RunConfig, size: int) -> Dataset:
         If the file can't be downloaded or its md5 is wrong.
     """
     file = fetch(file_size(config.image_size or IMAGE_SIZE), quiet=config.quiet)
-    return replace(read_npz(file, size), name="pneumoniamnist", licence="CC BY 4.0")
+    return replace(read_npz(file, size), name="pneumoniamnist", **vars(MEDMNIST))
 
 
 def file_size(size: int) -> int:

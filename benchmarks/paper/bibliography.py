@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.io.results import Results
-from benchmarks.paper.references import DATA, Reference, references
+from benchmarks.paper.references import DATA, Reference, is_cited, references
 from features import FEATURES, all_feature_sets
 from models import declaration
 
@@ -53,13 +53,9 @@ def used(results: Results) -> list[str]:
     -------
     list of str
     """
-    found = {*_data(results), *_methods(results), *_statistics(results)}
+    data = {key for key in DATA if is_cited(results, key)}
+    found = {*data, *_methods(results), *_statistics(results)}
     return [key for key in references() if key in found]
-
-
-def _data(results: Results) -> set[str]:
-    citation = str(results.run.get("data", {}).get("citation", ""))
-    return {key for key, work in DATA.items() if work.doi in citation}
 
 
 def _methods(results: Results) -> set[str]:

@@ -12,7 +12,6 @@ from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, validation_drawn
 from benchmarks.paper.bibliography import BALANCING, cite
-from benchmarks.paper.references import DATA
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
 from models import model_libraries
 from models.balance import RESAMPLERS
@@ -89,23 +88,8 @@ def facts(results: Results) -> dict[str, str]:
            if any(row.is_cnn for row in done) else "")
         if done else "",
         "judged": "Not applicable; the program computes them from the image." if done else "",
-        **_kermany(str(data.get("citation", ""))),
+        **data.get("facts", {}),
     }  # fmt: skip
-
-
-def _kermany(citation: str) -> dict[str, str]:
-    """Describe the data of Kermany et al. as their authors do, if the run used them."""
-    if DATA["kermany2018"].doi not in citation:
-        return {}
-    source = "(as stated by the authors of the data: Kermany et al., 2018)"
-    return {
-        "setting": f"One centre: Guangzhou Women and Children's Medical Center {source}.",
-        "eligible": "Children aged one to five years, radiographed in routine care; unreadable "
-        f"images were excluded {source}.",
-        "acquired": f"Chest radiographs, anterior-posterior {source}.",
-        "annotators": f"Two expert physicians graded the images {source}.",
-        "test_annotators": f"A third expert checked the test images {source}.",
-    }
 
 
 def _design(results: Results) -> str:

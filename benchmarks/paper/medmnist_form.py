@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from benchmarks.io.results import Results
+from benchmarks.paper.references import is_cited
 
 FLAG = "pneumoniamnist"
 IMAGES = {"test": 624, "val": 524}
@@ -16,7 +17,7 @@ _SIDES = {28: "", 64: "_64", 128: "_128", 224: "_224"}
 
 
 def is_medmnist(results: Results) -> bool:
-    """Whether the name of the run's data begins with PneumoniaMNIST: the download, or such a file.
+    """Whether the run's data are PneumoniaMNIST, recognised by their citation.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ def is_medmnist(results: Results) -> bool:
     -------
     bool
     """
-    return str(results.run.get("data", {}).get("name", "")).startswith(FLAG)
+    return is_cited(results, "yang2023")
 
 
 def obstacle(results: Results) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from benchmarks.io.results import Results
 from features import FEATURES
 from models import MODELS, declaration
 
@@ -211,6 +212,24 @@ REPORTING = {
         "Radiology: Artificial Intelligence", "6", "e240300", "10.1148/ryai.240300",
         "Checklist for AI in medical imaging"),
 }  # fmt: skip
+
+
+def is_cited(results: Results, key: str) -> bool:
+    """Whether the citation of the run's data names a work of ``DATA`` by its DOI.
+
+    Only data that the program recognises have a citation.
+
+    Parameters
+    ----------
+    results : Results
+    key : str
+        Key of ``DATA``.
+
+    Returns
+    -------
+    bool
+    """
+    return DATA[key].doi in str(results.run.get("data", {}).get("citation", ""))
 
 
 def references() -> dict[str, Reference]:

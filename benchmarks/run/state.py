@@ -129,7 +129,8 @@ class RunState:
                          "target_recall": TARGET_RECALL},
             "data": {
                 "name": dataset.name, "synthetic": dataset.synthetic, "licence": dataset.licence,
-                "citation": dataset.citation, "notes": [*dataset.notes, *notes],
+                "citation": dataset.citation, "limitations": list(dataset.limitations),
+                "facts": dict(dataset.facts), "notes": [*dataset.notes, *notes],
                 "leakage": " ".join(leakage),
                 "fingerprint": provenance.fingerprint(manifest),
                 "left_out": dataset.left_out.to_dict("records"),

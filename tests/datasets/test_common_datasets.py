@@ -38,8 +38,7 @@ def test_record(dataset: Dataset) -> None:
     assert set(table["subtype"]) <= {"", "bacteria", "virus"}
     assert (table["subtype"][table["label"] == 0] == "").all()
     assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
-    assert dataset.licence
-    assert dataset.citation
+    assert bool(dataset.licence) == bool(dataset.citation) == dataset.synthetic
     assert dataset.masks is None or dataset.masks.shape == dataset.images.shape
 
 

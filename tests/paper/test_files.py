@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.datasets.kermany import KERMANY
 from benchmarks.io.columns import MORE_TABLES, SCORE_COLUMNS
 from benchmarks.io.results import Results
 from benchmarks.paper import bibliography, checklists, facts, items, tidy_scores
@@ -29,7 +30,7 @@ def run(folder: Path, **change: Any) -> Results:
     """A run with a finished method and one that lacks weights; nine images of five patients."""
     options: dict[str, Any] = {
         "features": "hog", "model": "forest", "balance": "smote", "citation": "Nobody.",
-        "config": {}, "more": {}, **change,
+        "config": {}, "more": {}, "facts": {}, **change,
     }  # fmt: skip
     manifest = pd.DataFrame({
         "image": [f"i{k}" for k in range(9)], "group": list("aabbcddee"),
@@ -51,7 +52,8 @@ def run(folder: Path, **change: Any) -> Results:
     ]  # fmt: skip
     record = {
         "config": options["config"], "protocol": {"bootstrap_draws": 2000},
-        "data": {"name": "x|y", "citation": options["citation"], "left_out": [], "notes": []},
+        "data": {"name": "x|y", "citation": options["citation"],
+                 "facts": options["facts"], "left_out": [], "notes": []},
     }  # fmt: skip
     predictions = pd.DataFrame(columns=["features", "split", "fold"])
     more = {name: pd.DataFrame(columns=columns) for name, columns in MORE_TABLES.items()}
@@ -168,7 +170,7 @@ def test_items_are_numbered_as_the_guidelines_are() -> None:
 
 
 def test_items_point_to_facts_and_sections_that_exist(tmp_path: Path) -> None:
-    known = facts.facts(run(tmp_path, citation=CELL))
+    known = facts.facts(run(tmp_path, facts=KERMANY.facts))
     nothing = dataclasses.replace(run(tmp_path), scores=pd.DataFrame(columns=SCORE_COLUMNS))
     titles = {render(nothing).title for name, render in SECTIONS.items() if name != "data"}
     titles.add("Dataset")
@@ -193,7 +195,7 @@ def test_items_only_authors_can_answer_are_blank(tmp_path: Path) -> None:
     assert tripod["11"].startswith("0 images could not be read")
     assert tripod["21"].startswith("Train 4 images of 2 patients, 2 with pneumonia; validation 1")
     assert claim["29"] == "95 % percentile intervals, bootstrap over patients, 2,000 resamples."
-    kermany = checklists.checklists(run(tmp_path, citation=CELL))["checklist_tripod_ai.md"]
+    kermany = checklists.checklists(run(tmp_path, facts=KERMANY.facts))["checklist_tripod_ai.md"]
     assert "Guangzhou" in lines(kermany)["6a"]
 
 

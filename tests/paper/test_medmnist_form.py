@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.datasets.kermany import KERMANY, MEDMNIST
 from benchmarks.io.results import Results
 from benchmarks.paper import medmnist_form
 
 
-def medmnist_results(folder: Path, side: int = 224, name: str = "pneumoniamnist") -> Results:
+def medmnist_results(folder: Path, side: int = 224, citation: str = MEDMNIST.citation) -> Results:
     """The images of MedMNIST's file, rows shuffled; the last 40 of each part are negative."""
     parts = []
     for part, split, count in (("val", "validation", 524), ("test", "test", 624)):
@@ -30,7 +31,7 @@ def medmnist_results(folder: Path, side: int = 224, name: str = "pneumoniamnist"
     table.loc[table["image"] == "test/00623", "score"] = 0.5
     cells = table.assign(cell="embedding_random/svm/seed0").sample(frac=1, random_state=0)
     empty = pd.DataFrame()
-    run = {"data": {"name": name}, "config": {"limit": None}}
+    run = {"data": {"name": "pneumoniamnist", "citation": citation}, "config": {"limit": None}}
     return Results(folder, run, table, empty, cells, empty, empty, empty)
 
 
@@ -69,8 +70,8 @@ def test_obstacles_are_reported(tmp_path: Path, change: dict[str, Any], words: s
 
 
 def test_only_pneumoniamnist_is_medmnist(tmp_path: Path) -> None:
-    assert medmnist_form.is_medmnist(medmnist_results(tmp_path, name="pneumoniamnist_64"))
-    assert not medmnist_form.is_medmnist(medmnist_results(tmp_path, name="chest_xray"))
+    assert medmnist_form.is_medmnist(medmnist_results(tmp_path))
+    assert not medmnist_form.is_medmnist(medmnist_results(tmp_path, citation=KERMANY.citation))
 
 
 @pytest.mark.parametrize("side", [28, 224])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.datasets import kermany
+from benchmarks.datasets.kermany import KERMANY
 from benchmarks.io.columns import SCORE_COLUMNS
 from benchmarks.io.results import Results
 from benchmarks.paper.published import (
@@ -53,7 +54,7 @@ def test_kermanys_accuracy_contradicts_recall_and_specificity() -> None:
     assert ".920, not the .928" in one["why"]
 
 
-def run(folder: Path, name: str, positives: int = 390, **data: Any) -> Results:
+def run(folder: Path, citation: str = KERMANY.citation, positives: int = 390) -> Results:
     """Two methods on 624 test images; svm is better on validation, forest on test."""
     label = (np.arange(624) < positives).astype(int)
     manifest = pd.DataFrame({"image": [f"i{k}" for k in range(624)], "split": "test",
@@ -69,33 +70,33 @@ def run(folder: Path, name: str, positives: int = 390, **data: Any) -> Results:
     ]  # fmt: skip
     scores = pd.DataFrame(lines).reindex(columns=SCORE_COLUMNS)
     empty = pd.DataFrame()
-    return Results(folder, {"data": {"name": name, **data}}, manifest, empty, empty, scores, empty,
+    return Results(folder, {"data": {"citation": citation}}, manifest, empty, empty, scores, empty,
                    empty)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "more", "expected"),
+    ("citation", "positives", "expected"),
     [
-        ("chest_xray", {}, OFFICIAL),
-        ("pneumoniamnist_224", {}, MEDMNIST),
-        ("chest_xray", {"positives": 389}, ""),
-        ("phantoms", {"synthetic": True}, ""),
+        (KERMANY.citation, 390, OFFICIAL),
+        (kermany.MEDMNIST.citation, 390, MEDMNIST),
+        (KERMANY.citation, 389, ""),
+        ("", 390, ""),
     ],
 )
-def test_published_test_set_is_identified_by_counts(
-    tmp_path: Path, name: str, more: dict[str, Any], expected: str
+def test_published_test_set_is_identified_by_citation_and_counts(
+    tmp_path: Path, citation: str, positives: int, expected: str
 ) -> None:
-    assert which_test_set(run(tmp_path, name, **more)) == expected
+    assert which_test_set(run(tmp_path, citation, positives)) == expected
 
 
 def test_another_task_has_no_published_results(tmp_path: Path) -> None:
-    results = run(tmp_path, "chest_xray")
+    results = run(tmp_path)
     results.run["config"] = {"task": "subtype"}
     assert which_test_set(results) == ""
 
 
 def test_other_data_are_not_compared(tmp_path: Path) -> None:
-    section = published.render(run(tmp_path, "mine", positives=100))
+    section = published.render(run(tmp_path, positives=100))
     (block,) = section.blocks
     assert "its results are not comparable with them" in "".join(
         map(str, getattr(block, "parts", ()))
@@ -114,7 +115,7 @@ def small_ledger() -> pd.DataFrame:
 
 
 def test_text_counts_results_inside_the_interval(tmp_path: Path) -> None:
-    results = run(tmp_path, "chest_xray")
+    results = run(tmp_path)
     best = [row for row in rows(results) if row.model == "svm"]
     text = published.text(small_ledger(), best, OFFICIAL)
     assert (
@@ -128,7 +129,7 @@ def test_text_counts_results_inside_the_interval(tmp_path: Path) -> None:
 
 
 def test_leaders_are_selected_on_validation(tmp_path: Path) -> None:
-    section = published.render(run(tmp_path, "chest_xray"))
+    section = published.render(run(tmp_path))
     text = "".join(map(str, section.blocks))
     assert "hog + svm" in text
     assert "hog + forest" not in text

@@ -191,7 +191,7 @@ def _from_validation(results: Results, table: Sequence[Row]) -> str:
         f"{percent(prevalence(results, 'validation'))} of the validation images and "
         f"{percent(prevalence(results))} of the test images, and precision depends on this "
         "prevalence. A threshold selected on one source of images need not hold on another. "
-        "Nothing was tuned to close the gap."
+        "No setting was selected on test images."
     )
 
 

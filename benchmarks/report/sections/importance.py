@@ -179,7 +179,7 @@ def _places_text(results: Results, table: pd.DataFrame) -> str:
     return (
         "Fraction of the positive importance outside the chest (a fixed trapezium around the "
         f"lungs; a uniform map would have {area:.0%} there): {'; '.join(found)}. What lies there "
-        "is not lung: letters, borders, arms, the position of the child. "
+        "is not lung: letters, borders, arms, the position of the patient. "
         f"{_corners(results, table)}"
     )
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from benchmarks.io.formatting import change_text
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.report.blocks import Bullets, Section, Strong, paragraph
+from benchmarks.report.sections.gap import medians
+from benchmarks.statistics.method_rows import finished
 
 PHANTOMS = (
     "The images were drawn by a program. They test the software and the protocol; they prove "
     "nothing about radiographs, patients or pneumonia."
 )
-_REAL = (
-    "The public radiographs that this benchmark was made for come from one hospital and from "
-    "children aged one to five years. The results do not generalise to adults, other hospitals or "
-    "other machines.",
-    "Pneumonia is compared with normal images only. The many other findings of clinical practice "
-    "are not represented.",
-    "The official test images differ from the training images, above all the normal ones: "
-    "specificity on test is lower than on the validation set. This is a finding; no method was "
-    "tuned to correct it.",
-    "Burned-in letters, borders and cables can reveal the class. A high score does not prove that "
-    "a method used the lungs.",
+_UNKNOWN = (
+    "The program does not know the patients, hospitals and machines of these data, nor how they "
+    "were labelled. The results hold for images of this source only."
+)
+SHORTCUTS = (
+    "Letters, borders and cables on a radiograph can reveal its class. A high score does not prove "
+    "that a method used the lungs."
 )
 MANY = (
     "Many methods are compared on one test split: the best score is optimistic, and overlapping "
@@ -48,5 +47,35 @@ def render(results: Results) -> Section:
     -------
     Section
     """
-    points = (PHANTOMS, *_ALWAYS) if is_synthetic(results) else (*_REAL, *_ALWAYS)
+    points = [*data_limitations(results), *_shift(results), *_ALWAYS]
     return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))
+
+
+def data_limitations(results: Results) -> tuple[str, ...]:
+    """Return the limitations of the run's data: those that the data set declares.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    tuple of str
+    """
+    if is_synthetic(results):
+        return (PHANTOMS,)
+    declared = [str(one) for one in results.run.get("data", {}).get("limitations", [])]
+    return (*(declared or [_UNKNOWN]), SHORTCUTS)
+
+
+def _shift(results: Results) -> list[str]:
+    """State how specificity and recall change from the validation set to the test set."""
+    table = finished(results)
+    if not table or is_synthetic(results):
+        return []
+    changes = {metric: change_text(*medians(table, metric)) for metric in ("specificity", "recall")}
+    return [
+        "Validation and test images may differ: at the threshold selected on the validation set, "
+        f"the median specificity over methods {changes['specificity']} from validation to test, "
+        f"and the median recall {changes['recall']}. No setting was selected on test images."
+    ]

@@ -12,10 +12,10 @@ from benchmarks.datasets.dataset import MACRO
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.io.formatting import number, thousands
 from benchmarks.io.results import Results, class_names
-from benchmarks.io.run_record import data_name, is_synthetic
+from benchmarks.io.run_record import data_name
 from benchmarks.report.blocks import Block, Bullets, Cell, Section, Subheading, Table, paragraph
 from benchmarks.report.method_tables import breaks, column, table_rows
-from benchmarks.report.sections.limits import CAUTION, MANY, PHANTOMS
+from benchmarks.report.sections.limits import CAUTION, MANY, data_limitations
 from benchmarks.report.sections.limits import TITLE as LIMITATIONS
 from benchmarks.report.sections.summary import (
     RULE_OF_THREE,
@@ -223,11 +223,9 @@ def render_limits(results: Results) -> Section:
     Section
     """
     points = [
-        *((PHANTOMS,) if is_synthetic(results) else ()),
-        "Subtypes are those of the file or folder names; how certain their diagnosis is, is "
+        *data_limitations(results),
+        "Classes are those of the data's names or labels; how certain their diagnosis is, is "
         "unknown.",
-        "Burned-in letters, borders and cables can reveal the class. A high score does not prove "
-        "that a method used the lungs.",
         "Intervals reflect the sampling of test patients only; the fitted model is held fixed.",
         MANY,
         "Curves, calibration, thresholds for a given recall, tests between methods, studies and "

@@ -14,6 +14,7 @@ from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.paper import medmnist_form
 from benchmarks.paper.published import MEDMNIST, METRICS, PRIVATE, ledger, which_test_set
+from benchmarks.paper.references import is_cited
 from benchmarks.report.blocks import (
     Block,
     Bullets,
@@ -65,7 +66,9 @@ def render(results: Results) -> Section:
     blocks: list[Block] = []
     table = [row for row in rows(results) if row.ok]
     test_set = which_test_set(results)
-    if not test_set:
+    if not is_cited(results, "kermany2018"):
+        blocks.append(paragraph("The program knows no published results on these images."))
+    elif not test_set:
         blocks.append(paragraph(
             "The published results are for the 624 official test radiographs of Kermany et al. "
             "(390 with pneumonia), pneumonia versus normal. This run was scored on other images or "

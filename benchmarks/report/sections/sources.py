@@ -16,6 +16,8 @@ from benchmarks.report.blocks import (
     paragraph,
 )
 
+_UNKNOWN_CITATION = "not known to the program; cite the source of the data"
+
 
 def render(results: Results) -> Section:
     """Cite the data with its licence, and the works that the finished cells and tables use.
@@ -33,9 +35,9 @@ def render(results: Results) -> Section:
     blocks: list[Block] = [
         Subheading("Data"),
         paragraph(
-            f"{data.get('name', 'Unnamed data')}. "
-            f"Citation: {data.get('citation') or 'none was recorded'} "
-            f"Licence: {data.get('licence') or 'none was recorded'}"
+            f"{data.get('name', 'Unnamed data')}. Citation: "
+            f"{(data.get('citation') or _UNKNOWN_CITATION).rstrip('.')}. Licence: "
+            f"{data.get('licence') or 'not known to the program; ask the owner of the data'}."
         ),
     ]
     if keys:

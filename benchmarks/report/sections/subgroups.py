@@ -74,7 +74,7 @@ def render(results: Results) -> Section:
 def _kinds(results: Results, table: Sequence[Row], found: pd.DataFrame) -> list[Block]:
     known = [name for name in RECALLS if _known(table, name)]
     if not known:
-        return [paragraph("The file names do not distinguish bacterial from viral pneumonia.")]
+        return [paragraph("The data do not distinguish subtypes of pneumonia.")]
     test = results.manifest[results.manifest["split"] == "test"]
     counts = test["subtype"].value_counts()
     text = (

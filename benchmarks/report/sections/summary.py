@@ -98,8 +98,8 @@ def standing(results: Results) -> list[Block]:
     if not results.run.get("data", {}).get("groups_known", True):
         blocks.append(
             note(
-                "The file names do not identify patients, so each file counts as a separate "
-                "patient. If patients have several images, the split may leak and intervals are "
+                "The data do not identify most patients, so their images count as separate "
+                "patients. If patients have several images, the split may leak and intervals are "
                 "too narrow."
             )
         )

@@ -1,0 +1,59 @@
+"""Runs on data that the program does not know: nothing may be stated that was not measured."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from run_benchmark import main
+from tests.datasets.test_npz import arrays
+
+PAGES = ("report.html", "report.md", "tables.tex", "references.bib", "checklist_claim.md",
+         "checklist_tripod_ai.md", "run.json")  # fmt: skip
+KNOWN_DATA = r"kermany|guangzhou|mendeley|child|pa?ediatric|one to five|one hospital|CC BY|MNIST"
+
+
+def text_of_run(data: Path, out: Path, *options: str) -> str:
+    """All text of a report on ``data``, without images."""
+    arguments = ["--data", str(data), "--features", "intensity", "--models", "logistic",
+                 "--image-size", "48", "--folds", "0", "--study", "none", "--jobs", "1",
+                 "--quiet", "--out", str(out), *options]  # fmt: skip
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    text = "\n".join((out / page).read_text() for page in PAGES)
+    return re.sub(r"<style>.*?</style>|base64,[^\"]*", "", text, flags=re.DOTALL).replace(
+        str(data), ""
+    )
+
+
+@pytest.fixture
+def foreign(request: pytest.FixtureRequest, tmp_path: Path, radiograph_folder: Path) -> Path:
+    if request.param == "folder":
+        for k, file in enumerate(sorted(radiograph_folder.rglob("*.jpeg"))):
+            file.rename(file.with_name(f"scan_{k}.jpeg"))
+        return radiograph_folder
+    large = {name: np.concatenate([value] * 12) for name, value in arrays(48).items()}
+    rng = np.random.default_rng(1)
+    noise = {name: rng.integers(0, 256, value.shape, np.uint8) if "images" in name else value
+             for name, value in large.items()}  # fmt: skip
+    np.savez(tmp_path / "scans.npz", **noise)
+    return tmp_path / "scans.npz"
+
+
+@pytest.mark.parametrize("foreign", ["folder", "npz"], indirect=True)
+def test_a_report_on_unknown_data_claims_nothing_about_them(foreign: Path, tmp_path: Path) -> None:
+    text = text_of_run(foreign, tmp_path / "run")
+    assert not re.findall(rf".{{0,60}}(?:{KNOWN_DATA}|bacteri|viral).{{0,60}}", text, re.IGNORECASE)
+    assert "The program does not know the patients, hospitals and machines" in text
+    assert "cite the source of the data" in text
+
+
+def test_names_in_a_known_pattern_are_not_enough(radiograph_folder: Path, tmp_path: Path) -> None:
+    text = text_of_run(radiograph_folder, tmp_path / "run", "--tune")
+    assert not re.findall(rf".{{0,60}}(?:{KNOWN_DATA}).{{0,60}}", text, re.IGNORECASE)
+    assert "no method was tuned" not in text
+    assert "fixed in advance; " not in text
