@@ -76,6 +76,8 @@ class Cell:
         Whether it is the best of its column.
     span : int
         Number of columns it covers.
+    reason : str
+        Why there are no values; shown as a numbered note below the table.
     """
 
     text: str
@@ -83,6 +85,7 @@ class Cell:
     spread: str = ""
     best: bool = False
     span: int = 1
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,10 @@ class Table:
             f"{title} ({group})" if group else title
             for title, group in zip(self.header, groups, strict=True)
         ]
+
+    def reasons(self) -> list[str]:
+        """Return the reasons of all cells without repetition, in the order of their numbers."""
+        return list(dict.fromkeys(cell.reason for row in self.rows for cell in row if cell.reason))
 
     def spans(self) -> list[tuple[int, int]]:
         """Return the first and last column, counted from 1, of each group that has a title."""

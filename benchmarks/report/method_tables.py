@@ -126,7 +126,8 @@ def table_rows(
     Returns
     -------
     tuple of tuple of Cell
-        Each starts with the method's name; a method without scores has its reason instead.
+        Each starts with the method's name; a method without scores has its status and reason
+        instead.
     """
     lines: list[tuple[Cell, ...]] = []
     for k, row in enumerate(table):
@@ -134,7 +135,7 @@ def table_rows(
             lines.append((*label_cells(row), *(column[k] for column in columns)))
         else:
             state = row.status.replace("_", " ")
-            lines.append((*label_cells(row), Cell(f"{state}: {row.reason}", span=len(columns))))
+            lines.append((*label_cells(row), Cell(state, span=len(columns), reason=row.reason)))
     return tuple(lines)
 
 

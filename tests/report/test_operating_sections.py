@@ -210,7 +210,8 @@ def test_all_outputs_have_the_full_table(tmp_path: Path) -> None:
             assert len(table.rows) == (16 if table.name != "decision" else 2 + 8)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert ">nan<" not in page.lower()
-    assert "not run: no weights" in page
+    assert "not run (note 1)" in page
+    assert "Note 1: no weights" in page
     latex = (tmp_path / "tables.tex").read_text(encoding="utf-8")
     assert latex.count("\\begin{table}") == 1
     assert "tab:matched" in latex

@@ -383,7 +383,22 @@ def test_incomplete_runs_have_a_report(tmp_path: Path, options: dict[str, Any]) 
     text = "".join(Page(folder).text)
     assert len(Page(folder).of["h2"]) == len(SECTIONS)
     assert "nan" not in re.sub(r"[a-z]nan|nan[a-z]", "", text.lower())
-    assert "not run: no weights" in text
+    assert "not run (note 1)" in text
+    assert "Note 1: no weights" in text
+
+
+def test_a_reason_is_given_once_below_its_table(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", ok=False, n=200)
+    render_report(folder)
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    main = html[html.index('id="table-main"') : html.index('id="figure-data-shape"')]
+    table, _, below = main.partition("</table>")
+    below = below.partition("<table")[0]
+    assert "no weights" not in table
+    assert table.count("not run (note 1)") > 5
+    assert below.count("no weights") == 1
+    for name in ("report.md", "tables.tex"):
+        assert "Note 1: no weights" in (folder / name).read_text(encoding="utf-8")
 
 
 def test_an_unfinished_run_is_marked(tmp_path: Path) -> None:

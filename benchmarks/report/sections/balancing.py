@@ -143,7 +143,7 @@ def _table(table: pd.DataFrame) -> Table:
         names.append(key[:2])
         head = tuple(Cell(str(part)) for part in key)
         if one["status"] != "ok":
-            lines.append((*head, Cell(f"{one['status']}: {one['reason']}", span=9)))
+            lines.append((*head, Cell(str(one["status"]), span=9, reason=str(one["reason"]))))
             continue
         cells = [Cell(number(float(crossed.get(key, np.nan)))), Cell(number(one["auc"])),
                  Cell(number(one["auc_gain"], 4),
