@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,13 +152,10 @@ class RunConfig(BaseModel):
 
     @field_validator("external")
     @classmethod
-    def _files_exist(cls, value: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
+    def _names_differ(cls, value: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
         names = [name for name, _ in value]
         if len(set(names)) != len(names):
             raise ValueError("expected every name once")
-        for name, file in value:
-            if not file.is_file():
-                raise ValueError(f"expected an existing CSV file for {name}, found none at {file}")
         return value
 
     @field_validator("folds")
@@ -196,13 +194,6 @@ class RunConfig(BaseModel):
             raise ValueError("expected seeds from 0 to 4294967295")
         return value
 
-    @field_validator("weights")
-    @classmethod
-    def _weights_exist(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
-            raise ValueError("expected an existing .safetensors or checkpoint file")
-        return value
-
 
 def _name_and_file(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
@@ -211,7 +202,9 @@ def _name_and_file(text: str) -> tuple[str, str]:
     return name, file
 
 
-def load_config(options: dict[str, Any], file: Path | None = None) -> RunConfig:
+def load_config(
+    options: dict[str, Any], file: Path | None = None, stored: dict[str, Any] | None = None
+) -> RunConfig:
     """Merge a TOML file and command-line options into a RunConfig.
 
     Parameters
@@ -220,6 +213,9 @@ def load_config(options: dict[str, Any], file: Path | None = None) -> RunConfig:
         What was given on the command line; it overrides the file. Keys with ``_`` or ``-``.
     file : Path or None
         TOML with the same names at top level.
+    stored : dict, optional
+        Settings of an earlier run, which the others override. The files that they name may have
+        moved, and are not looked for.
 
     Returns
     -------
@@ -230,16 +226,32 @@ def load_config(options: dict[str, Any], file: Path | None = None) -> RunConfig:
     ConfigError
         If a key is unknown or a value is invalid; the message names all of them.
     """
-    merged = {**(_read_toml(file) if file else {}), **_underscored(options)}
+    given = {**(_read_toml(file) if file else {}), **_underscored(options)}
+    merged = {**(stored or {}), **given}
     unknown = sorted(set(merged) - set(RunConfig.model_fields))
     if unknown:
         keys = [name.replace("_", "-") for name in RunConfig.model_fields]
         hints = [f"{key.replace('_', '-')}{_hint(key.replace('_', '-'), keys)}" for key in unknown]
         raise ConfigError(f"{file}: unknown key {', '.join(hints)}. Keys: {', '.join(keys)}.")
     try:
-        return RunConfig(**merged)
+        config = RunConfig(**merged)
     except ValidationError as error:
         raise ConfigError("; ".join(_explain(item) for item in error.errors())) from error
+    _check_files(config, given)
+    return config
+
+
+def _check_files(config: RunConfig, given: Collection[str]) -> None:
+    """Check that the files of the given options exist."""
+    if "weights" in given and config.weights is not None and not config.weights.is_file():
+        raise ConfigError(
+            f"--weights: got {config.weights}: expected an existing .safetensors or checkpoint file"
+        )
+    for name, file in config.external if "external" in given else ():
+        if not file.is_file():
+            raise ConfigError(
+                f"--external: got {name}={file}: expected an existing CSV file, found none"
+            )
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

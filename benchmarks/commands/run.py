@@ -179,7 +179,7 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
         state.begin(dataset, manifest, notes, leakage)
         if state.before:
             check_same(state.folder, state.before, state.record)
-        external_results = external.read_all(config, manifest)
+        external_results = external.read_all(config, manifest, _kept_external(state, manifest))
         results.write_table(state.folder, "manifest", manifest)
         results.write_table(state.folder, "audit", found.findings)
         results.write_table(state.folder, "audit_images", found.images)
@@ -189,6 +189,15 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
         say(f"  {note}", config.quiet)
     state.write()
     return dataset, manifest, external_results
+
+
+def _kept_external(state: RunState, manifest: pd.DataFrame) -> dict[str, CellResult]:
+    """Scores of external models that a resumed run has read already."""
+    if not state.before:
+        return {}
+    cells = [external.cell_of(name) for name, _ in state.config.external]
+    kept = finished_cells(state.folder, cells, SplitIndices.of_manifest(manifest))
+    return {result.cell.name: result for result in kept}
 
 
 def _start_tables(

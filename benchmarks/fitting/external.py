@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,24 @@ NAMED = 3  # images that a message names
 _FOLDERS = r".*[\\/]"
 
 
-def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[CellResult]:
+def cell_of(name: str) -> Cell:
+    """Make the cell of an external model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+
+    Returns
+    -------
+    Cell
+    """
+    return Cell(EXTERNAL, name, "none", 0)
+
+
+def read_all(
+    config: RunConfig, manifest: pd.DataFrame, kept: Mapping[str, CellResult] | None = None
+) -> list[CellResult]:
     """Read every file of ``--external``.
 
     Parameters
@@ -25,6 +43,8 @@ def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[CellResult]:
     config : RunConfig
     manifest : DataFrame
         ``image`` and ``split`` of all images.
+    kept : dict of CellResult, optional
+        Results that a resumed run has already, by cell name; used for files that no longer exist.
 
     Returns
     -------
@@ -40,7 +60,12 @@ def read_all(config: RunConfig, manifest: pd.DataFrame) -> list[CellResult]:
             f"--external: got --task {config.task}, but a file with one score per image needs "
             "--task pneumonia. Leave one of them out."
         )
-    return [read_external(name, file, manifest) for name, file in config.external]
+    results = []
+    for name, file in config.external:
+        stored = (kept or {}).get(cell_of(name).name)
+        gone = stored is not None and not file.is_file()
+        results.append(stored if gone and stored else read_external(name, file, manifest))
+    return results
 
 
 def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
@@ -90,25 +115,32 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
         )
     scores = {split: found[manifest["split"] == split].to_numpy(dtype=float) for split in SPLITS}
     complete = {split: score for split, score in scores.items() if not np.isnan(score).any()}
-    return CellResult(Cell(EXTERNAL, name, "none", 0), scores=complete)
+    return CellResult(cell_of(name), scores=complete)
 
 
-def record(config: RunConfig) -> dict[str, dict[str, str]]:
+def record(
+    config: RunConfig, before: Mapping[str, dict[str, str]] | None = None
+) -> dict[str, dict[str, str]]:
     """Record the name and sha256 of each file for ``run.json``.
 
     Parameters
     ----------
     config : RunConfig
+    before : dict, optional
+        The record of the run that is resumed; used for files that no longer exist.
 
     Returns
     -------
     dict of dict
         ``file`` and ``sha256`` by model name.
     """
+    before = before or {}
     return {
-        name: {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        name: before[name] if name in before and not file.is_file() else {
+            "file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()
+        }
         for name, file in config.external
-    }
+    }  # fmt: skip
 
 
 def _read(start: str, file: Path) -> pd.DataFrame:

@@ -141,7 +141,7 @@ class RunState:
             "machine": provenance.machine(),
             "engines": _engines(),
             "models": {name: MODELS[name].HYPERPARAMETERS for name in config.models},
-            "external": external.record(config),
+            "external": external.record(config, self.before.get("external")),
             "features": self.before.get("features", {}),
             "times": self._start_times(),
             "cells": self.before.get("cells", {}),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell import EXTERNAL, Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV
 from benchmarks.fitting.split_indices import SCORED_SPLITS, SplitIndices
@@ -48,7 +48,9 @@ def finished_cells(
         if done and cell.name in details:
             result = _result(cell, parts, details[cell.name])
             result.folds = _fold_scores(parts["predictions"], fold)
-            if all(len(result.scores[name]) == len(rows.parts[name]) for name in SCORED_SPLITS):
+            if cell.features == EXTERNAL and not len(result.scores["validation"]):
+                del result.scores["validation"]  # an external model may have none
+            if all(len(score) == len(rows.parts[name]) for name, score in result.scores.items()):
                 finished.append(result)
     return finished
 

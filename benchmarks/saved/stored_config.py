@@ -10,7 +10,7 @@ from benchmarks.config import ConfigError, RunConfig, load_config
 from benchmarks.io.results import Results, RunError, read_run
 
 # Options that change no number, or say where the same data and weights are now.
-FREE = ("data", "weights", "jobs", "quiet", "cache", "use_cache")
+FREE = ("data", "weights", "external", "jobs", "quiet", "cache", "use_cache")
 # Options that depend on the machine that made the run.
 LOCAL = ("out", "weights", "cache", "jobs", "quiet")
 
@@ -142,4 +142,4 @@ def _load(
         key: value for key, value in record["config"].items()
         if value is not None and key not in without
     }  # fmt: skip
-    return load_config({**stored, **given})
+    return load_config(given, stored=stored)

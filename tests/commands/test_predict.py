@@ -173,7 +173,7 @@ def test_unreadable_images_are_told_and_the_others_go_on(
     assert left_out["reason"].str.contains("but expected").all()
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith("CAUTION: for research alone, not for clinical use")
+    assert said.err.startswith("CAUTION: for research only, not for clinical use")
     assert all(reason in said.err for reason in left_out["reason"])
 
 
@@ -277,7 +277,7 @@ def test_paths_and_cells_that_are_not_there_are_refused(
         with pytest.raises(ConfigError, match=found):
             predict(finished, [tmp_path / path], quiet=True)
     for out in (tmp_path, tmp_path / "nowhere" / "out.csv"):
-        with pytest.raises(ConfigError, match="--out .*expected a file in a folder"):
+        with pytest.raises(ConfigError, match="--out .*expected a file in an existing folder"):
             predict(finished, [data / "test"], out, quiet=True)
     with pytest.raises(ConfigError, match="--cells: got ''"):
         predict(finished, [data / "test"], cells=[], quiet=True)

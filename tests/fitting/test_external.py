@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ MANIFEST = pd.DataFrame({
     "split": ["test", "test", "train", "validation", "validation"],
 })  # fmt: skip
 QUICK = ["--features", "lbp", "--models", "forest", "--image-size", "48", "--limit", "150",
-         "--quiet", "--no-models", "--study", "none", "--folds", "2"]  # fmt: skip
+         "--quiet", "--study", "none", "--folds", "2"]  # fmt: skip
 
 
 def invoke(*arguments: object) -> Result:
@@ -55,7 +56,7 @@ def test_file_names_do_and_validation_may_be_incomplete(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,score\na.png,0.1\n", r"no score of 1 of the 2 test images \(test/PNEUMONIA/b.png"),
+        ("image,score\na.png,0.1\n", r"no score for 1 of the 2 test images \(test/PNEUMONIA/b.png"),
         ("image,score\na.png,0.1\nb.png,-1.5\n", r"'-1.5' in line 3, .*sigmoid"),
         ("image,score\na.png,nan\nb.png,1\n", r"'nan' in line 2"),
         ("image,score\na.png,inf\nb.png,1\n", r"'inf' in line 2"),
@@ -158,5 +159,35 @@ def test_a_bad_file_is_told_before_anything_is_computed(tmp_path: Path) -> None:
     file = csv(tmp_path, "image,score\nnothing.png,0.5\n")
     done = invoke(*QUICK, "--external", f"theirs={file}", "--out", tmp_path / "run")
     assert done.exit_code == 2
-    assert "got no score of" in done.output
+    assert "got no score for" in done.output
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["resume", "predict", "importance"])
+def test_a_run_whose_csv_files_are_gone_can_be_used(
+    own: Path, compared: Path, tmp_path: Path, command: str
+) -> None:
+    run = shutil.copytree(compared, tmp_path / "run")
+    files = [own.parent / "again.csv", own.parent / "test.csv"]
+    for file in files:
+        file.rename(file.with_suffix(".away"))
+    try:
+        if command == "resume":
+            done = invoke("--resume", run, "--jobs", 1)
+        elif command == "predict":
+            done = invoke("predict", run, next((run / "images").glob("sample_*.png")))
+        else:
+            done = invoke("importance", run, "--no-refits", "--cells", "lbp", "--jobs", 1)
+    finally:
+        for file in files:
+            file.with_suffix(".away").rename(file)
+    assert done.exit_code == 0, done.output
+    assert (run / "predictions.csv").read_bytes() == (compared / "predictions.csv").read_bytes()
+    scores = [pd.read_csv(folder / "scores.csv") for folder in (run, compared)]
+    pd.testing.assert_frame_equal(*scores)
+
+
+def test_a_missing_csv_is_named(own: Path, tmp_path: Path) -> None:
+    done = invoke(*QUICK, "--external", f"theirs={tmp_path / 'none.csv'}", "--out", tmp_path / "r")
+    assert done.exit_code == 2
+    assert "expected an existing CSV file" in done.output

@@ -48,7 +48,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def two(state: Any, tables: Any, result: Any) -> None:
         keep(state, tables, result)
-        if len(tables.outcomes) == 2:
+        if len(tables.results) == 2:
             raise Interrupted(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -176,7 +176,7 @@ def test_other_data_or_versions_are_refused(half: Path, edit: Any, message: str)
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     done = invoke("--resume", tmp_path)
     assert done.exit_code == 2
-    assert "run.json: expected a run's record" in done.output
+    assert "run.json: expected the record of a run" in done.output
 
 
 def start(out: Path, cache: Path, *arguments: str) -> subprocess.Popen[str]:
