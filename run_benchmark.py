@@ -45,8 +45,8 @@ class Names(click.ParamType):
         return [part.strip() for part in parts if part.strip()]
 
 
-CELLS = click.option("--cells", type=Names(), help="Cells, or the first parts of their names as "
-                     "hog/svm, comma-separated [all].")  # fmt: skip
+CELLS = click.option("--cells", type=Names(), help="Cells to use, comma-separated: names such "
+                     "as hog/svm/seed0, or their first parts such as hog/svm [all].")  # fmt: skip
 WEIGHTS = click.option("--weights", type=FILE, help="File of the backbone's weights, if it has "
                        "moved since the run.")  # fmt: skip
 LIMIT = click.option("--limit", help="Use about this many images: whole patients, with classes and "
@@ -60,33 +60,35 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
 @click.option("--data", help="phantoms (default), pneumoniamnist, a folder with "
               "{train[,val],test}/{NORMAL,PNEUMONIA}, or a MedMNIST .npz file.")  # fmt: skip
 @click.option("--out", type=FILE, help="Run folder [default: runs/<data>-<time>].")
-@click.option("--config", "file", type=FILE, help="TOML file with these option names as keys; the "
-              "command line takes precedence.")  # fmt: skip
+@click.option("--config", "file", type=FILE, help="TOML file with these option names, without --, "
+              "as keys; the command line takes precedence.")  # fmt: skip
 @click.option("--features", help="Feature sets, comma-separated; see list.")
-@click.option("--models", help="Models, comma-separated; see list.")
+@click.option("--models", help="Classifiers and cnn, comma-separated; see list.")
 @click.option("--backbone", help="timm network for embeddings and CNN [mobilenetv2_100].")
-@click.option("--weights", type=FILE, help="File of its ImageNet weights [timm's own cache or "
-              "download].")  # fmt: skip
+@click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights [timm's "
+              "cache or a download].")  # fmt: skip
 @click.option("--image-size", help="Side in pixels [phantoms 128, otherwise 224].")
 @click.option("--crop", help="Central fraction of each side that is kept, 0.5 to 1 [1].")
 @click.option("--contrast/--no-contrast", default=None, help="Stretch each image's 1st to 99th "
               "percentile to the full range [on].")  # fmt: skip
 @click.option("--balance", help="Class balancing: smote, borderline, svmsmote, adasyn, oversample, "
               "undersample, class_weight or none [smote].")  # fmt: skip
-@click.option("--seeds", help="Comma-separated [0].")
+@click.option("--seeds", help="Random seeds, comma-separated [0].")
 @click.option("--jobs", help="Number of processes for features and classifiers; never changes a "
               "result [all cores].")  # fmt: skip
 @LIMIT
 @MAX_UNREADABLE
 @click.option("--tune", is_flag=True, default=None, help="Search hyperparameters on training "
               "patients.")  # fmt: skip
-@click.option("--epochs", help="Maximum number of epochs of the CNN.")
+@click.option(
+    "--epochs", help="Maximum number of epochs of the CNN [depends on its initial weights]."
+)
 @click.option("--batch-size", help="Batch size of the CNN [32].")
 @click.option("--cache", type=FILE, help="Folder of the feature store [the user's cache folder].")
 @click.option("--no-cache", "use_cache", is_flag=True, flag_value=False, default=None,
               help="Compute all features and store none.")  # fmt: skip
 @click.option("--no-models", "save_models", is_flag=True, flag_value=False, default=None,
-              help="Do not save the fitted models; importance is then left out.")  # fmt: skip
+              help="Do not save fitted models; feature importance is then not measured.")  # fmt: skip
 @click.option("--resume", type=FILE, help="Resume the run in this folder: keep its finished cells "
               "and compute the others.")  # fmt: skip
 @click.option("--task", help="pneumonia: pneumonia versus normal; subtype: all classes (normal, "
@@ -105,9 +107,12 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
 def main(context: click.Context, file: Path | None, resume: Path | None, **options: Any) -> None:
     """Compare classical machine learning with a CNN on chest radiographs: one run, one report.
 
-    Without a command, runs the benchmark and writes a run folder. Exit codes: 0 all cells done,
-    1 a cell failed (the report is still written), 2 unusable arguments or data, 130 or 143
-    interrupted (continue with --resume).
+    Without a command, runs the benchmark and writes a run folder with report.html. Defaults are
+    in brackets. A cell is one row of the benchmark: feature set, classifier and seed, such as
+    hog/svm/seed0.
+
+    Exit codes: 0 all cells done, 1 a cell failed (the report is still written), 2 unusable
+    arguments or data, 130 or 143 interrupted (continue with --resume).
     """
     given = {key: value for key, value in options.items() if value not in (None, ())}
     if context.invoked_subcommand:
@@ -149,7 +154,7 @@ def report(run_dir: Path) -> None:
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
 def audit(context: click.Context, **options: Any) -> None:
-    """Check the data for what would invalidate a benchmark; fit nothing.
+    """Check the data before a run; train nothing.
 
     Finds duplicates and near duplicates, conflicting labels, patients in two splits, and unreadable
     or empty images. Exit codes: 0 nothing would stop a run, 1 something would, 2 unusable arguments
@@ -170,7 +175,11 @@ def audit(context: click.Context, **options: Any) -> None:
               "[all that both have].")  # fmt: skip
 @click.option("--out", type=FILE, help="CSV file for all tests.")
 def compare(run_a: Path, run_b: Path, cells: list[str], out: Path | None) -> None:
-    """Test the differences between two runs on the same test images, with patients as the unit."""
+    """Test the differences between two runs.
+
+    Both need the same test images. Tests: DeLong's, clustered by patient and plain, and McNemar's,
+    with Holm's correction; bootstrap intervals over patients.
+    """
     from benchmarks.commands.compare import compare as compare_runs
     from benchmarks.commands.compare import readable
 
@@ -189,10 +198,10 @@ def predict(
     context: click.Context, run_dir: Path, paths: tuple[Path, ...], out: Path | None,
     cells: list[str] | None, weights: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Score images, or folders of images, with the fitted cells of RUN_DIR.
+    """Score new images with the models of RUN_DIR.
 
-    Not for clinical use. Exit codes: 0 all images scored, 1 some can't be read, 2 unusable
-    arguments or run folder.
+    PATH is an image or a folder of images. Not for clinical use. Exit codes: 0 all images scored,
+    1 some can't be read, 2 unusable arguments or run folder.
     """
     from benchmarks.commands.predict import predict as score_images
 
@@ -213,7 +222,7 @@ def predict(
 @click.option("--jobs", help="Number of processes; never changes a result [all cores].")
 @click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
 def importance(run_dir: Path, cells: list[str] | None, refits: bool, **options: Any) -> None:
-    """Measure which features matter to the fitted cells of RUN_DIR, and where on the radiograph.
+    """Measure feature importance in RUN_DIR in detail.
 
     Computes permutation, SHAP and built-in importance of all cells, importance without each family
     and in cross-validation, stability and redundancy; writes tables into RUN_DIR and renders its
@@ -228,9 +237,8 @@ def importance(run_dir: Path, cells: list[str] | None, refits: bool, **options: 
 @main.command()
 @click.argument("run_dir", type=FILE)
 @click.argument("image", type=FILE)
-@click.option("--cells", type=Names(), help="Cells, or the first parts of their names, "
-              "comma-separated [the best cell of each feature set on validation, and "
-              "the CNN].")  # fmt: skip
+@click.option("--cells", type=Names(), help="Cells to use, as for predict [the best cell of each "
+              "feature set on the validation set, and the CNN].")  # fmt: skip
 @WEIGHTS
 @click.option("--data", help="The run's data, if they have moved since the run.")
 @click.option("--cache", type=FILE, help="Folder of the feature store [the run's].")
@@ -241,9 +249,11 @@ def explain(
     run_dir: Path, image: Path, cells: list[str] | None, weights: Path | None, data: str | None,
     cache: Path | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Explain the scores that the fitted cells of RUN_DIR give to IMAGE, on one page with maps.
+    """Explain the scores of one image.
 
-    Not for clinical use. Exit codes: 0 done, 2 unusable arguments, image or run folder.
+    Writes one page with the scores that the fitted cells of RUN_DIR give to IMAGE, the features
+    that matter, and maps. Not for clinical use. Exit codes: 0 done, 2 unusable arguments, image
+    or run folder.
     """
     from benchmarks.commands.explain import explain as explain_image
 
@@ -255,7 +265,9 @@ def explain(
 
 
 @main.group()
-@click.option("--cache", "folder", type=FILE, help="Its folder [in the user's cache folder].")
+@click.option(
+    "--cache", "folder", type=FILE, help="Folder of the store [in the user's cache folder]."
+)
 @click.pass_context
 def cache(context: click.Context, folder: Path | None) -> None:
     """Show or empty the feature store."""
@@ -284,7 +296,7 @@ def clear(folder: Path) -> None:
 
 @main.command("list")
 def list_choices() -> None:
-    """List features, models, balancing methods, data sets and studies."""
+    """List feature sets, models, data sets and studies."""
     from benchmarks.commands.list import choices
 
     for title, entries in choices().items():

@@ -1,1 +1,1 @@
-"""The protocol: data sets, splits, cells, metrics and the report."""
+"""The benchmark: data sets, splits, cells, metrics and the report."""

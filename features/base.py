@@ -38,8 +38,8 @@ class ImageDescriptor(TransformerMixin, BaseEstimator):
     references : dict of dict
         Works to cite, by citation key: ``kind`` (BibTeX's entry type), ``authors`` ("Family,
         Initials" joined by " and "), ``title``, ``year``, ``venue``, ``doi`` or ``url``, further
-        BibTeX fields such as ``volume`` and ``pages``, and ``what`` the work stands for, by
-        default the description.
+        BibTeX fields such as ``volume`` and ``pages``, and ``what`` it is cited for, by default
+        the description.
     libraries : tuple of str
         Distributions to cite and to count as part of the feature store's key, where another
         version may change a number. Those that the family's module imports are always part of it.

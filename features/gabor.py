@@ -181,7 +181,7 @@ def _down(
 ) -> None:
     """Filter down the columns around a row into an even and an odd plane of each pair.
 
-    ``starts`` tells where in ``pixels`` each row starts, from the topmost mirrored one.
+    ``starts`` holds where in ``pixels`` each row starts, from the topmost mirrored one.
     """
     taps, margin, n = gauss.size, gauss.size - 1, np.uintp(width)
     planes[:] = 0
@@ -327,7 +327,7 @@ def _describe_image(
 
 @compiled
 def _centre(pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
-    """Take off the mean, a whole number: no kernel answers to it, but rounding would."""
+    """Take off the mean, a whole number: no kernel responds to it, but rounding would."""
     total = np.int64(0)
     for k in range(pixels.size):
         total += np.int64(pixels[k])

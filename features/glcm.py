@@ -130,7 +130,8 @@ def _list_pairs(
 ) -> int:
     """List the pairs of one matrix, made symmetric: levels and relative frequency.
 
-    Twice divided by their sum, as scikit-image does: once counts, once what rounding left.
+    Divided by their sum twice, as in scikit-image: first the counts, then, because of rounding,
+    the frequencies.
     """
     k, total, stride = 0, np.uint64(0), levels + 1
     low, high = seen

@@ -19,7 +19,7 @@ class Declaration:
         Works to cite, by citation key (family name and year): ``kind`` (BibTeX's entry type),
         ``authors`` ("Family, Initials" joined by " and "), ``title``, ``year``, ``venue``,
         ``doi`` or ``url``, further BibTeX fields such as ``volume`` and ``pages``, and ``what``
-        the work stands for, by default the title.
+        it is cited for, by default the title.
     description : str
         Noun phrase for the methods paragraph, in which a key of ``references`` in braces becomes
         a citation; by default the title, with all references cited.

@@ -56,7 +56,7 @@ class Forest(RandomForestClassifier):
     """Random forest of scikit-learn whose trees oneDAL grows, if it is installed.
 
     Once fitted it holds scikit-learn trees and nothing of oneDAL: it predicts and is saved like
-    any other forest. Without oneDAL, or with settings for which oneDAL's trees can't be
+    any other random forest. Without oneDAL, or with settings for which oneDAL's trees can't be
     converted, scikit-learn grows the trees.
     """
 

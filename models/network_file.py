@@ -139,8 +139,8 @@ def load_network(path: str | os.PathLike[str]) -> CnnClassifier:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise NetworkFileError(
-            f"{path}: {key or 'the facts'}: {first['msg']}. Expected the facts of a network that "
-            "this version of the program saved. Train and save it again."
+            f"{path}: {key or 'the facts'}: {first['msg']}. Expected the metadata of a network "
+            "that this version of the program saved. Train and save it again."
         ) from error
     except TensorFileError as error:
         raise NetworkFileError(str(error)) from error

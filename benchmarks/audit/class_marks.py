@@ -19,7 +19,7 @@ from features.geometry import grid_cells
 
 GRID = 14  # cells down and across
 STATISTICS = ("mean grey value", "brightest pixel")
-WARN_AUC, NOTE_AUC = 0.95, 0.85  # a mark on 90 or 70 % more patients of a class than of others
+WARN_AUC, NOTE_AUC = 0.95, 0.85  # a mark on 90 or 70 percentage points more patients of a class
 SHOWN = 3  # places that a finding lists
 ALPHA = 0.001  # probability that any place is noted where the classes are permuted at random
 Box = tuple[int, int, int, int]

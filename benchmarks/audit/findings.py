@@ -146,11 +146,10 @@ def summary(found: Audit) -> str:
     --------
     >>> findings = pd.DataFrame({"severity": ["warn", "note", "note"]})
     >>> summary(Audit(findings, pd.DataFrame()))
-    'Audit: 0 findings stop a run, 1 is a warning, 2 are notes.'
+    'Audit: 0 findings that stop a run, 1 warning, 2 notes.'
     """
     stops, warns, notes = (found.count(severity) for severity in SEVERITIES)
     return (
-        f"Audit: {stops} {'finding stops' if stops == 1 else 'findings stop'} a run, "
-        f"{warns} {'is a warning' if warns == 1 else 'are warnings'}, "
-        f"{notes} {'is a note' if notes == 1 else 'are notes'}."
+        f"Audit: {stops} {'finding that stops' if stops == 1 else 'findings that stop'} a run, "
+        f"{warns} warning{'s' * (warns != 1)}, {notes} note{'s' * (notes != 1)}."
     )

@@ -1,7 +1,8 @@
 """Near duplicates: the same exposure saved again, brighter, slightly cropped or rotated.
 
-Chests look alike, so the search has three steps: a perceptual hash proposes pairs, small sketches
-reduce their number, and only pairs whose fine detail agrees after alignment are duplicates.
+All chests look similar, so the search has three steps: a perceptual hash proposes pairs, small
+sketches reduce their number, and only pairs whose fine detail agrees after alignment are
+duplicates.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from features.reading.preprocess import resize
 
 # Selected on the training radiographs and on planted pairs: docs/checks/near_duplicates.csv.
 MAX_DISTANCE = 12  # bits of 64 in which the hashes of a pair may differ
-ALIKE = 0.75  # correlation of sketches
+SIMILAR = 0.75  # correlation of sketches
 CONFIRMED = 0.85  # correlation of fine detail after alignment
 
 _HASHED, _BITS_A_SIDE = 32, 8
@@ -67,8 +68,8 @@ def near_duplicates(images: NDArray[np.uint8] | ImageStack) -> pd.DataFrame:
     for pairs in candidate_pairs(hashes, MAX_DISTANCE):
         for start in range(0, len(pairs), _PAIRS):
             part = pairs[start : start + _PAIRS]
-            alike = part[_correlations(sketches, part) >= ALIKE]
-            found += [(i, j, detail_correlation(*stack[[i, j]])) for i, j in alike.tolist()]
+            similar = part[_correlations(sketches, part) >= SIMILAR]
+            found += [(i, j, detail_correlation(*stack[[i, j]])) for i, j in similar.tolist()]
     table = pd.DataFrame(found, columns=["first", "second", "correlation"])
     table = table.astype({"first": int, "second": int, "correlation": float})
     return table[table["correlation"] >= CONFIRMED].reset_index(drop=True)
@@ -149,7 +150,7 @@ def detail_correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> f
 
     Notes
     -----
-    Ribs, heart and borders of any two chests look alike; noise, vessels and the edges of ribs
+    Ribs, heart and borders of any two chests look similar; noise, vessels and the edges of ribs
     agree only within one exposure.
 
     References

@@ -1,1 +1,1 @@
-"""The commands of run_benchmark.py, one a file."""
+"""The commands of run_benchmark.py, one per file."""

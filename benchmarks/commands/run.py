@@ -228,7 +228,7 @@ def _start_tables(
 def _fit_on_features(
     state: RunState, plan: _Plan, images: ImageStack, tables: ResultTables
 ) -> None:
-    """Extract features, fit and cross-validate classifiers, make studies: what is missing of it."""
+    """Extract features, fit and cross-validate classifiers, run studies, as far as not yet done."""
     done = state.record["studies"]
     studies = [name for name in plan.studies if done.get(name) != "ok"]
     cells = [cell for cell in plan.cells if cell.on_features]

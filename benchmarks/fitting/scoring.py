@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from models import declaration
 
 # Number of rows given to a model at once. In a matrix product the rounding of a row depends on its
-# position, so most models get one row at a time. Trees sum each row separately and get all rows. A
-# network treats all images of a full batch alike, and takes half the time of single images.
+# position, so most models get one row at a time. Trees sum each row separately and get all rows.
+# In a network, the position in a full batch changes nothing, and batches take half the time.
 WHOLE = 2**31
 
 

@@ -195,7 +195,7 @@ def component_weights(pipeline: Any) -> tuple[Floats, Floats]:
 
 
 class NoGradientError(ValueError):
-    """A classifier has no gradient, as trees, or none in closed form."""
+    """A classifier has no gradient, such as trees, or none in closed form."""
 
 
 def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:

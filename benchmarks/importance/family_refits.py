@@ -1,7 +1,7 @@
 """Fits of a cell on each of its families alone, and without each family.
 
-Permutation shows what a fitted model uses. What it could do without a family, or with that family
-alone, only a new fit shows.
+Permutation shows what a fitted model uses. Only a refit shows how well it could do without a
+family, or with that family alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shapley values of whole feature families, which any classifier has, an SVM too."""
+"""Shapley values of whole feature families, for any classifier, including an SVM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a feature column is of: its family, its part of the family, its place on the image.
+"""What a feature column describes: family, part of the family and place on the image.
 
 All is read from the column's name by its family's descriptor.
 """

@@ -71,8 +71,8 @@ def facts(results: Results) -> dict[str, str]:
         "explained": "Feature importance is reported." if len(results.table("importance"))
         else "",
         "performance": f"{len(done)} methods, each with 95 % intervals." if done else "",
-        "failures": "The most confident errors on test are listed." if done else "",
-        "ensembles": "None; each method is scored by itself." if done else "",
+        "failures": "The test images that most methods misclassify are listed." if done else "",
+        "ensembles": "None; each method is scored separately." if done else "",
         "specification": "Each fitted model is saved in the run folder (models/) and scores new "
         "images with `run_benchmark.py predict`." if config.get("save_models") and done else "",
         "software": _software(run),
@@ -194,8 +194,12 @@ def audit_summary(results: Results) -> str:
     if found.empty:
         return ""
     counts = [
-        f"{count} finding{'s' * (count != 1)} of severity {kind}"
-        for kind in ("stop", "warn", "note")
+        f"{count} {one if count == 1 else several}"
+        for kind, one, several in (
+            ("stop", "finding that stops a run", "findings that stop a run"),
+            ("warn", "warning", "warnings"),
+            ("note", "note", "notes"),
+        )
         if (count := int((found["severity"] == kind).sum()))
     ]
     return f"Before fitting, the data were audited: {', '.join(counts)}."

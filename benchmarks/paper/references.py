@@ -23,7 +23,7 @@ class Reference:
     kind : str
         BibTeX's entry type.
     authors : str
-        "Family, Initials" joined by " and "; a final "others" stands for further authors.
+        "Family, Initials" joined by " and "; a final "others" means further authors.
     title : str
     year : int
     venue : str
@@ -251,7 +251,7 @@ def references() -> dict[str, Reference]:
 def _declared(
     declarations: Iterable[tuple[Mapping[str, Mapping[str, Any]], str]],
 ) -> dict[str, Reference]:
-    """Collect declared works; by default, a work stands for what cites it."""
+    """Collect declared works; by default, ``what`` is the title of what cites it."""
     own = {field.name for field in fields(Reference)}
     found = {}
     for works, what in declarations:

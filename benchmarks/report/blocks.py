@@ -291,7 +291,7 @@ def not_included(title: str, study: str) -> Section:
 
 
 def none_finished(title: str, reason: str) -> Section:
-    """Make the section of a study of which no fit finished.
+    """Make the section of a study in which no fit finished.
 
     Parameters
     ----------

@@ -242,4 +242,4 @@ def test_real_radiographs_have_their_known_duplicates_and_no_leak(real_data: Pat
     assert severities(found, "near_duplicate") == []
     (mark,) = found.findings.loc[found.findings["check"] == "class_mark", "detail"]
     assert "upper edge, rows 0–16, columns 96–112: brightest pixel alone, lower in PNEUM" in mark
-    assert summary(found).startswith("Audit: 0 findings stop a run, 0 are warnings, 33 are notes")
+    assert summary(found).startswith("Audit: 0 findings that stop a run, 0 warnings, 33 notes")

@@ -144,7 +144,7 @@ def test_methods_describe_only_what_was_done(tmp_path: Path) -> None:
     assert not any(word in text() for word in words)  # folds were configured, but none finished
     audit = pd.DataFrame({"severity": ["note", "warn", "note"]})
     both = text(more={"audit": audit, "decision": pd.DataFrame({"cell": ["a"]})})
-    assert "1 finding of severity warn, 2 findings of severity note" in both
+    assert "1 warning, 2 notes" in both
     assert "in 3 folds" in both
     assert "decision curves" in both
 

@@ -137,7 +137,7 @@ def _table(
         caption=f"{join_words([title for _, title, _ in shown]).capitalize()} of the original and "
         "the recalibrated scores on the test set, with 95 % intervals.",
         header=("Features", "Classifier", *heads * len(shown)),
-        groups=(Group("", 2), *(Group(title, 3, title.lower()) for _, title, _ in shown)),
+        groups=(Group("", 2), *(Group(title, 3, title) for _, title, _ in shown)),
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),

@@ -222,7 +222,7 @@ def _gap_table(
         header=("Features", "Classifier",
                 *([*(_HEADS[split] for split in splits), "Gap"] * len(_WITH_GAP))),
         groups=(Group("", 2),
-                *(Group(title, len(splits) + 1, title.lower()) for _, title in _WITH_GAP)),
+                *(Group(title, len(splits) + 1, title) for _, title in _WITH_GAP)),
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
@@ -249,7 +249,7 @@ def _table(table: Sequence[Row]) -> Table:
             "Validation and test sets, at the threshold for a recall of 0.95 on the validation set."
         ),
         header=("Features", "Classifier", "Threshold", *(("Val.", "Test") * len(_SHOWN))),
-        groups=(Group("", 3), *(Group(title, 2, title.lower()) for _, title in _SHOWN)),
+        groups=(Group("", 3), *(Group(title, 2, title) for _, title in _SHOWN)),
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),

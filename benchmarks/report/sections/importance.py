@@ -368,8 +368,8 @@ def _stability_table(steady: pd.DataFrame) -> Table:
         rows.append((*row(cell, method, level, int(groups)), *numbers, Cell(stable)))
     return Table(
         name="importance-stability",
-        caption="Stability of rankings: Kendall's W (1: all fits rank alike) and the overlap of "
-        "the largest groups, over seeds, folds and bootstrap samples of patients.",
+        caption="Stability of rankings: Kendall's W (1: all fits give the same ranking) and "
+        "the overlap of the largest groups, over seeds, folds and bootstrap samples of patients.",
         header=("Cell", "Method", "Level", "Groups", *(("Seeds", "Folds", "Patients") * 2),
                 "Stable"),
         groups=(Group("", 4), Group("Kendall's W", 3, "W"), Group("Overlap of largest", 3, "top"),

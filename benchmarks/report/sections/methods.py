@@ -16,11 +16,11 @@ from features import FEATURES, all_feature_sets
 from models import declaration
 
 _TESTS = {
-    "clustered_delong": "AUCs by DeLong's test extended to several images of a patient "
+    "clustered_delong": "AUCs by DeLong's test for clustered data, with patients as clusters "
     f"({cite('delong1988', 'obuchowski1997')})",
-    "delong": f"AUCs by DeLong's test ({cite('delong1988')})",
+    "delong": f"AUCs by DeLong's test without clustering ({cite('delong1988')})",
     "mcnemar": f"decisions by McNemar's test ({cite('mcnemar1947')})",
-    "bootstrap": "differences in each metric by intervals from the same bootstrap resamples",
+    "bootstrap": "differences in each metric by paired bootstrap intervals over patients",
 }
 _RECALIBRATIONS = {
     "sigmoid": f"a sigmoid ({cite('platt1999')})",

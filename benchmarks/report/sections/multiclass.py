@@ -33,7 +33,7 @@ _EACH = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Spec
          ("f1", "F1"), ("auc", "AUC"), ("average_precision", "Average precision"))  # fmt: skip
 _READING = (
     "The predicted class has the largest probability. Values have 95 % intervals (bootstrap over "
-    "patients). Bold: the largest of its column, on test; no selection is based on it."
+    "patients). Bold: largest value of the column on the test set; nothing is selected by it."
 )
 _MEANS = (
     "Macro: the unweighted mean over the classes, each against all others; macro recall is also "

@@ -38,9 +38,10 @@ RULE_OF_THREE = (
     "doi:10.1001/jama.1983.03330370053031)."
 )
 _READING = (
-    "Values have 95 % intervals (bootstrap over patients). Bold: the largest of its column, on "
-    "test; no selection is based on it. With a threshold selected on the validation set, a method "
-    "can have the best recall because its precision is poor. " + RULE_OF_THREE
+    "Values have 95 % intervals (bootstrap over patients). Bold: largest value of the column on "
+    "the test set; nothing is selected by it. With a threshold selected on the validation set, a "
+    "method can have a high recall merely because its threshold is low, at the cost of precision. "
+    + RULE_OF_THREE
 )
 _THRESHOLDS = {
     "0.5": "Threshold: a probability of 0.5, fixed in advance.",
@@ -48,8 +49,8 @@ _THRESHOLDS = {
     "the validation images.",
 }
 _GAP = (
-    " Gap: AUC in cross-validation by patient on the training images (CV AUC) minus AUC on test; "
-    "its interval is in the section on cross-validation."
+    " Gap: AUC in cross-validation by patient on the training images (CV AUC) minus AUC on the "
+    "test set; its interval is in the section on cross-validation."
 )
 _SEEDS = "Values: mean ± standard deviation over seeds; intervals: mean of the bounds over seeds."
 
@@ -214,7 +215,7 @@ def estimates_text(estimates: Mapping[str, Estimate]) -> str:
 
 
 def unfinished(table: Sequence[Row]) -> list[Block]:
-    """Note the methods of which some seeds did not finish.
+    """Note the methods for which some seeds did not finish.
 
     Parameters
     ----------
@@ -378,7 +379,7 @@ def _overview(table: Sequence[Row], synthetic: bool) -> Figure:
             frame(panel, title=title, grid="x")
         name_rows(axes, [row.label for row in table], breaks(table))
 
-    alt = "Precision, recall, specificity and AUC of every method with 95 % intervals, on test."
+    alt = "Precision, recall, specificity and AUC of every method on the test set, with intervals."
     return Figure(
         name="overview",
         caption=(
