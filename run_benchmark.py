@@ -88,7 +88,7 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
 @click.option("--no-cache", "use_cache", is_flag=True, flag_value=False, default=None,
               help="Compute all features and store none.")  # fmt: skip
 @click.option("--no-models", "save_models", is_flag=True, flag_value=False, default=None,
-              help="Do not save fitted models; feature importance is then not measured.")  # fmt: skip
+              help="Do not save fitted models; importance is then not measured.")  # fmt: skip
 @click.option("--resume", type=FILE, help="Resume the run in this folder: keep its finished cells "
               "and compute the others.")  # fmt: skip
 @click.option("--task", help="pneumonia: pneumonia versus normal; subtype: all classes (normal, "

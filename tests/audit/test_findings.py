@@ -188,7 +188,7 @@ def test_section_shows_the_most_severe_first_with_images(sound: Dataset, tmp_pat
     save_thumbnails(data, shown(found)["image"].tolist(), tmp_path)
     rendered = section.render(results(tmp_path, found))
     text, table, pictures = rendered.blocks
-    assert "1 finding stops a run" in text.parts[0]
+    assert "1 finding that stops a run" in text.parts[0]
     assert "1 of them have images both in the test split and outside it" in text.parts[0]
     assert isinstance(table, Table)
     assert [cell.text for cell in table.rows[0][:2]] == ["Exact duplicate", "stop"]
