@@ -204,10 +204,11 @@ def predict(
     1 some can't be read, 2 unusable arguments or run folder.
     """
     from benchmarks.commands.predict import predict as score_images
+    from benchmarks.io.tables import to_csv
 
     table, left_out = score_images(run_dir, paths, out, cells=cells, weights=weights, quiet=quiet)
     if out is None:
-        click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)
+        click.echo(to_csv(table), nl=False)
     context.exit(0 if left_out.empty else 1)
 
 

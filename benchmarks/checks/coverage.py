@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binomtest
 
+from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.binary import bootstrap_metrics
 from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals, percentile_interval
@@ -293,7 +294,7 @@ def _main(out: Path, repetitions: int, bootstraps: int, seed: int) -> None:
         tables.append(check(scenario, repetitions, bootstraps, seed))
         click.echo(tables[-1].to_markdown(index=False, floatfmt=".4g"), color=False)
     table = pd.concat(tables, ignore_index=True).round(6)
-    table.to_csv(out, index=False, lineterminator="\n")
+    write_csv(out, table)
 
 
 if __name__ == "__main__":

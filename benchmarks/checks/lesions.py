@@ -28,6 +28,7 @@ from benchmarks.checks.regional_importance import (
 from benchmarks.datasets.phantoms import generate
 from benchmarks.importance.shap_values import NotExplainable
 from benchmarks.io.progress import track
+from benchmarks.io.tables import write_csv
 from benchmarks.io.workers import parallel
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 
@@ -236,7 +237,7 @@ def _main(out: Path, images: int, side: int, jobs: int) -> None:
     data = describe(dataset, FEATURE_SETS_CHECKED, jobs)
     lesions = Lesions.of(dataset.manifest, dataset.masks)
     table = tabulate(data, lesions, FEATURE_SETS_CHECKED, MODELS_CHECKED, jobs)
-    table.round(4).to_csv(out, index=False, lineterminator="\n")
+    write_csv(out, table.round(4))
     click.echo(f"{len(table)} rows in {out}")
 
 

@@ -21,6 +21,7 @@ from benchmarks.audit.near_duplicates import (
     perceptual_hash,
 )
 from benchmarks.config import RunConfig
+from benchmarks.io.tables import write_csv
 
 Grey = NDArray[np.uint8]
 COLUMNS = [
@@ -278,7 +279,7 @@ def _main(data: str, out: Path, copies: int) -> None:
     chosen = (manifest["split"] == "train") & ~manifest.duplicated("sha256")
     group = manifest.loc[chosen, "group"].to_numpy(dtype=object)
     table = tabulate(dataset.images[np.flatnonzero(chosen)], group, copies)
-    table.round(4).to_csv(out, index=False, lineterminator="\n")
+    write_csv(out, table.round(4))
     click.echo(table.to_markdown(index=False, floatfmt=".3f"))
 
 

@@ -35,6 +35,7 @@ from benchmarks.importance.groups import BOX
 from benchmarks.importance.shap_values import NotExplainable
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import track
+from benchmarks.io.tables import write_csv
 from benchmarks.io.workers import parallel
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.ranking import ranking_metrics
@@ -287,7 +288,7 @@ def tabulate(
 def _main(out: Path, images: int, side: int, jobs: int) -> None:
     """Write whether importance, shortcut controls and audit find a letter planted in phantoms."""
     table = tabulate(generate(images, side), FEATURE_SETS_CHECKED, MODELS_CHECKED, jobs)
-    table.round(4).to_csv(out, index=False, lineterminator="\n")
+    write_csv(out, table.round(4))
     click.echo(f"{len(table)} rows in {out}")
 
 

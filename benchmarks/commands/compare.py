@@ -10,7 +10,8 @@ import pandas as pd
 
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.formatting import interval, number, p_value
-from benchmarks.io.results import Results, RunError, read_results, write_text
+from benchmarks.io.results import Results, RunError, read_results
+from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.statistics.comparisons import Scored, compare_pairs
@@ -66,7 +67,7 @@ def compare(
     )
     table = compare_pairs(scored, [(k, len(wanted) + k) for k in range(len(wanted))])
     if out is not None:
-        write_text(out, table.to_csv(index=False, lineterminator="\n"))
+        write_csv(out, table)
     return table
 
 

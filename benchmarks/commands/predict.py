@@ -14,7 +14,8 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import CLASSES
 from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.progress import say, track
-from benchmarks.io.results import Results, read_results, write_text
+from benchmarks.io.results import Results, read_results
+from benchmarks.io.tables import write_csv
 from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells, score_cell
 from benchmarks.saved.model_files import other_versions
 from benchmarks.saved.stored_config import require_two_classes, scoring_config
@@ -27,6 +28,7 @@ COLUMNS = [
     "threshold_recall95", "decision_recall95",
 ]  # fmt: skip
 READ_BY = ("numba", "opencv-python-headless", "pillow", "scikit-image")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # beginnings of a formula in a spreadsheet
 BATCH = 256  # images in memory at once
 CAUTION = "CAUTION: for research only, not for clinical use. No score is a diagnosis."
 
@@ -61,7 +63,8 @@ def predict(
     predictions : DataFrame
         One row per image and cell: image, cell, features, model, seed, score (probability of
         pneumonia), decision_0.5, threshold_recall95, decision_recall95. A decision is PNEUMONIA
-        if the score reaches the threshold, otherwise NORMAL.
+        if the score reaches the threshold, otherwise NORMAL. An image whose name begins as a
+        formula of a spreadsheet, with one of ``= + - @``, is named ``./=a.png``: the same path.
     left_out : DataFrame
         Image and reason for each image that can't be read. Also printed to standard error.
 
@@ -95,7 +98,7 @@ def predict(
     _say_known(run, seen)
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
     if out is not None:
-        write_text(out, table.to_csv(index=False, lineterminator="\n"))
+        write_csv(out, table)
     return table, pd.DataFrame(left_out, columns=["image", "reason"], dtype=str)
 
 
@@ -127,7 +130,7 @@ def _batches(
     size = reading_size(config)
     names, hashes, images = [], [], []
     for file in track(files, "predict", len(files), "images", config.quiet):
-        name = file.as_posix().encode("utf-8", "backslashreplace").decode()
+        name = _name(file)
         try:
             read = read_image(file, size=size)
         except ImageError as error:
@@ -142,6 +145,12 @@ def _batches(
             names, hashes, images = [], [], []
     if names:
         yield names, hashes, np.stack(images)
+
+
+def _name(file: Path) -> str:
+    """Name a file so that no spreadsheet takes its name for a formula: ``./=a.png``."""
+    name = file.as_posix().encode("utf-8", "backslashreplace").decode()
+    return f"./{name}" if name.startswith(_FORMULA) else name
 
 
 def _score_batch(

@@ -22,8 +22,9 @@ from benchmarks.explain.image_sections import (
 from benchmarks.explain.map_figures import in_units, map_png, overview_figure, unit_of
 from benchmarks.importance.importance_map import Map, outside_chest
 from benchmarks.io.formatting import DASH, number
-from benchmarks.io.results import write_text
+from benchmarks.io.run_files import write_bytes, write_text
 from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.tables import write_csv
 from benchmarks.report.blocks import Figure, Picture, Pictures, Section, Table, note, paragraph, row
 from benchmarks.report.writers import html_page
 from benchmarks.run.exploration import thumbnail
@@ -53,8 +54,8 @@ def write_page(found: Explanation, folder: Path) -> None:
             title = f"{found.name}\n{explained.cell.name}"
             synthetic = is_synthetic(found.run)
             data = map_png(found.image, kind, values, explained.space, title, synthetic)
-            (folder / f"{stem}-{kind}.png").write_bytes(data)
-    write_text(folder / TABLE, _numbers(found).to_csv(index=False, lineterminator="\n"))
+            write_bytes(folder / f"{stem}-{kind}.png", data)
+    write_csv(folder / TABLE, _numbers(found))
     title = f"{found.name}: explanation of its scores"
     write_text(folder / PAGE, html_page(found.run, title, sections))
 

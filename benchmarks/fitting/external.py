@@ -12,6 +12,7 @@ import pandas as pd
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.fitting.cell import EXTERNAL, Cell
 from benchmarks.fitting.cell_result import CellResult
+from benchmarks.io.tables import read_csv
 
 SPLITS = ("validation", "test")
 NAMED = 3  # images that a message names
@@ -145,8 +146,8 @@ def record(
 
 def _read(start: str, file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # ValueError: pandas can't parse or decode it
+        table = read_csv(file)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{start}: expected a CSV file in UTF-8, got: {error}.") from error
     missing = [column for column in ("image", "score") if column not in table]
     if missing:

@@ -109,3 +109,43 @@ MORE_TABLES = {
         "status", "reason",
     ],
 }  # fmt: skip
+TABLE_COLUMNS = {**TABLES, **MORE_TABLES}
+SCORED = "score_"  # predictions.csv has a column score_<class> per class if there are more than two
+# Columns of text; all others are numbers, or flags.
+TEXT = frozenset({
+    "cell", "features", "model", "balance", "split", "operating_point", "image", "group", "subtype",
+    "class", "sha256", "status", "reason", "family", "weights", "check", "severity", "detail",
+    "cell_a", "cell_b", "metric", "test", "recalibration", "kind", "name", "control", "true",
+    "predicted", "method", "level", "space", "region", "cluster", "names", "feature",
+})  # fmt: skip
+FLAGS = frozenset({"best"})
+# Values that a column may have, besides blank.
+CHOICES = {
+    "split": ("train", "validation", "test", "cv"),
+    "status": ("ok", "failed", "not_run"),
+    "severity": ("stop", "warn", "note"),
+    "operating_point": (*OPERATING_POINTS, "argmax"),
+}
+# Least and greatest number in a column.
+LIMITS = {
+    "label": (0, 2**31), "score": (0, 1), "width": (1, 2**31), "height": (1, 2**31),
+    "value": (-2**53, 2**53),
+}  # fmt: skip
+# Columns without a blank field.
+FILLED = {
+    "manifest": ("image", "label", "class", "group", "split", "width", "height"),
+    "predictions": (*PREDICTION_COLUMNS[:8], "label"),
+    "scores": ("cell", "features", "model", "seed", "split", "operating_point", "status"),
+    "features": ("family", "status"),
+    "training": TRAINING_COLUMNS,
+    "intensity": INTENSITY_COLUMNS,
+    "audit": ("check", "severity", "images", "patients"),
+    "audit_images": ("finding", "image", "split", "label"),
+}
+# Columns that together occur once.
+KEYS = {
+    "manifest": ["image"],
+    "predictions": ["cell", "split", "fold", "image"],
+    "scores": ["cell", "split", "operating_point"],
+    "features": ["family"],
+}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.io.tables import to_csv
 from features import FEATURES
 from models import model_libraries
 
@@ -38,9 +39,7 @@ def fingerprint(manifest: pd.DataFrame) -> str:
         Hexadecimal sha256.
     """
     columns = manifest[["image", "sha256", "label", "group", "split"]]
-    return hashlib.sha256(
-        columns.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
-    ).hexdigest()
+    return hashlib.sha256(to_csv(columns).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmarks.errors import UserError
 from benchmarks.io.columns import MORE_TABLES, TABLES
-
-IMAGES = "images"
-
-
-class RunError(UserError, ValueError):
-    """The folder is not a run folder, or is incomplete; the message says what is missing."""
+from benchmarks.io.run_files import IMAGES as IMAGES
+from benchmarks.io.run_files import MAX_RECORD, read_file, write_text
+from benchmarks.io.run_files import RunError as RunError
+from benchmarks.io.tables import write_csv
+from benchmarks.io.validation import check_record, read_table
 
 
 @dataclass(frozen=True)
@@ -82,29 +78,6 @@ def class_names(manifest: pd.DataFrame) -> list[str]:
     return [str(name) for name in known["class"]]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically: a reader sees the old file or the new one.
-
-    Parameters
-    ----------
-    path : Path
-    text : str
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(
-            handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
     """Write ``<name>.csv`` atomically; floats keep all digits.
 
@@ -115,7 +88,7 @@ def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
         Without ``.csv``.
     table : DataFrame
     """
-    write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_csv(folder / f"{name}.csv", table)
 
 
 def write_run(folder: Path, run: dict[str, Any]) -> None:
@@ -149,7 +122,7 @@ def read_results(folder: Path) -> Results:
     """
     needed = read_tables(folder, tuple(TABLES))
     more = {
-        name: _read_table(folder, name)
+        name: read_table(folder, name)
         if (folder / f"{name}.csv").exists()
         else pd.DataFrame(columns=columns)
         for name, columns in MORE_TABLES.items()
@@ -175,12 +148,10 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     path = folder / "run.json"
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        text = read_file(folder, path.name, MAX_RECORD)
+    except OSError as error:
         raise RunError(f"{path}: expected the record of a run, got {error}.") from error
-    if not isinstance(run, dict):
-        raise RunError(f"{path}: expected the record of a run, got {type(run).__name__}.")
-    return run
+    return check_record(path, text)
 
 
 def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
@@ -202,34 +173,4 @@ def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]
     RunError
         If a table is missing, unreadable or lacks a column.
     """
-    return {name: _read_table(folder, name) for name in names}
-
-
-def _read_table(folder: Path, name: str) -> pd.DataFrame:
-    path = folder / f"{name}.csv"
-    text = ["cell", "features", "model", "balance", "split", "operating_point", "image", "group",
-            "subtype", "class", "sha256", "status", "reason", "family", "weights", "check",
-            "severity", "detail", "cell_a", "cell_b", "metric", "test", "recalibration", "kind",
-            "name", "control", "true", "predicted", "method", "level", "space",
-            "region", "cluster", "names", "feature"]  # fmt: skip
-    try:
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(text, str),
-            na_values=[""],
-            keep_default_na=False,
-        )
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path}: expected a table written by run_benchmark.py, got {error}. "
-            "Give a run folder, the --out of a run."
-        ) from error
-    missing = [column for column in {**TABLES, **MORE_TABLES}[name] if column not in table.columns]
-    if missing:
-        raise RunError(
-            f"{path}: got a table without the columns {', '.join(missing)}, but expected those of "
-            "this version. Run the benchmark again."
-        )
-    present = [column for column in text if column in table.columns]
-    table[present] = table[present].fillna("")
-    return table
+    return {name: read_table(folder, name) for name in names}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.io.results import Results, write_table, write_text
+from benchmarks.io.results import Results, write_table
+from benchmarks.io.run_files import subfolder, write_text
 from benchmarks.paper import bibliography, checklists, medmnist_form, tidy_scores
 
 MEDMNIST = "medmnist"
@@ -26,6 +27,6 @@ def write_paper(results: Results) -> None:
     for name, text in checklists.checklists(results).items():
         write_text(folder / name, text)
     if medmnist_form.is_medmnist(results) and not medmnist_form.obstacle(results):
-        (folder / MEDMNIST).mkdir(exist_ok=True)
+        place = subfolder(folder, MEDMNIST)
         for name, text in medmnist_form.files(results):
-            write_text(folder / MEDMNIST / name, text)
+            write_text(place / name, text)

@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from benchmarks.io.results import Results
+from benchmarks.io.tables import to_csv
 from benchmarks.paper.references import is_cited
 
 FLAG = "pneumoniamnist"
@@ -98,4 +99,4 @@ def _name(rows: pd.DataFrame, side: str, part: str, cell: str) -> str:
 
 def _text(rows: pd.DataFrame) -> str:
     scores = rows["score"].reset_index(drop=True)
-    return str(scores.to_csv(header=False, lineterminator="\n"))
+    return to_csv(scores.reset_index(), header=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.io.results import Results
+from benchmarks.io.tables import read_csv
 from benchmarks.paper.references import is_cited
 
 LEDGER = Path(__file__).parent / "published.csv"
@@ -36,7 +37,7 @@ def ledger(path: Path = LEDGER) -> pd.DataFrame:
         NaN if not published; ``comparable`` is yes, partly or no, with a reason in ``why``;
         ``read`` is the source read: ``primary`` (the paper), ``abstract`` or ``secondhand``.
     """
-    return pd.read_csv(path, dtype=dict.fromkeys(METRICS, float))[COLUMNS]
+    return read_csv(path, set(COLUMNS) - {*METRICS, "year"})[COLUMNS]
 
 
 def which_test_set(results: Results) -> str:

@@ -12,6 +12,7 @@ from benchmarks.importance.groups import BOX, LEVELS
 from benchmarks.importance.importance_map import Map, importance_map
 from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
+from benchmarks.io.run_files import read_grey
 from benchmarks.report.blocks import Cell
 from features import all_feature_sets
 
@@ -198,14 +199,10 @@ def mean_radiograph(results: Results, *classes: str) -> Map | None:
     ndarray of shape (s, s), float64, or None
         Grey levels; None where an image is missing.
     """
-    from PIL import Image
-
-    from benchmarks.io.results import IMAGES
-
     means = []
     for name in classes:
-        path = results.folder / IMAGES / f"mean_{name}.png"
-        if not path.is_file():
+        mean = read_grey(results.folder, f"mean_{name}.png")
+        if mean is None:
             return None
-        means.append(np.asarray(Image.open(path).convert("L"), dtype=float))
+        means.append(mean.astype(float))
     return np.mean(means, axis=0) if len({mean.shape for mean in means}) == 1 else None

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from benchmarks.fitting.cell import PIXELS
 from benchmarks.io import escaping
 from benchmarks.io.formatting import moment
-from benchmarks.io.results import Results, write_text
+from benchmarks.io.results import Results
+from benchmarks.io.run_files import subfolder, write_text
 from benchmarks.io.run_record import data_name, is_synthetic
 from benchmarks.report.blocks import Figure, Section, Table
 
@@ -52,11 +53,11 @@ def write_report(results: Results, sections: Mapping[str, Section]) -> None:
     network = " and a CNN" if (results.scores["features"] == PIXELS).any() else ""
     title = f"Classical features{network} on {data_name(results)}"
     values = _values(results, title, sections)
-    (results.folder / FIGURES).mkdir(exist_ok=True)
+    figures = subfolder(results.folder, FIGURES)
     for section in sections.values():
         for block in section.blocks:
             if isinstance(block, Figure):
-                write_text(results.folder / FIGURES / f"{block.name}.svg", _standalone(block.svg))
+                write_text(figures / f"{block.name}.svg", _standalone(block.svg))
     for output, kind in OUTPUTS.items():
         text = _environment(kind).get_template(f"{output}.jinja").render(values)
         write_text(results.folder / output, text)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
 from benchmarks.io.image_stack import ImageStack
-from benchmarks.io.results import IMAGES, write_table
+from benchmarks.io.results import write_table
+from benchmarks.io.run_files import IMAGES, subfolder, write_bytes
 
 DIFFERENCE_SCALE = 50.0
 HARDEST_COLUMNS = ["image", "label", "group", "subtype", "wrong", "cells", "mean_score"]
@@ -57,8 +58,7 @@ def explore(dataset: Dataset, split: pd.Series, folder: Path) -> None:
             f"{len(dataset.manifest)} manifest rows."
         )
     write_table(folder, "intensity", intensity_histograms(dataset, names))
-    images = folder / IMAGES
-    images.mkdir(exist_ok=True)
+    images = subfolder(folder, IMAGES)
     _write_means(dataset, names == "train", images)
     for kind, rows in _samples(dataset.manifest, names == "train").items():
         for k, row in enumerate(rows):
@@ -162,8 +162,7 @@ def save_thumbnails(dataset: Dataset, images: list[str], folder: Path) -> None:
     DataError
         If an identifier is not in the manifest.
     """
-    target = folder / IMAGES
-    target.mkdir(exist_ok=True)
+    target = subfolder(folder, IMAGES)
     rows = {name: row for row, name in enumerate(dataset.manifest["image"])}
     for name in images:
         if name not in rows:
@@ -279,4 +278,4 @@ def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
 
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
-    path.write_bytes(buffer.getvalue())
+    write_bytes(path, buffer.getvalue())

@@ -14,7 +14,8 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, in_training_order
 from benchmarks.fitting.split_indices import SCORED_SPLITS, SplitIndices
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, TABLES
-from benchmarks.io.results import write_text
+from benchmarks.io.run_files import write_text
+from benchmarks.io.tables import to_csv
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.binary import evaluate
 from benchmarks.metrics.bootstrap import PatientBootstrap
@@ -218,4 +219,4 @@ class ResultTables:
 def _lines(table: pd.DataFrame, columns: list[str], header: bool = False) -> str:
     """Rows of a table as CSV; floats keep all digits."""
     table = table.reindex(columns=columns).astype(object)
-    return str(table.to_csv(index=False, header=header, lineterminator="\n"))
+    return to_csv(table, header)

@@ -22,7 +22,7 @@ from typing import Any
 from imblearn.pipeline import Pipeline
 
 from benchmarks.io import provenance
-from benchmarks.io.results import write_text
+from benchmarks.io.run_files import RunError, read_file, subfolder, write_text
 from benchmarks.saved.pipeline_file import ModelFileError as ModelFileError
 from benchmarks.saved.pipeline_file import pack, refuse, unpack
 from features import all_feature_sets
@@ -64,8 +64,7 @@ def save_cell(folder: Path, cell_name: str, model: Any, columns: int | None = No
         If the folder can't be written.
     """
     stem = _stem(cell_name)
-    place = folder / FOLDER
-    place.mkdir(exist_ok=True)
+    place = subfolder(folder, FOLDER)
     files = {}
     if isinstance(model, Pipeline):
         for suffix, content in pack(model).items():
@@ -106,7 +105,7 @@ def saved_cells(folder: Path) -> list[str]:
     """
     names = []
     for path in sorted((folder / FOLDER).glob("[!.]*-seed*[0-9].json")):
-        name = _read(path).get("cell")
+        name = _read(folder, path.name).get("cell")
         if not isinstance(name, str) or not _NAME.fullmatch(name) or _stem(name) != path.stem:
             raise refuse(path, f"the cell {name!r}", "the cell in the file's name")
         names.append(name)
@@ -136,7 +135,7 @@ def read_saved(folder: Path, cell_name: str) -> dict[str, Any]:
     """
     stem = _stem(cell_name)
     path = folder / FOLDER / f"{stem}.json"
-    record = _read(path)
+    record = _read(folder, path.name)
     expected = {"format": FORMAT, "cell": cell_name}
     found = {key: record.get(key) for key in expected}
     if found != expected:
@@ -195,7 +194,7 @@ def load_cell(folder: Path, cell_name: str, *, warn: bool = True) -> Any:
     contents = {}
     for name, entry in record["files"].items():
         path = folder / FOLDER / name
-        contents[path] = _read_bytes(path, MAX_FILE)
+        contents[path] = _read_bytes(folder, name, MAX_FILE)
         sha256 = _fingerprint(contents[path])["sha256"]
         if sha256 != entry["sha256"]:
             raise refuse(path, f"the sha256 {sha256}", f"{entry['sha256']} as it was saved")
@@ -246,8 +245,9 @@ def _fingerprint(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    content = _read_bytes(path, MAX_RECORD)
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / FOLDER / name
+    content = _read_bytes(folder, name, MAX_RECORD)
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -257,13 +257,14 @@ def _read(path: Path) -> dict[str, Any]:
     return record
 
 
-def _read_bytes(path: Path, limit: int) -> bytes:
+def _read_bytes(folder: Path, name: str, limit: int) -> bytes:
+    path = folder / FOLDER / name
     try:
-        if not path.is_file():
-            raise refuse(path, "no such file", "a saved cell")
-        if path.stat().st_size > limit:
-            raise refuse(path, f"{path.stat().st_size:,} bytes", f"at most {limit:,}")
-        return path.read_bytes()
+        return read_file(folder, Path(FOLDER) / name, limit)
+    except FileNotFoundError as error:
+        raise refuse(path, "no such file", "a saved cell") from error
+    except RunError as error:
+        raise ModelFileError(str(error)) from error
     except OSError as error:
         raise refuse(path, f"nothing that can be read ({error.strerror})", "a file") from error
 

@@ -10,6 +10,7 @@ import cv2
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from benchmarks.io.tables import write_csv
 from benchmarks.speed import SECTIONS
 from benchmarks.speed.timing import Options
 from features import FEATURES, HANDCRAFTED
@@ -93,7 +94,7 @@ def main(
         click.echo("\nmahotas is not installed and was skipped: pip install mahotas")
     table = pd.concat(tables, ignore_index=True)
     table = table[["section", *table.columns.drop("section")]]
-    table.to_csv(out / "speed.csv", index=False, lineterminator="\n")
+    write_csv(out / "speed.csv", table)
     click.echo(f"\n{out / 'speed.csv'}")
 
 

@@ -21,6 +21,7 @@ from benchmarks.datasets.phantoms import generate
 from benchmarks.extraction.extract import extract
 from benchmarks.extraction.prepare import prepared, reading_size
 from benchmarks.extraction.store import FeatureStore
+from benchmarks.io.tables import write_csv
 from benchmarks.speed.memory import peak_memory
 from features import all_feature_sets
 
@@ -163,7 +164,7 @@ def _main(counts: str, size: int, out: Path, values: str | None) -> None:
                 rows.append({"pass": name, **measure(folder, number, size, cache)})
                 click.echo(rows[-1], err=True)
     table = pd.DataFrame(rows)[COLUMNS]
-    table.to_csv(out / "growth.csv", index=False, lineterminator="\n")
+    write_csv(out / "growth.csv", table)
     _draw(table, out / "growth.svg")
     click.echo(table.to_markdown(index=False, floatfmt=".1f"))
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from benchmarks.audit.findings import STOP, Audit, summary
 from benchmarks.io.formatting import thousands
-from benchmarks.io.results import IMAGES, Results
+from benchmarks.io.results import Results
+from benchmarks.io.run_files import read_png
 from benchmarks.report.blocks import (
     Block,
     Picture,
@@ -107,12 +108,10 @@ def _thumbnails(results: Results, findings: pd.DataFrame, images: pd.DataFrame) 
     for number, part in images.groupby("finding", sort=True):
         items = []
         for one in part.to_dict("records"):
-            path = results.folder / IMAGES / thumbnail_name(str(one["image"]))
-            if path.is_file():
+            data = read_png(results.folder, thumbnail_name(str(one["image"])))
+            if data is not None:
                 label = "PNEUMONIA" if one["label"] == 1 else "NORMAL"
-                items.append(
-                    Picture(path.read_bytes(), str(one["image"]), f"{one['split']}, {label}")
-                )
+                items.append(Picture(data, str(one["image"]), f"{one['split']}, {label}"))
         if items and len(blocks) < SHOWN:
             finding = findings.iloc[int(str(number))]
             name = _NAMES.get(str(finding["check"]), str(finding["check"]))

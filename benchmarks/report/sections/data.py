@@ -10,7 +10,8 @@ import pandas as pd
 from benchmarks.datasets.dataset import CLASSES
 from benchmarks.io.escaping import printable
 from benchmarks.io.formatting import thousands
-from benchmarks.io.results import IMAGES, Results, class_names
+from benchmarks.io.results import Results, class_names
+from benchmarks.io.run_files import IMAGES, read_png
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.report.blocks import (
     Block,
@@ -219,8 +220,8 @@ def _example_images(results: Results) -> list[Block]:
     blocks: list[Block] = []
     means = [(f"mean_{name}.png", f"Mean of {name}") for name in _classes(results.manifest)]
     means.append(("difference.png", "PNEUMONIA − NORMAL"))
-    shown = [Picture((folder / name).read_bytes(), label) for name, label in means
-             if (folder / name).is_file()]  # fmt: skip
+    shown = [Picture(data, label) for name, label in means
+             if (data := read_png(results.folder, name)) is not None]  # fmt: skip
     if shown:
         text = (
             "Mean training image of each class, and their difference: red where pneumonia images "
@@ -232,8 +233,8 @@ def _example_images(results: Results) -> list[Block]:
     samples = []
     for path in sorted(folder.glob("sample_*.png")):
         match = re.fullmatch(r"sample_(.+)_(\d+)\.png", path.name)
-        if match:
-            samples.append(Picture(path.read_bytes(), _SAMPLES.get(match[1], match[1])))
+        if match and (data := read_png(results.folder, path.name)) is not None:
+            samples.append(Picture(data, _SAMPLES.get(match[1], match[1])))
     if samples:
         text = "Random training images of each class, one per patient, with a fixed seed."
         blocks.append(Pictures(text, tuple(samples)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.io.formatting import number
-from benchmarks.io.results import IMAGES, Results
+from benchmarks.io.results import Results
+from benchmarks.io.run_files import read_png
 from benchmarks.report.blocks import (
     Block,
     Picture,
@@ -69,8 +70,7 @@ def _count(number: int, what: str) -> str:
 def _thumbnails(results: Results, table: pd.DataFrame, heading: str) -> Pictures:
     items = []
     for one in table.to_dict("records"):
-        path = results.folder / IMAGES / thumbnail_name(str(one["image"]))
-        data = path.read_bytes() if path.is_file() else b""
+        data = read_png(results.folder, thumbnail_name(str(one["image"]))) or b""
         items.append(Picture(data, str(one["image"]), f"{one['wrong']} of {one['cells']} cells"))
     return Pictures(heading + ".", tuple(items))
 

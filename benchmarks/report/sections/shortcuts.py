@@ -11,7 +11,8 @@ import pandas as pd
 
 from benchmarks.datasets.regions import MASKS
 from benchmarks.io.formatting import DASH, interval, number
-from benchmarks.io.results import IMAGES, Results
+from benchmarks.io.results import Results
+from benchmarks.io.run_files import read_grey
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.report.blocks import (
     Block,
@@ -228,9 +229,9 @@ def _inputs(results: Results) -> Pictures:
 
     means = []
     for name in ("NORMAL", "PNEUMONIA"):
-        path = results.folder / IMAGES / f"mean_{name}.png"
-        if path.is_file():
-            means.append(np.asarray(Image.open(path).convert("L"), dtype=float))
+        mean = read_grey(results.folder, f"mean_{name}.png")
+        if mean is not None:
+            means.append(mean.astype(float))
     items = []
     if len(means) == 2 and means[0].shape == means[1].shape:
         mean = np.mean(means, axis=0)

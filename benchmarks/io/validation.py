@@ -1,0 +1,252 @@
+"""Checks of what is read from a run folder, so that other code can rely on its shape and types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmarks.io.columns import (
+    CHOICES,
+    FILLED,
+    FLAGS,
+    KEYS,
+    LIMITS,
+    SCORED,
+    TABLE_COLUMNS,
+    TEXT,
+)
+from benchmarks.io.run_files import MAX_TABLE, RunError, open_file
+from benchmarks.io.tables import read_csv
+
+MAX_NUMBER = 1e100  # larger numbers overflow in sums and figures
+MAX_DEPTH = 20  # of lists and mappings in run.json
+_SHOWN = 60  # characters of a wrong value
+_REMEDY = "Undo the edit, copy the run folder again, or run the benchmark again."
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read and check a table of a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    name : str
+        A key of ``TABLE_COLUMNS``.
+
+    Returns
+    -------
+    DataFrame
+        Blank text is an empty string.
+
+    Raises
+    ------
+    RunError
+        If the table is missing or unreadable, lacks a column, or has a value that it can't have;
+        the message names file, line and column.
+    """
+    path = folder / f"{name}.csv"
+    table = _read(folder, name, TEXT)
+    missing = [column for column in TABLE_COLUMNS[name] if column not in table.columns]
+    if missing:
+        raise RunError(
+            f"{path}: got a table without the columns {', '.join(missing)}, but expected those of "
+            "this version. Run the benchmark again."
+        )
+    _check_columns(folder, name, table)
+    keys = KEYS.get(name)
+    if keys and (twice := table.duplicated(keys).to_numpy()).any():
+        expected = f"each {' and '.join(keys)} once"
+        raise _wrong(folder, name, keys[-1], int(np.flatnonzero(twice)[0]), expected)
+    return table
+
+
+def check_record(path: Path, text: bytes) -> dict[str, Any]:
+    """Parse and check ``run.json``.
+
+    Parameters
+    ----------
+    path : Path
+        Named in messages.
+    text : bytes
+        Contents of the file.
+
+    Returns
+    -------
+    dict
+        Keys may be missing, but those that are there have the types of this version.
+
+    Raises
+    ------
+    RunError
+        If it is no JSON, or a value has another type; the message names file and key.
+    """
+    try:
+        run = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: expected the record of a run, got {error}. {_REMEDY}") from error
+    if not isinstance(run, dict):
+        raise RunError(f"{path}: expected the record of a run, got {type(run).__name__}. {_REMEDY}")
+    if _deeper_than(run, MAX_DEPTH):
+        raise RunError(
+            f"{path}: got values nested over {MAX_DEPTH} deep, but expected the record of a run. "
+            f"{_REMEDY}"
+        )
+    try:
+        _Record.model_validate(run)
+    except ValidationError as errors:
+        first = errors.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise RunError(
+            f"{path}: {key}: got {_short(first['input'])}, but expected another value: "
+            f"{first['msg']}. {_REMEDY}"
+        ) from errors
+    return run
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+Number = int | float
+
+
+class _Config(_Part):
+    """Settings that reports use; the commands that compute more validate all as `RunConfig`."""
+
+    task: Literal["pneumonia", "subtype"] = "pneumonia"
+    image_size: int = Field(default=224, ge=1, le=2**16)
+    crop: float | int = Field(default=1.0, gt=0, le=1)
+    contrast: bool = True
+    balance: str = ""
+    backbone: str = ""
+    seeds: list[int] = []
+    limit: int | None = None
+    folds: int | None = None
+    epochs: int | None = None
+    tune: bool = False
+    save_models: bool = True
+    cache: str | None = None
+    weights: str | None = None
+
+
+class _LeftOut(_Part):
+    image: str = ""
+    reason: str = ""
+
+
+class _Data(_Part):
+    name: str = ""
+    synthetic: bool = False
+    licence: str = ""
+    citation: str = ""
+    notes: list[str] = []
+    leakage: str = ""
+    fingerprint: str = ""
+    left_out: list[_LeftOut] = []
+    ignored_files: int = Field(default=0, ge=0)
+    groups_known: bool = True
+
+
+class _Times(_Part):
+    started: str = ""
+    finished: str = ""
+    seconds: Number | None = None
+    resumed: list[str] = []
+    stages: dict[str, Number] = {}
+
+
+class _CellDetails(_Part):
+    warnings: list[str] = []
+    initialised_from: str | None = None
+
+
+class _Record(_Part):
+    status: str = ""
+    program: dict[str, str] = {}
+    command: str = ""
+    config: _Config = _Config()
+    protocol: dict[str, Number] = {}
+    data: _Data = _Data()
+    versions: dict[str, str] = {}
+    machine: dict[str, str | Number | None] = {}
+    engines: dict[str, str] = {}
+    models: dict[str, dict[str, Any]] = {}
+    external: dict[str, dict[str, str]] = {}
+    features: dict[str, dict[str, Any]] = {}
+    times: _Times = _Times()
+    cells: dict[str, _CellDetails] = {}
+    studies: dict[str, str] = {}
+    warnings: list[str] = []
+
+
+def _read(folder: Path, name: str, text: frozenset[str] | None) -> pd.DataFrame:
+    try:
+        with open_file(folder, f"{name}.csv", MAX_TABLE) as file:
+            return read_csv(file, text)
+    except RunError:
+        raise
+    except (OSError, ValueError, MemoryError) as error:
+        raise RunError(
+            f"{folder / name}.csv: expected a table written by run_benchmark.py, got {error}. "
+            "Give a run folder, the --out of a run."
+        ) from error
+
+
+def _check_columns(folder: Path, name: str, table: pd.DataFrame) -> None:
+    for column in table.columns if len(table) else ():
+        if column not in TABLE_COLUMNS[name] and not column.startswith(SCORED):
+            continue
+        good, expected = _good(column, table[column])
+        if column in FILLED.get(name, ()):
+            good &= table[column].notna() & (table[column] != "")
+        if not good.all():
+            raise _wrong(folder, name, column, int(np.flatnonzero(~good)[0]), expected)
+
+
+def _good(column: str, values: pd.Series) -> tuple[pd.Series, str]:
+    """Find the values that a column may have, and say what they are."""
+    if column in CHOICES:
+        return values.isin(["", *CHOICES[column]]), " or ".join(CHOICES[column])
+    if column in TEXT:
+        return pd.Series(True, values.index), "text"
+    if column in FLAGS:
+        return values.isna() | values.astype(str).isin(["True", "False"]), "True or False"
+    low, high = LIMITS.get(column, (-MAX_NUMBER, MAX_NUMBER))
+    numbers = pd.to_numeric(values, errors="coerce")
+    limits = f" from {low} to {high}" if column in LIMITS else ""
+    return numbers.between(low, high) | values.isna(), f"a number{limits}"
+
+
+def _wrong(folder: Path, name: str, column: str, row: int, expected: str) -> RunError:
+    """Describe a wrong value, with its line in the file."""
+    text = _read(folder, name, None)
+    breaks = sum(value.count("\n") for value in text.iloc[:row].to_numpy(dtype=object).ravel())
+    return RunError(
+        f"{folder / name}.csv, line {row + 2 + breaks}, column {column}: got "
+        f"{_short(text[column].iloc[row])}, but expected {expected}. {_REMEDY}"
+    )
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]} …"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"the number {name}")
+
+
+def _deeper_than(value: object, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            inner for one in level if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]  # fmt: skip
+    return bool(level)
