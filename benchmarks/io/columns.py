@@ -126,6 +126,11 @@ CHOICES = {
     "severity": ("stop", "warn", "note"),
     "operating_point": (*OPERATING_POINTS, "argmax"),
 }
+# Columns of whole numbers.
+WHOLE = frozenset({
+    "label", "fold", "seed", "width", "height", "n", "n_positive", *COUNTS, "images", "patients",
+    "folds", "draw", "bin", "rank", "finding", "epoch", "only_a", "only_b",
+})  # fmt: skip
 # Least and greatest number in a column.
 LIMITS = {
     "label": (0, 2**31), "score": (0, 1), "width": (1, 2**31), "height": (1, 2**31),

@@ -19,6 +19,7 @@ from benchmarks.io.columns import (
     SCORED,
     TABLE_COLUMNS,
     TEXT,
+    WHOLE,
 )
 from benchmarks.io.run_files import MAX_TABLE, RunError, open_file
 from benchmarks.io.tables import read_csv
@@ -59,6 +60,9 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
             "this version. Run the benchmark again."
         )
     _check_columns(folder, name, table)
+    whole = [one for one in table.columns if one in WHOLE and table[one].dtype == float]
+    whole = [one for one in whole if table[one].notna().all() and len(table)]
+    table[whole] = table[whole].astype("int64")
     keys = KEYS.get(name)
     if keys and (twice := table.duplicated(keys).to_numpy()).any():
         expected = f"each {' and '.join(keys)} once"
@@ -199,11 +203,13 @@ def _read(folder: Path, name: str, text: frozenset[str] | None) -> pd.DataFrame:
 
 
 def _check_columns(folder: Path, name: str, table: pd.DataFrame) -> None:
+    classes = [column for column in table.columns if column.startswith(SCORED)]
+    filled = {*FILLED.get(name, ()), *((classes or ["score"]) if name == "predictions" else ())}
     for column in table.columns if len(table) else ():
-        if column not in TABLE_COLUMNS[name] and not column.startswith(SCORED):
+        if column not in TABLE_COLUMNS[name] and column not in classes:
             continue
         good, expected = _good(column, table[column])
-        if column in FILLED.get(name, ()):
+        if column in filled:
             good &= table[column].notna() & (table[column] != "")
         if not good.all():
             raise _wrong(folder, name, column, int(np.flatnonzero(~good)[0]), expected)
@@ -214,13 +220,15 @@ def _good(column: str, values: pd.Series) -> tuple[pd.Series, str]:
     if column in CHOICES:
         return values.isin(["", *CHOICES[column]]), " or ".join(CHOICES[column])
     if column in TEXT:
-        return pd.Series(True, values.index), "text"
+        return pd.Series(True, values.index), "text, not a blank field"
     if column in FLAGS:
         return values.isna() | values.astype(str).isin(["True", "False"]), "True or False"
-    low, high = LIMITS.get(column, (-MAX_NUMBER, MAX_NUMBER))
+    known = "score" if column.startswith(SCORED) else column
+    low, high = LIMITS.get(known, (-MAX_NUMBER, MAX_NUMBER))
     numbers = pd.to_numeric(values, errors="coerce")
-    limits = f" from {low} to {high}" if column in LIMITS else ""
-    return numbers.between(low, high) | values.isna(), f"a number{limits}"
+    good = numbers.between(low, high) & ((numbers % 1 == 0) | (column not in WHOLE))
+    what = f"a {'whole number' if column in WHOLE else 'number'}"
+    return good | values.isna(), what + (f" from {low} to {high}" if known in LIMITS else "")
 
 
 def _wrong(folder: Path, name: str, column: str, row: int, expected: str) -> RunError:

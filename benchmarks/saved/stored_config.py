@@ -127,7 +127,8 @@ def require_two_classes(config: RunConfig, folder: Path, command: str) -> None:
 
 
 def _checked(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(record.get("config"), dict) or "fingerprint" not in record.get("data", {}):
+    times, data = record.get("times", {}), record.get("data", {})
+    if "config" not in record or "fingerprint" not in data or "started" not in times:
         raise RunError(
             f"{folder / 'run.json'}: expected the settings and data of a run, but its config "
             "or its data.fingerprint is missing. Start a new run."

@@ -9,21 +9,25 @@ import pytest
 
 from benchmarks.io import results
 from benchmarks.io.columns import MANIFEST_COLUMNS, PREDICTION_COLUMNS
-from benchmarks.io.results import RunError
+from benchmarks.io.run_files import RunError, write_text
 
 
 def test_floats_keep_all_digits(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random(200)
-    table = pd.DataFrame({"cell": "a/b/seed0", "score": values})
-    table = table.reindex(columns=PREDICTION_COLUMNS)
+    table = pd.DataFrame({
+        "cell": "a/b/seed0", "features": "a", "model": "b", "seed": 0, "split": "test", "fold": 0,
+        "image": [f"{k}.png" for k in range(200)], "group": "p", "subtype": "", "label": 0,
+        "score": values,
+    })[PREDICTION_COLUMNS]  # fmt: skip
     results.write_table(tmp_path, "predictions", table)
     read = results.read_tables(tmp_path, ("predictions",))["predictions"]
     assert (read["score"].to_numpy() == values).all()
 
 
 def test_text_stays_text(tmp_path: Path) -> None:
-    table = pd.DataFrame({"image": ["0001", "NA", 'a,"b"\n<c>'], "group": ["07", "", "None"]})
-    results.write_table(tmp_path, "manifest", table.reindex(columns=MANIFEST_COLUMNS))
+    table = pd.DataFrame({"image": ["0001", "NA", 'a,"b"\n<c>'], "group": ["07", "NA", "None"]})
+    known = table.assign(label=0, split="test", width=9, height=9, **{"class": "NORMAL"})
+    results.write_table(tmp_path, "manifest", known.reindex(columns=MANIFEST_COLUMNS))
     read = results.read_tables(tmp_path, ("manifest",))["manifest"]
     pd.testing.assert_frame_equal(read[["image", "group"]], table, check_dtype=False)
 
@@ -38,14 +42,14 @@ def test_interrupted_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "scores.csv"
-    results.write_text(path, "old\n")
+    write_text(path, "old\n")
 
     def full(_: int) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="no space"):
-        results.write_text(path, "new\n")
+        write_text(path, "new\n")
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
 
