@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.io.results import Results
+from benchmarks.io.results import Results, RunError
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap
 
@@ -84,7 +84,7 @@ def read_split(results: Results, split: str, cells: Sequence[str]) -> SplitScore
 
     Raises
     ------
-    ValueError
+    RunError
         If the cells did not score the same images in the same order.
     """
     table = results.predictions
@@ -94,9 +94,9 @@ def read_split(results: Results, split: str, cells: Sequence[str]) -> SplitScore
     images = first["image"].to_numpy(dtype=object)
     for name, part in parts.items():
         if not np.array_equal(part["image"].to_numpy(dtype=object), images):
-            raise ValueError(
-                f"predictions.csv: got different {split} images for {name} and "
-                f"{next(iter(parts))}, but expected the same. Run the benchmark again."
+            raise RunError(
+                f"{results.folder / 'predictions.csv'}: got different {split} images for {name} "
+                f"and {next(iter(parts))}, but expected the same. Run the benchmark again."
             )
     return SplitScores(
         image=images,
