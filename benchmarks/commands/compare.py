@@ -110,7 +110,7 @@ def _check_same_images(a: Results, b: Results) -> None:
         if len(alone):
             raise RunError(
                 f"{here.folder} has {len(one)} test images, {there.folder} has {len(other)}; "
-                f"{alone.iloc[0]!r} is only among the first. Paired tests need the same test "
+                f"{alone.iloc[0]!r} is in the first only. Paired tests need the same test "
                 "images: run both on the same data, with the same --limit."
             )
     for column in _SAME:

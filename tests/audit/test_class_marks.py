@@ -1,4 +1,4 @@
-"""Marks beside the lungs that give a class away: planted and found, dealt at random and not."""
+"""Marks beside the lungs that reveal a class: found if planted, not if placed at random."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_statistics_are_those_of_each_cell(size: int) -> None:
 
 
 def test_auc_is_over_patients() -> None:
-    """If each image counted by itself, the four images of patient a would outweigh b."""
+    """If each image counted separately, the four images of patient a would outweigh b."""
     numbers = np.zeros((8, len(outside_cells(28)), 2), np.float32)
     numbers[:, 5, 1] = [9, 9, 9, 1, 3, 8, 2, 1]
     patient = np.array(list("aaaabcde"), dtype=object)  # means: 7, 3, 8, 2, 1

@@ -1,4 +1,4 @@
-"""Near duplicates: what is planted is found, and what looks alike is told apart."""
+"""Near duplicates: planted copies are found, similar images are not confused."""
 
 from __future__ import annotations
 

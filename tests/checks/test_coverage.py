@@ -19,8 +19,8 @@ def test_simulated_patients_have_the_given_auc_and_correlation(classes: str) -> 
     label, scores, group = simulate(scenario, np.random.default_rng(0))
     assert roc_auc_score(label, scores[0]) == pytest.approx(truths(scenario)["auc"], abs=0.005)
     pair = (group[1:] == group[:-1]) & (label[1:] == label[:-1]) & (label[1:] == 1)
-    alike = np.corrcoef(scores[0, 1:][pair], scores[0, :-1][pair])[0, 1]
-    assert alike == pytest.approx(0.6, abs=0.03)
+    correlation = np.corrcoef(scores[0, 1:][pair], scores[0, :-1][pair])[0, 1]
+    assert correlation == pytest.approx(0.6, abs=0.03)
     mixed = pd.Series(label).groupby(group).nunique().max() == 2
     assert mixed == (classes == "both")
 

@@ -56,9 +56,9 @@ def test_the_letter_is_inside_its_box(phantoms: Dataset) -> None:
 
 
 def test_a_random_letter_is_on_half_of_each_class(phantoms: Dataset) -> None:
-    dealt = plant(phantoms, "random")
+    letters = plant(phantoms, "random")
     manifest = phantoms.manifest
-    has = (np.asarray(dealt.images)[:, 2:9, 2:6] == GREY).sum(axis=(1, 2)) >= 15
+    has = (np.asarray(letters.images)[:, 2:9, 2:6] == GREY).sum(axis=(1, 2)) >= 15
     patients = manifest.assign(has=has).groupby("group")
     assert (patients["has"].nunique() == 1).all()
     first = patients.first()

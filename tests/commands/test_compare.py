@@ -148,7 +148,7 @@ def test_chosen_cells_are_compared(runs: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("image", "test/9.jpeg", "'test/6.jpeg' is among the first only"),
+        ("image", "test/9.jpeg", "'test/6.jpeg' is in the first only"),
         ("sha256", "f" * 64, "'test/6.jpeg' has the sha256 0{63}6"),
         ("group", "p7", "'test/6.jpeg' has the group p6"),
         ("label", 1, "'test/6.jpeg' has the label 0"),

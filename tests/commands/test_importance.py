@@ -29,7 +29,7 @@ HERE = {"jobs": 1, "quiet": True}
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Grain tells the classes apart weakly; a bright patch in the upper left corner does wholly."""
+    """Grain separates the classes weakly, a bright patch in the upper left corner completely."""
     folder = tmp_path_factory.mktemp("data")
     images, label = textured(150, 48, seed=1)
     noise = np.random.default_rng(2).integers(0, 256, images.shape)

@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def write_data(folder: Path) -> Path:
-    """A folder as Kaggle has it; grain and pure noise mixed, so that scores are not all alike."""
+    """A folder as Kaggle has it; grain and pure noise mixed, so that scores differ."""
     images, label = textured(120, 56, seed=1)
     noise = np.random.default_rng(2).integers(0, 256, images.shape)
     mixed = (0.4 * images + 0.6 * noise).astype(np.uint8)
@@ -218,7 +218,7 @@ def test_models_of_other_columns_are_refused(run: Path, data: Path) -> None:
 
 @pytest.mark.parametrize("name", ["svm", "logistic", "xgboost"])
 def test_a_model_of_another_run_is_refused(run: Path, data: Path, name: str) -> None:
-    """Its record tells the right number of columns, the model expects fewer."""
+    """The record has the right number of columns, but the model expects fewer."""
     X, y = np.random.default_rng(0).normal(size=(60, 5)), np.arange(60) % 2
     model = MODELS[name].build(0, "none", 1).fit(X, y)
     columns = json.loads((run / "models" / f"lbp-{name}-seed0.json").read_text())["columns"]

@@ -1,4 +1,4 @@
-"""Covering a patch tells where a score comes from."""
+"""Occlusion maps: the change of a score when a patch is covered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one image's decision owes to a group of columns."""
+"""The contribution of a group of columns to the score of one image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROUPS = {"first": np.arange(0, 4), "second": np.arange(4, 9), "rest": np.arange
 
 
 def rows(n: int = 120) -> tuple[Rows, NDArray[np.int64]]:
-    """Thirty correlated columns, of which the first group tells the classes apart."""
+    """Thirty correlated columns; the first group separates the classes."""
     rng = np.random.default_rng(3)
     y = np.arange(n) % 2
     X = rng.normal(size=(n, 30)) @ rng.normal(size=(30, 30)) / 5

@@ -1,4 +1,4 @@
-"""What the feature store spares the extraction, and what it must not spare."""
+"""What extraction takes from the feature store, and what it must compute again."""
 
 from __future__ import annotations
 

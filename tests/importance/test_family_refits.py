@@ -40,7 +40,7 @@ def rows() -> SplitIndices:
 
 @pytest.fixture(scope="module")
 def matrices(rows: SplitIndices) -> dict[str, np.ndarray]:
-    """GLCM tells the classes apart, Gabor a little, intensity not at all."""
+    """GLCM separates the classes, Gabor a little, intensity not at all."""
     rng = np.random.default_rng(0)
     return {
         name: (rng.normal(size=(N, 6)) + shift * rows.label[:, None]).astype(np.float32)

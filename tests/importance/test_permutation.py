@@ -74,10 +74,10 @@ def test_a_group_takes_everything_and_another_nothing() -> None:
     table = permutation_importance(Sum(X), groups, label, patient, threshold=0.5, seed=0)
     value = table.set_index(["group", "metric"])["value"]
     assert value["none", "auc"] == 0
-    # Dealt anew together the columns tell nothing: AUC and precision fall from 1 to about 0.5.
+    # Permuted together, the columns are uninformative: AUC and precision fall from 1 to about 0.5.
     assert value["both", "auc"] == pytest.approx(0.5, abs=0.05)
     assert value["both", "precision"] == pytest.approx(0.5, abs=0.05)
-    # One dealt anew: positives score 1/4 or 1/2, negatives 0 or 1/4, each half the time, so one
+    # One permuted: positives score 1/4 or 1/2, negatives 0 or 1/4, each half the time, so one
     # pair in four is a tie and counts half: AUC 7/8.
     assert value["one", "auc"] == pytest.approx(1 / 8, abs=0.03)
     bounds = table.set_index(["group", "metric"]).loc[("both", "auc")]

@@ -1,4 +1,4 @@
-"""A run that was ended before its time goes on, to the same bytes."""
+"""An interrupted run is resumed and ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def alive(pid: int) -> bool:
 
 
 def test_killed_at_random_moments(whole: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    """SIGKILL leaves a folder that goes on to the same bytes; ``--kills N`` for more of them."""
+    """After SIGKILL, the folder is resumed to the same bytes; ``--kills N`` for more of them."""
     rng = np.random.default_rng(0)
     for kill in range(pytestconfig.getoption("--kills")):
         out, cache = tmp_path / f"run{kill}", tmp_path / f"cache{kill}"
