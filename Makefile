@@ -1,4 +1,4 @@
-# Set-up happens by itself: every target first makes .venv with the pinned versions.
+# Set-up is automatic: every target first makes .venv with the pinned versions.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[deep,fast,importance,dev]'
 	@touch $@
 
-benchmark: $(READY) ## Run the whole benchmark on the embedded phantoms; report in runs/
+benchmark: $(READY) ## Run the whole benchmark on the built-in phantoms; report in runs/
 	$(BIN)/python run_benchmark.py
 
 test: $(READY) ## Run all tests

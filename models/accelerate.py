@@ -35,7 +35,7 @@ def grow_trees(
     ----------
     X : ndarray of shape (n, d)
     y : ndarray of shape (n,), int
-        Labels 0, 1, …: positions in the forest's ``classes_``.
+        Labels 0, 1, …: positions in ``classes_`` of the random forest.
     n_jobs : int or None
         Number of threads; the trees do not depend on it.
     **parameters : dict

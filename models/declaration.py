@@ -39,7 +39,7 @@ class Declaration:
     built_in_importance : {"impurity", "gain", None}
         Importance that the fitted trees carry themselves.
     trusted_types : tuple of str
-        Full names of the types in its fitted pipeline that skops does not trust by itself.
+        Full names of the types in its fitted pipeline that skops does not trust by default.
     libraries : tuple of str
         Distributions besides scikit-learn whose versions change its scores.
     engine : callable, optional
