@@ -88,7 +88,7 @@ def interleave(
     -------
     DataFrame
         Seconds, one row per repetition, one column per call. A disturbance of the machine affects
-        neighbours in a row equally, so ratios within a row are more reliable than ratios of columns.
+        neighbours in a row equally, so ratios within a row are more reliable than those of columns.
     """
     for call in calls.values():
         call()
