@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmarks.errors import UserError
+from benchmarks.errors import OutOfMemory, UserError
 
 FILE = click.Path(path_type=Path)
 
@@ -29,6 +29,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except UserError as error:
             raise Failure(str(error)) from error
+        except MemoryError as error:
+            raise Failure(str(OutOfMemory(f"running {ctx.invoked_subcommand or 'run'}"))) from error
         except OSError as error:  # a full disk, for example
             kept = "" if ctx.invoked_subcommand else ". What was finished is kept."
             raise Failure(f"{error}{kept}") from error

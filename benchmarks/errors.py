@@ -1,4 +1,4 @@
-"""The base of all errors that a user can correct."""
+"""The base of all errors that a user can correct, and the error when memory runs out."""
 
 
 class UserError(Exception):
@@ -7,3 +7,23 @@ class UserError(Exception):
     The message names the file or key, what was found, what was expected and the remedy. The command
     line prints it without a traceback and exits with code 2.
     """
+
+
+class OutOfMemory(UserError):  # noqa: N818 - named after MemoryError, which it replaces
+    """Memory ran out; the message says while doing what, and the remedy.
+
+    Parameters
+    ----------
+    doing : str
+        What was being done.
+    """
+
+    def __init__(self, doing: str) -> None:
+        super().__init__(doing)
+        self.doing = doing
+
+    def __str__(self) -> str:
+        return (
+            f"Memory ran out while {self.doing}. Use --jobs 1, smaller images or --limit, or close "
+            "other programs."
+        )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import warnings
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -19,6 +21,10 @@ REMEDY = (
 
 class WeightsError(ValueError):
     """A file of weights is missing, unreadable or of another network; the message says which."""
+
+
+class _NotTensors(Exception):  # noqa: N818 - never leaves this file
+    pass
 
 
 class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state, not an error
@@ -63,16 +69,34 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise WeightsError(f"{path}: expected a file of weights, but the file does not exist.")
     try:
-        state = load_state_dict(str(path), weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            state = load_state_dict(str(path), weights_only=True)
         if not state or not all(torch.is_tensor(value) for value in state.values()):
-            raise TypeError("it is not a dictionary of named tensors")
+            raise _NotTensors
+    except MemoryError:
+        raise
     except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"{path}: expected a .safetensors file or a torch checkpoint that holds only "
-            f"tensors, but it can't be read as one: {first}"
+            f"{path}: found {_found(error)}, but expected a .safetensors file or a torch "
+            "checkpoint that holds only tensors. Give another file, or save the tensors alone: "
+            "torch.save(model.state_dict(), FILE)."
         ) from error
     return state
+
+
+def _found(error: Exception) -> str:
+    """Say what a file holds in place of weights.
+
+    Messages of torch that recommend weights_only=False, which runs code of the file, are replaced.
+    """
+    if isinstance(error, _NotTensors):
+        return "a file that holds other things than named tensors"
+    if "weights_only" in str(error):
+        types = re.search(r"Unsupported globals: (.+?)\. ", str(error))
+        which = f" of the types {types[1]}" if types else ""
+        return f"pickled Python objects{which}, which are never loaded, or no weights at all"
+    reason = " ".join(f"{type(error).__name__}: {error}".splitlines()[0].split())
+    return f"a damaged file or one of another format ({reason})"
 
 
 def short_sha256(path: Path) -> str:

@@ -16,6 +16,7 @@ from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import Results, read_results
 from benchmarks.io.tables import write_csv
+from benchmarks.io.workers import stop_if_memory_runs_out
 from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells, score_cell
 from benchmarks.saved.model_files import other_versions
 from benchmarks.saved.stored_config import require_two_classes, scoring_config
@@ -77,6 +78,8 @@ def predict(
         If a path, a cell or the weights can't be used.
     ModelFileError
         If a saved model is damaged or unsafe.
+    OutOfMemory
+        If memory runs out while an image is read.
     """
     say(CAUTION, quiet=False)
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
@@ -132,7 +135,8 @@ def _batches(
     for file in track(files, "predict", len(files), "images", config.quiet):
         name = _name(file)
         try:
-            read = read_image(file, size=size)
+            with stop_if_memory_runs_out(f"reading {name}"):
+                read = read_image(file, size=size)
         except ImageError as error:
             left_out.append((name, str(error)))
             say(str(error), quiet=False)

@@ -22,12 +22,20 @@ from benchmarks.datasets.splits import limit
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.image_stack import ImageFile, ImageStack
 from benchmarks.io.progress import track
-from benchmarks.io.workers import parallel
-from features.reading.images import GreyImage, ImageError, list_images, read_image
+from benchmarks.io.workers import parallel, stop_if_memory_runs_out
+from features.reading.images import (
+    MAX_MEMORY,
+    GreyImage,
+    ImageError,
+    LargeImageError,
+    list_images,
+    read_image,
+)
 from features.reading.preprocess import resize
 
 EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA}"
 LIMITS_ITSELF = True  # before it decodes files
+WORKER_MEMORY = 2**27  # bytes to read one image in a worker; larger ones are read one at a time
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 # Kaggle's names; bacteria and virus are numbered separately, so a number alone is not a patient.
@@ -117,7 +125,8 @@ def load(config: RunConfig, size: int) -> Dataset:
     if config.limit:
         manifest = manifest.iloc[limit(manifest, config.limit)].reset_index(drop=True)
     named = manifest.pop("named")
-    images, manifest, left_out = _read(root, manifest, size, config)
+    with stop_if_memory_runs_out(f"reading the images of {root}"):
+        images, manifest, left_out = _read(root, manifest, size, config)
     notes = _contradictions(manifest)
     if not named.all():
         notes.append(
@@ -234,14 +243,19 @@ def _contradictions(manifest: pd.DataFrame) -> list[str]:
 def _read(
     root: Path, manifest: pd.DataFrame, size: int, config: RunConfig
 ) -> tuple[ImageStack, pd.DataFrame, pd.DataFrame]:
-    """Decode every file once, in processes; leave out what can't be read."""
+    """Decode every file, in processes; leave out what can't be read.
+
+    Workers refuse images that take much memory; this process reads them, one at a time.
+    """
     read = parallel(config.jobs, return_as="generator")(
-        delayed(_read_one)(root, path, size) for path in manifest["path"]
+        delayed(_read_one)(root, path, size, WORKER_MEMORY) for path in manifest["path"]
     )
     kept: list[tuple[int, str, int, int, int, int]] = []
     failed: list[tuple[str, str]] = []
     pixels = ImageFile(config.out, size)
     for row, result in enumerate(track(read, "data", len(manifest), "images", config.quiet)):
+        if isinstance(result, LargeImageError):
+            result = _read_one(root, manifest["path"][row], size, MAX_MEMORY)
         if isinstance(result, ImageError):
             failed.append((manifest["image"][row], str(result)))
             continue
@@ -255,10 +269,12 @@ def _read(
     return pixels.images(), table[MANIFEST_COLUMNS], left_out
 
 
-def _read_one(root: Path, path: str, size: int) -> tuple[GreyImage, int] | ImageError:
+def _read_one(
+    root: Path, path: str, size: int, max_memory: int
+) -> tuple[GreyImage, int] | ImageError:
     """Read one file at a size; return it with the file's size in bytes."""
     try:
-        read = read_image(root / path, root=root, size=size)
+        read = read_image(root / path, root=root, size=size, max_memory=max_memory)
     except ImageError as error:
         return error
     image = GreyImage(

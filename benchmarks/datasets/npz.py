@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import zipfile
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -14,9 +17,11 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import CLASSES, UNKNOWN, DataError, Dataset
 from benchmarks.datasets.kermany import MEDMNIST, is_pneumoniamnist
 from benchmarks.io.columns import MANIFEST_COLUMNS
+from benchmarks.io.workers import stop_if_memory_runs_out
 from features.reading.preprocess import resize
 
 EXPECTED = "a MedMNIST .npz file"
+MAX_BYTES = 2**32  # of all images and labels of a file, decompressed
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
@@ -74,14 +79,22 @@ def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
     Raises
     ------
     DataError
-        As :func:`load`; arrays of objects (pickles) are rejected.
+        As :func:`load`; arrays of objects (pickles) and more than 4 GiB are rejected.
+    OutOfMemory
+        If memory runs out.
     """
+    with stop_if_memory_runs_out(f"reading {path}"):
+        return _read(path, size, task)
+
+
+def _read(path: Path, size: int, task: str) -> Dataset:
     try:
+        _check_sizes(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             present = [name for name in SPLITS if f"{name}_images" in arrays.files]
             classes = _classes(path, arrays, task)
             parts = [_read_split(path, arrays, name, size, classes) for name in present]
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # a damaged archive raises whatever its decompressor does
         raise DataError(f"{path}: expected a readable .npz file, got: {error}") from error
@@ -109,6 +122,64 @@ def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
         limitations=source.limitations,
         facts=source.facts,
     )
+
+
+def _check_sizes(path: Path) -> None:
+    """Check that the file is an archive whose arrays fit in memory, by their headers alone."""
+    if not zipfile.is_zipfile(path):
+        raise DataError(
+            f"{path}: found {_kind(path)}, which is not an .npz file, but expected an archive of "
+            "NumPy arrays: train_images, train_labels, test_images, … Give a MedMNIST file, or "
+            "write the arrays with numpy.savez_compressed."
+        )
+    read_by_us = {f"{split}_{part}.npy" for split in SPLITS for part in ("images", "labels")}
+    total = 0
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.filename in read_by_us:
+                with archive.open(entry) as file:
+                    total += _check_header(path, entry, file)
+    if total > MAX_BYTES:
+        raise DataError(
+            f"{path}: found arrays of {total / 2**30:.1f} GiB, but expected at most "
+            f"{MAX_BYTES / 2**30:.1f} GiB. Give a file of smaller images (MedMNIST has 28, 64, 128 "
+            "and 224 pixels), or a folder of image files, which is read one image at a time."
+        )
+
+
+def _check_header(path: Path, entry: zipfile.ZipInfo, file: IO[bytes]) -> int:
+    """Compare an array's header with its size in the archive; return the size of the array."""
+    form = np.lib.format
+    version = form.read_magic(file)
+    shape, _, dtype = (form.read_array_header_1_0 if version == (1, 0)
+                       else form.read_array_header_2_0)(file)  # fmt: skip
+    name = f"{path}: {entry.filename.removesuffix('.npy')} is {shape} {dtype}"
+    if dtype.hasobject:
+        raise DataError(
+            f"{name}: pickled Python objects, which are never loaded, but expected numbers. Save "
+            "images as uint8 and labels as integers."
+        )
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > entry.file_size:
+        raise DataError(
+            f"{name} of {needed:,} bytes, but the file holds only {entry.file_size:,} bytes of it. "
+            "The file is damaged; copy it again from its source."
+        )
+    return needed
+
+
+def _kind(path: Path) -> str:
+    """Name the content of a file that is not a ZIP archive."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        return "an empty file"
+    if head.startswith(b"PK"):
+        return "a damaged ZIP archive"
+    if head.startswith(b"\x93NUMPY"):
+        return "a single NumPy array (.npy)"
+    is_text = all(byte in b"\t\n\r" or byte >= 32 for byte in head)
+    return "text" if is_text else f"unknown content (first bytes {head[:4].hex(' ')})"
 
 
 def _classes(path: Path, arrays: np.lib.npyio.NpzFile, task: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from benchmarks.explain.training_images import TrainingRows, find_neighbours
 from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results
+from benchmarks.io.workers import stop_if_memory_runs_out
 from benchmarks.saved.fitted_cells import FittedCell, score_cell
 from features import ImageDescriptor
 from features.reading.images import ImageError, read_image
@@ -51,7 +52,8 @@ def read_explained(run: Results, path: Path, config: RunConfig) -> Explanation:
         raise ConfigError(f"{path}: expected an image, found {found}.")
     size = reading_size(config)
     try:
-        read = read_image(path, size=size)
+        with stop_if_memory_runs_out(f"reading {path}"):
+            read = read_image(path, size=size)
     except ImageError as error:
         raise ConfigError(str(error)) from error
     image = prepare(resize(read.pixels, size)[None], config)[0]

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from joblib import Parallel
 from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
 
+from benchmarks.errors import OutOfMemory
+
 T = TypeVar("T")
 WORKER_KILLED = (BrokenProcessPool,)  # raised if a worker process is killed
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -127,6 +129,28 @@ def in_own_worker(function: Callable[..., T], *args: Any) -> T:
         return pool.submit(function, *args).result()
     finally:
         stop_workers()
+
+
+@contextmanager
+def stop_if_memory_runs_out(doing: str) -> Iterator[None]:
+    """Raise `OutOfMemory` in place of a MemoryError, here or in a worker process.
+
+    Parameters
+    ----------
+    doing : str
+        What is being done, for the message: "reading a.png".
+
+    Raises
+    ------
+    OutOfMemory
+        If memory runs out, or the system ends a worker process, as Linux does to free memory.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemory(f"{doing} ({error})" if str(error) else doing) from error
+    except WORKER_KILLED as error:
+        raise OutOfMemory(f"{doing} (a worker process was ended by the system)") from error
 
 
 def stop_workers() -> None:

@@ -143,6 +143,8 @@ def unpack(parts: dict[str, bytes], shown: object) -> Pipeline:
         raise refuse(shown, f"the types {listed}", "those of this program's models") from error
     except Exception as error:  # what zipfile, json, numpy or XGBoost raise on damaged bytes
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        if "allow_pickle" in reason:  # NumPy's advice would run code of the file
+            reason = "an array of pickled Python objects, which are never loaded"
         raise refuse(shown, f"nothing that loads ({reason})", "a pipeline") from error
     return pipeline
 

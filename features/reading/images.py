@@ -11,10 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.reading.decode import AN_IMAGE, COPY_AGAIN, ImageError, decode_grey
+from features.reading.decode import (
+    AN_IMAGE,
+    COPY_AGAIN,
+    ImageError,
+    LargeImageError,
+    decode_grey,
+)
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 2**30
+MAX_MEMORY = 2**30
 IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
@@ -57,7 +64,7 @@ def _unreadable(shown: str, error: Exception, expected: str) -> ImageError:
     return ImageError(shown, f"something unreadable ({reason})", expected, remedy)
 
 
-def _read_bytes(path: Path, shown: str, root: Path | None) -> bytes:
+def _read_bytes(path: Path, shown: str, root: Path | None, max_memory: int) -> bytes:
     try:
         target = Path(os.path.realpath(path))
         if root is not None and not target.is_relative_to(os.path.realpath(root)):
@@ -73,10 +80,13 @@ def _read_bytes(path: Path, shown: str, root: Path | None) -> bytes:
         if status.st_size > MAX_BYTES:
             found = f"{status.st_size:,} bytes"
             raise ImageError(shown, found, f"at most {MAX_BYTES:,}", "reduce the image")
+        if status.st_size > max_memory:
+            found = f"{status.st_size:,} bytes"
+            raise LargeImageError(shown, found, f"at most {max_memory:,}", "reduce the image")
         data = target.read_bytes()
     except ImageError:
         raise
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError) as error:
         raise _unreadable(shown, error, "a readable file") from error
     if not data:
         raise ImageError(shown, "an empty file", AN_IMAGE, COPY_AGAIN)
@@ -114,7 +124,12 @@ def list_images(folder: Path) -> tuple[list[Path], int]:
 
 
 def read_image(
-    path: Path, *, root: Path | None = None, max_pixels: int = MAX_PIXELS, size: int | None = None
+    path: Path,
+    *,
+    root: Path | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_memory: int = MAX_MEMORY,
+    size: int | None = None,
 ) -> GreyImage:
     """Read the first frame of a JPEG, PNG, TIFF or BMP file as grey.
 
@@ -130,6 +145,9 @@ def read_image(
         relative to it.
     max_pixels : int
         Largest width × height; 100 million by default. Files may have up to 1 GiB.
+    max_memory : int
+        Most bytes that reading may take; 1 GiB by default. Estimated from the file's size and
+        header: the file once or twice, 3 to 6 bytes per pixel, and what the decoder keeps.
     size : int, optional
         Side to which the image will be shrunk; see Notes.
 
@@ -143,6 +161,10 @@ def read_image(
         If the file is not such an image: not a regular file, a link to outside ``root``,
         unreadable, empty, of another format, truncated, corrupt, under 16 pixels per side, over
         ``max_pixels``, or of floating-point, signed or 32-bit pixels.
+    LargeImageError
+        If reading would take more than ``max_memory``: an ``ImageError``, too.
+    MemoryError
+        If memory runs out; that says nothing about the file.
 
     Notes
     -----
@@ -159,7 +181,8 @@ def read_image(
     - JPEG, BMP and most TIFF files have no checksum: damage that still decodes is not detected.
     """
     shown = _shown(path, root)
-    data = _read_bytes(path, shown, root)
+    data = _read_bytes(path, shown, root, max_memory)
     return GreyImage(
-        *decode_grey(data, shown, max_pixels, size), sha256=hashlib.sha256(data).hexdigest()
+        *decode_grey(data, shown, max_pixels, max_memory, size),
+        sha256=hashlib.sha256(data).hexdigest(),
     )

@@ -18,6 +18,7 @@ from benchmarks.commands import predict as predict_module
 from benchmarks.commands.predict import COLUMNS, predict
 from benchmarks.commands.run import run_benchmark
 from benchmarks.config import ConfigError, RunConfig
+from benchmarks.errors import OutOfMemory
 from benchmarks.extraction.extract import make_descriptor
 from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.fitting.cell import Cell
@@ -175,6 +176,17 @@ def test_unreadable_images_are_told_and_the_others_go_on(
     assert said.out == ""
     assert said.err.startswith("CAUTION: for research only, not for clinical use")
     assert all(reason in said.err for reason in left_out["reason"])
+
+
+def test_memory_that_runs_out_stops_the_command(
+    finished: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_image(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("benchmarks.commands.predict.read_image", read_image)
+    with pytest.raises(OutOfMemory, match=r"while reading .*test/.* Use --jobs 1, smaller images"):
+        predict(finished, [data / "test"])
 
 
 def test_no_readable_image_gives_an_empty_table(finished: Path, tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from benchmarks import datasets
 from benchmarks.config import RunConfig
+from benchmarks.datasets import folder
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.folder import patient_key
+from benchmarks.errors import UserError
 from benchmarks.io import provenance, results
 
 
@@ -35,7 +38,8 @@ def test_patient_key(name: str, key: tuple[str, str] | None) -> None:
 
 
 def load(folder: Path, size: int = 32, **options: object) -> datasets.Dataset:
-    return datasets.load(RunConfig(data=str(folder), quiet=True, jobs=2, **options), size)
+    settings = {"quiet": True, "jobs": 2, **options}
+    return datasets.load(RunConfig(data=str(folder), **settings), size)
 
 
 def test_manifest_describes_each_file(radiograph_folder: Path) -> None:
@@ -127,6 +131,38 @@ def test_a_third_class_is_reported(radiograph_folder: Path) -> None:
 def test_kaggle_outer_folder_is_explained(radiograph_folder: Path) -> None:
     with pytest.raises(DataError, match="found the folders chest, but expected train and test"):
         load(radiograph_folder.parent)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_large_images_are_read_in_the_main_process(
+    radiograph_folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    before = load(radiograph_folder, jobs=jobs)
+    read: list[int] = []
+
+    def read_one(root: Path, path: str, size: int, max_memory: int) -> object:
+        read.append(max_memory)
+        return original(root, path, size, max_memory)
+
+    original = folder._read_one
+    monkeypatch.setattr(folder, "WORKER_MEMORY", 100)
+    if jobs == 1:
+        monkeypatch.setattr(folder, "_read_one", read_one)
+    after = load(radiograph_folder, jobs=jobs)
+    assert read == [100, folder.MAX_MEMORY] * len(before.images) * (jobs == 1)
+    np.testing.assert_array_equal(after.images[:], before.images[:])
+    pd.testing.assert_frame_equal(after.manifest, before.manifest)
+
+
+def test_memory_that_runs_out_stops_the_run(
+    radiograph_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_image(*_: object, **__: object) -> None:
+        raise MemoryError("a.png: MemoryError")
+
+    monkeypatch.setattr(folder, "read_image", read_image)
+    with pytest.raises(UserError, match=r"Memory ran out while reading .*a.png.*Use --jobs 1, sma"):
+        load(radiograph_folder, jobs=1)
 
 
 @pytest.mark.real

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
+from benchmarks.errors import OutOfMemory
 
 
 def arrays(size: int = 28) -> dict[str, np.ndarray]:
@@ -62,7 +67,7 @@ def test_colour_becomes_luma(tmp_path: Path) -> None:
         ({"val_labels": np.zeros(3)}, "3 labels .* for 4 images"),
         ({"test_images": None}, "found the image arrays train, val, but expected"),
         ({"test_labels": None}, "test_labels"),
-        ({"train_images": np.array([{}] * 12)}, "expected a readable .npz file"),
+        ({"train_images": np.array([{}] * 12)}, "train_images is .12,. object: pickled Python obj"),
     ],
 )
 def test_other_forms_are_rejected(tmp_path: Path, change: dict, message: str) -> None:
@@ -72,8 +77,78 @@ def test_other_forms_are_rejected(tmp_path: Path, change: dict, message: str) ->
         load(tmp_path / "mnist.npz")
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip file", b"PK\x03\x04 broken"])
-def test_damaged_files_are_rejected(tmp_path: Path, content: bytes) -> None:
+NOT_NPZ = {
+    b"": "an empty file", b"a,b\n1,2\n": "text", b"PK\x03\x04 broken": "a damaged ZIP archive",
+    b"\x93NUMPY\x01\x00": r"a single NumPy array \(.npy\)", bytes(9): "unknown content",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NOT_NPZ)
+def test_files_of_another_kind_are_rejected(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "mnist.npz").write_bytes(content)
-    with pytest.raises(DataError, match="mnist.npz: expected a readable .npz file"):
+    message = f"mnist.npz: found {NOT_NPZ[content]}.*, which is not an .npz file, but expected"
+    with pytest.raises(DataError, match=message) as caught:
         load(tmp_path / "mnist.npz")
+    assert "pickle" not in str(caught.value)
+
+
+def write_header(path: Path, shape: tuple[int, ...], n_bytes: int) -> None:
+    """An archive whose train_images announce a shape and are n_bytes of zeros."""
+    header = io.BytesIO()
+    form = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, form)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train_images.npy", header.getvalue() + bytes(n_bytes))
+
+
+def test_arrays_over_the_limit_are_refused_before_they_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_header(tmp_path / "mnist.npz", (2**26 // 28**2 + 1, 28, 28), 2**26 + 28**2)
+    assert (tmp_path / "mnist.npz").stat().st_size < 2**20
+    monkeypatch.setattr("benchmarks.datasets.npz.MAX_BYTES", 2**26)
+    monkeypatch.setattr(np, "load", None)
+    with pytest.raises(DataError, match=r"found arrays of 0.1 GiB, but expected at most 0.1 GiB. "):
+        load(tmp_path / "mnist.npz")
+
+
+def test_a_header_that_announces_more_than_there_is_is_refused(tmp_path: Path) -> None:
+    write_header(tmp_path / "mnist.npz", (120_000, 224, 224), 1000)
+    message = r"train_images is \(120000, 224, 224\) uint8 of 6,021,120,000 bytes, but the file hol"
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / "mnist.npz")
+
+
+def test_memory_that_runs_out_stops_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_split(*_: object) -> None:
+        raise MemoryError("Unable to allocate 5.61 GiB")
+
+    np.savez(tmp_path / "mnist.npz", **arrays())
+    monkeypatch.setattr("benchmarks.datasets.npz._read_split", read_split)
+    with pytest.raises(OutOfMemory, match=r"reading .*mnist.npz \(Unable .*Use --jobs 1, smaller"):
+        load(tmp_path / "mnist.npz")
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=4),
+    st.floats(0, 1) | st.just(1.0),
+    st.booleans(),
+)
+def test_damaged_files_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, flips: list[tuple[float, int]], kept: float,
+    compressed: bool,
+) -> None:  # fmt: skip
+    file = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(file, **arrays(16))
+    damaged = bytearray(file.getvalue())
+    for place, mask in flips:
+        damaged[int(place * len(damaged))] ^= mask
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(damaged[: round(kept * len(damaged))])
+    try:
+        assert load(path, 16).images.shape[1:] == (16, 16)
+    except DataError as error:
+        assert str(path) in str(error)  # noqa: PT017 - one of two outcomes

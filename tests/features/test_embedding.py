@@ -7,6 +7,7 @@ import pickle
 import re
 import sys
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -341,6 +342,27 @@ def test_no_pickled_code_is_run(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         create_backbone(SMALL, weights=path)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("kind", ["objects", "a module", "a plain pickle", "a torchscript"])
+def test_pickles_are_refused_in_our_words(kind: str, legacy: bool, tmp_path: Path) -> None:
+    """Without torch's advice to load them all the same, which would run their code."""
+    path = tmp_path / "w.pth"
+    if kind == "a plain pickle":
+        path.write_bytes(pickle.dumps({"weights": [1.0]}))
+    elif kind == "a torchscript":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("w/constants.pkl", b"")
+            archive.writestr("w/data.pkl", b"")
+            archive.writestr("w/version", b"3")
+    else:
+        held = {"w": torch.zeros(1), "odd": tmp_path} if kind == "objects" else torch.nn.ReLU()
+        torch.save(held, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(WeightsError, match="found pickled Python objects.*never loaded") as caught:
+        create_backbone(SMALL, weights=path)
+    assert "weights_only" not in str(caught.value)
+    assert "torch.save(model.state_dict(), FILE)" in str(caught.value)
 
 
 def test_file_and_random_weights_exclude_each_other(tmp_path: Path) -> None:
