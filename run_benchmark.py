@@ -32,8 +32,7 @@ class Commands(click.Group):
         except MemoryError as error:
             raise Failure(str(OutOfMemory(f"running {ctx.invoked_subcommand or 'run'}"))) from error
         except OSError as error:  # a full disk, for example
-            kept = "" if ctx.invoked_subcommand else ". What was finished is kept."
-            raise Failure(f"{error}{kept}") from error
+            raise Failure(str(error)) from error
 
 
 class Names(click.ParamType):

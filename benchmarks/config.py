@@ -17,6 +17,9 @@ from features import DEFAULT_FEATURE_SETS, all_feature_sets
 from models import MODELS, declaration
 from models.balance import BALANCES
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model
+_SEEDS = 2**32
+
 
 class ConfigError(UserError, ValueError):
     """A setting can't be used; the message names the key, the choices and the remedy."""
@@ -103,12 +106,12 @@ class RunConfig(BaseModel):
     contrast: bool = True
     balance: str = "smote"
     seeds: tuple[int, ...] = (0,)
-    jobs: int = Field(default_factory=_cores, ge=1)
-    limit: int | None = Field(default=None, ge=50)
+    jobs: int = Field(default_factory=_cores, ge=1, le=1024)
+    limit: int | None = Field(default=None, ge=50, le=10**9)
     max_unreadable: float = Field(default=0.01, ge=0.0, le=1.0)
     tune: bool = False
-    epochs: int | None = Field(default=None, ge=1)
-    batch_size: int = Field(default=32, ge=2)
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
+    batch_size: int = Field(default=32, ge=2, le=65_536)
     use_cache: bool = True
     cache: Path | None = None
     save_models: bool = True
@@ -131,7 +134,9 @@ class RunConfig(BaseModel):
     @field_validator("external", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
-        """Split ``name=file``, or a list of these, into pairs."""
+        """Split ``name=file``, a list of these, or a TOML table of names and files into pairs."""
+        if isinstance(value, dict):
+            return tuple(value.items())
         given = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
 
@@ -156,6 +161,11 @@ class RunConfig(BaseModel):
         names = [name for name, _ in value]
         if len(set(names)) != len(names):
             raise ValueError("expected every name once")
+        for name in names:
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"got the name {name!r}, but expected letters, digits, - _ and . only"
+                )
         return value
 
     @field_validator("folds")
@@ -190,15 +200,15 @@ class RunConfig(BaseModel):
     @field_validator("seeds")
     @classmethod
     def _seeds_in_range(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if min(value) < 0 or max(value) >= 2**32:
-            raise ValueError("expected seeds from 0 to 4294967295")
+        if min(value) < 0 or max(value) >= _SEEDS:
+            raise ValueError(f"expected integers from 0 to {_SEEDS - 1}")
         return value
 
 
 def _name_and_file(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
-    if not (mark and file and re.fullmatch(r"[A-Za-z0-9_.-]+", name)):
-        raise ValueError("expected name=file.csv, the name of letters, digits, - _ and .")
+    if not (mark and file):
+        raise ValueError("expected name=file.csv")
     return name, file
 
 
@@ -306,6 +316,19 @@ def _hint(name: str, choices: list[str]) -> str:
 
 
 def _explain(item: Any) -> str:
-    key = str(item["loc"][0]).replace("_", "-") if item["loc"] else "settings"
-    message = item["msg"].removeprefix("Value error, ")
-    return f"--{key}: got {item['input']!s}: {message}"
+    name = str(item["loc"][0]) if item["loc"] else "settings"
+    message = _expected_number(name, item["type"]) or item["msg"].removeprefix("Value error, ")
+    return f"--{name.replace('_', '-')}: got {item['input']!s}: {message}"
+
+
+def _expected_number(name: str, problem: str) -> str:
+    """Say which numbers an option takes; empty if that is not what is wrong."""
+    if not problem.startswith(("int_", "float_", "greater_than", "less_than")):
+        return ""
+    if name == "seeds":
+        return f"expected integers from 0 to {_SEEDS - 1}"
+    field = RunConfig.model_fields[name]
+    low = next((one.ge for one in field.metadata if hasattr(one, "ge")), None)
+    high = next((one.le for one in field.metadata if hasattr(one, "le")), None)
+    kind = "a number" if field.annotation is float else "an integer"
+    return f"expected {kind} from {low} to {high}"

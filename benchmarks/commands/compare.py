@@ -11,6 +11,7 @@ import pandas as pd
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.formatting import interval, number, p_value
 from benchmarks.io.results import Results, RunError, read_results
+from benchmarks.io.run_files import check_file
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap
@@ -46,7 +47,11 @@ def compare(
     RunError
         If a folder is not a run folder, if the test images, their content, patients or labels
         differ, or if a cell is unknown or has not finished.
+    ConfigError
+        If ``out`` can't be written.
     """
+    if out is not None:
+        check_file("--out", out)
     runs = read_results(run_a), read_results(run_b)
     _check_same_images(*runs)
     wanted = _wanted(cells, *runs)

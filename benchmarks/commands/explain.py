@@ -20,6 +20,7 @@ from benchmarks.explain.training_images import (
 )
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results, read_results
+from benchmarks.io.run_files import check_writable
 from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells
 from benchmarks.saved.model_files import saved_cells
 from benchmarks.saved.stored_config import require_two_classes, scoring_config
@@ -101,6 +102,7 @@ def _empty(folder: Path) -> Path:
         raise ConfigError(
             f"--out {folder}: expected a new or empty folder, found {kind}. Name another."
         )
+    check_writable("--out", folder / PAGE)
     return folder
 
 

@@ -15,6 +15,7 @@ from benchmarks.datasets.dataset import CLASSES
 from benchmarks.extraction.prepare import prepare, reading_size
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import Results, read_results
+from benchmarks.io.run_files import check_file
 from benchmarks.io.tables import write_csv
 from benchmarks.io.workers import stop_if_memory_runs_out
 from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells, score_cell
@@ -82,8 +83,8 @@ def predict(
         If memory runs out while an image is read.
     """
     say(CAUTION, quiet=False)
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise ConfigError(f"--out {out}: expected a file in an existing folder.")
+    if out is not None:
+        check_file("--out", out)
     files = _list(paths)
     run = read_results(run_dir)
     say_versions(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from benchmarks.commands.report import render_report
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
+from benchmarks.errors import UserError
 from benchmarks.extraction.prepare import prepared, reading_size
 from benchmarks.fitting import external
 from benchmarks.fitting.cell import Cell, plan
@@ -25,6 +27,7 @@ from benchmarks.io import results
 from benchmarks.io.columns import FEATURE_COLUMNS
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
+from benchmarks.io.results import RunError
 from benchmarks.io.workers import Interrupted, interruptible, stop_workers
 from benchmarks.run import exploration, stages
 from benchmarks.run.multiclass_tables import MulticlassTables
@@ -41,6 +44,10 @@ from features.backbone import MissingExtra, WeightsError, check_name, check_weig
 
 MISTAKES_SHOWN = 12  # per class
 ALL_DONE, SOME_FAILED = 0, 1
+
+
+class StoppedError(UserError):
+    """The run can't continue, as on a full disk; the message says what was kept."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,8 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
         can't be resumed.
     DataError
         If the data can't be used. No feature has been computed then.
+    StoppedError
+        If a file can't be written, as on a full disk.
     """
     if config.task == "subtype" and config.external:
         raise ConfigError(
@@ -106,6 +115,8 @@ def _start(state: RunState, plan: _Plan) -> int:
             stop_workers()
             _say_interrupted(state, caught)
             return interruption.exit_code
+        except OSError as error:  # a full disk, for example
+            raise StoppedError(f"The run stopped: {error}. {_kept(state.folder)}") from error
 
 
 def _plan(config: RunConfig) -> _Plan:
@@ -128,6 +139,7 @@ def _check_network(config: RunConfig, cells: Sequence[Cell]) -> None:
     families = {family for cell in cells for family in cell.families}
     networks = any(FEATURES[family].network for family in families)
     if not (networks or any(cell.on_images for cell in cells)):
+        _say_unused(config)
         return
     try:
         check_name(config.backbone)
@@ -139,6 +151,17 @@ def _check_network(config: RunConfig, cells: Sequence[Cell]) -> None:
         raise ConfigError(f"--weights {error}") from error
     except ValueError as error:
         raise ConfigError(f"--backbone: {error}") from error
+
+
+def _say_unused(config: RunConfig) -> None:
+    """Note options of networks that were given to a run without one."""
+    given = [
+        f"--{name.replace('_', '-')} {getattr(config, name)}"
+        for name in ("backbone", "weights", "epochs", "batch_size")
+        if getattr(config, name) != RunConfig.model_fields[name].default
+    ]
+    if given:
+        say(f"Note: {', '.join(given)} has no effect: this run uses no network.", config.quiet)
 
 
 def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) -> int:
@@ -274,9 +297,17 @@ def _say_interrupted(state: RunState, caught: list[warnings.WarningMessage]) -> 
         say("Interrupted before the data were read: nothing was kept.", quiet=False)
         return
     state.end("interrupted", caught)
-    done = sum(bool(details) for details in state.record["cells"].values())
-    say(
-        f"Interrupted: {done} cells are finished and kept. To resume: "
-        f"python run_benchmark.py --resume {state.folder}",
-        quiet=False,
-    )
+    say(f"Interrupted: {_kept(state.folder)}", quiet=False)
+
+
+def _kept(folder: Path) -> str:
+    """Say what a run that stopped has left in its folder, and what to do."""
+    try:
+        cells = read_record(folder)["cells"]
+    except RunError:
+        return (
+            f"No cell was finished and nothing was kept. Remove {folder} before you use it again."
+        )
+    done = sum(bool(details) for details in cells.values())
+    words = f"{done} cells are finished and kept" if done else "no cell was finished"
+    return f"{words}. To resume: python run_benchmark.py --resume {folder}"

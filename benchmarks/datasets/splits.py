@@ -67,7 +67,7 @@ def assign(
             raise DataError(
                 f"Split {name} has {found.to_dict() or 'no images'}, but expected images of "
                 f"{'both ' * (len(classes) == 2)}{' and '.join(classes)}. "
-                "Add patients, or raise --limit."
+                "Add patients, or raise --limit if it was given."
             )
     return split, notes
 
@@ -118,7 +118,8 @@ def folds(manifest: pd.DataFrame, count: int, seed: int = SEED) -> NDArray[np.in
     if fewest.min() < count:
         raise DataError(
             f"Got {fewest.min()} training patients of class {fewest.idxmin()}, but {count} folds "
-            f"need at least {count}. Add patients, raise --limit, or use fewer --folds (0: none)."
+            f"need at least {count}. Add patients, use fewer --folds (0: none), or raise --limit "
+            "if it was given."
         )
     stratum = (manifest["class"] + "/" + manifest["subtype"]).to_numpy(dtype=str)
     groups = manifest["group"].to_numpy(dtype=str)
@@ -172,7 +173,8 @@ def _draw_validation(train: pd.DataFrame, seed: int, classes: tuple[str, ...]) -
         if patients < 2:
             raise DataError(
                 f"Got {patients} patients of class {label} in train, but expected at least 2, one "
-                "of them for validation. Add patients, or raise --limit."
+                "of them for validation. Add patients, or raise --limit if it was "
+                "given."
             )
     return np.flatnonzero(
         _draw_patients(train, ["class", "subtype"], VALIDATION_FRACTION, seed, fewest=2)

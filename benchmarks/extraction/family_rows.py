@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.extraction.store import FeatureStore, StoreError
+from benchmarks.extraction.store import FeatureStore, StoreError, StoreWarning
 from benchmarks.extraction.store_keys import FamilyKey, family_key
 from benchmarks.io.matrix_file import MatrixFile, StoredMatrix
 from benchmarks.io.progress import say
@@ -173,4 +173,5 @@ class FamilyRows:
 
     def _drop_store(self, error: StoreError) -> None:
         self._store = None
-        warnings.warn(f"{error} {self.name} is computed without the feature store.", stacklevel=2)
+        note = f"{error} {self.name} is computed without the feature store."
+        warnings.warn(note, StoreWarning, stacklevel=2)

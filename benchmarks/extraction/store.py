@@ -27,6 +27,7 @@ from benchmarks.extraction.store_file import (
     FAILURES,
     FILE,
     StoreError,
+    StoreWarning,
     damaged,
     identity,
     open_file,
@@ -36,7 +37,14 @@ from benchmarks.extraction.store_file import (
 from benchmarks.extraction.store_keys import FamilyKey
 from benchmarks.extraction.store_rows import StoreInfo, count_families, evict, read_rows, write_rows
 
-__all__ = ["FeatureStore", "StoreError", "StoreInfo", "default_folder", "open_store"]
+__all__ = [
+    "FeatureStore",
+    "StoreError",
+    "StoreInfo",
+    "StoreWarning",
+    "default_folder",
+    "open_store",
+]
 
 GIB = 2**30
 Result = TypeVar("Result")
@@ -100,7 +108,7 @@ class FeatureStore:
             raise ValueError(f"Got max_bytes={max_bytes}, but expected at least {2**20}.")
         self.folder, self.path, self.max_bytes = folder, folder / FILE, max_bytes
         for note in self._open():
-            warnings.warn(note, stacklevel=2)
+            warnings.warn(note, StoreWarning, stacklevel=2)
 
     def __enter__(self) -> FeatureStore:
         return self
@@ -143,7 +151,7 @@ class FeatureStore:
 
         Warns
         -----
-        UserWarning
+        StoreWarning
             Once per call, if rows are damaged (checksum, length, or a value that is not finite).
             They count as not found.
         """
@@ -153,6 +161,7 @@ class FeatureStore:
             warnings.warn(
                 f"{self.path}: {len(bad)} of {len(set(images))} rows of {family.name} are damaged "
                 f"(table contents, id {ids}) and are computed again.",
+                StoreWarning,
                 stacklevel=2,
             )
         return rows, found
@@ -253,7 +262,7 @@ class FeatureStore:
                 why = f"it is damaged ({error})"
                 notes = set_aside(self.path, self._identity, "damaged", why)
             for note in notes + self._open():
-                warnings.warn(note, stacklevel=3)
+                warnings.warn(note, StoreWarning, stacklevel=3)
             return action(self._db)
         except (OSError, *FAILURES) as error:
             raise refusal(self.folder, error) from error

@@ -57,6 +57,10 @@ class StoreError(UserError, RuntimeError):
     """
 
 
+class StoreWarning(UserWarning):
+    """The feature store is damaged, of another version or unusable; a run computes the rows."""
+
+
 class _NotOurs(Exception):  # noqa: N818 - a state of the file
     """The tables are another version's; the message says which."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,13 @@ import pandas as pd
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.fitting.cell import EXTERNAL, Cell
 from benchmarks.fitting.cell_result import CellResult
+from benchmarks.io.progress import say
 from benchmarks.io.tables import read_csv
 
 SPLITS = ("validation", "test")
 NAMED = 3  # images that a message names
+_COLUMNS = ("image", "score")
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 _FOLDERS = r".*[\\/]"
 
 
@@ -79,7 +83,8 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
     file : Path
         CSV with the columns ``image``, as in ``manifest.csv``, and ``score``, the probability of
         pneumonia in [0, 1]. If no image is named as in the manifest, names without folders are
-        compared. Other columns, and images that are not in the manifest, are ignored.
+        compared. Other columns are ignored. Images that are not in the manifest are ignored and
+        reported.
     manifest : DataFrame
         ``image`` and ``split`` of all images.
 
@@ -87,13 +92,14 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
     -------
     CellResult
         Of the cell ``external/<name>/seed0``, with scores of the test images and, if the file has
-        all of them, of the validation images.
+        all of them, of the validation images; its details have a warning if images of the file are
+        not in the manifest.
 
     Raises
     ------
     ConfigError
-        If the file can't be read, names an image twice, lacks a test image or has a score
-        outside [0, 1].
+        If the file can't be read, has a column or an image twice, lacks a test image or has a
+        score outside [0, 1].
     """
     start = f"--external {name}={file}"
     table = _read(start, file)
@@ -116,7 +122,8 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
         )
     scores = {split: found[manifest["split"] == split].to_numpy(dtype=float) for split in SPLITS}
     complete = {split: score for split, score in scores.items() if not np.isnan(score).any()}
-    return CellResult(cell_of(name), scores=complete)
+    details = _unknown_images(start, table["image"][~given.isin(known)], len(table))
+    return CellResult(cell_of(name), scores=complete, details=details)
 
 
 def record(
@@ -144,18 +151,51 @@ def record(
     }  # fmt: skip
 
 
+def _unknown_images(start: str, unknown: pd.Series, rows: int) -> dict[str, list[str]]:
+    """Report rows of images that the data do not have."""
+    if unknown.empty:
+        return {}
+    warning = (
+        f"{start}: {len(unknown):,} of {rows:,} rows were ignored, since their images are not in "
+        f"the data ({_some(unknown)})."
+    )
+    say(f"  {warning}", quiet=False)
+    return {"warnings": [warning]}
+
+
 def _read(start: str, file: Path) -> pd.DataFrame:
     try:
-        table = read_csv(file)
-    except (OSError, ValueError) as error:
+        _check_columns(start, _header(file))
+        return read_csv(file)
+    except ConfigError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(f"{start}: expected a CSV file in UTF-8, got: {error}.") from error
-    missing = [column for column in ("image", "score") if column not in table]
-    if missing:
+
+
+def _check_columns(start: str, columns: list[str]) -> None:
+    other = next((name for mark, name in _SEPARATORS.items() if mark in columns[0]), "")
+    if len(columns) == 1 and other:
         raise ConfigError(
-            f"{start}: got the columns {', '.join(map(str, table.columns))}, expected image and "
-            f"score, separated by commas. Name the column {missing[0]} in the first line."
+            f"{start}: got a file whose columns are separated by {other}, expected commas. Save it "
+            "with commas as separators and points as decimal marks."
         )
-    return table
+    if twice := [column for column in _COLUMNS if columns.count(column) > 1]:
+        raise ConfigError(
+            f"{start}: got {columns.count(twice[0])} columns named {twice[0]}, expected one. Keep "
+            "the one that is meant."
+        )
+    if columns != [""] and (missing := [one for one in _COLUMNS if one not in columns]):
+        raise ConfigError(
+            f"{start}: got the columns {', '.join(columns)}, expected image and score, separated "
+            f"by commas. Name the column {missing[0]} in the first line."
+        )
+
+
+def _header(file: Path) -> list[str]:
+    """Return the names in the first line; pandas would rename one that is there twice."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        return next((line for line in csv.reader(lines) if line), [""])
 
 
 def _check_scores(start: str, scores: pd.Series) -> None:

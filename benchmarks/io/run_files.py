@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from benchmarks.config import ConfigError
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -188,6 +189,51 @@ def subfolder(folder: Path, name: str) -> Path:
     _inside(folder, name)
     (folder / name).mkdir(exist_ok=True)
     return folder / name
+
+
+def check_writable(option: str, path: Path) -> None:
+    """Check that a file or folder can be made, before anything is computed for it.
+
+    Parameters
+    ----------
+    option : str
+        The option that names it, for the message.
+    path : Path
+        Folders above it may be missing.
+
+    Raises
+    ------
+    ConfigError
+        If the nearest existing folder above it can't be written.
+    """
+    folder = next(one for one in path.absolute().parents if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {path}: expected a folder that can be written, but {folder} can't: "
+            f"{error.strerror}. Choose another one."
+        ) from error
+
+
+def check_file(option: str, path: Path) -> None:
+    """Check that a file can be written into an existing folder, before anything is computed.
+
+    Parameters
+    ----------
+    option : str
+        The option that names it, for the message.
+    path : Path
+
+    Raises
+    ------
+    ConfigError
+        If it is a folder, its folder is missing, or it can't be written.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise ConfigError(f"{option} {path}: expected a file in an existing folder.")
+    check_writable(option, path)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmarks.config import ConfigError, RunConfig
+from benchmarks.datasets import kind
 
 LOCK = ".lock"
 
@@ -74,11 +75,16 @@ def new_folder(config: RunConfig) -> Iterator[Path]:
     Raises
     ------
     ConfigError
-        If the folder is not empty, in use by another program, or can't be written.
+        If the folder is not empty, in use by another program, inside the data, or can't be written.
+    DataError
+        If there are no such data.
     """
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data).name.removesuffix(".npz")) or "data"
     folder = config.out or Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     _check_empty(folder)
+    _check_outside_data("--out", folder, config.data)
+    if config.cache is not None and config.use_cache:
+        _check_outside_data("--cache", config.cache, config.data)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -100,9 +106,22 @@ def _check_empty(folder: Path) -> None:
     except OSError as error:
         raise _not_writable("--out", folder, error) from error
     if found or (folder.exists() and not folder.is_dir()):
+        resume = (
+            f", or resume the run in it: --resume {folder}"
+            if (folder / "run.json").is_file()
+            else ""
+        )
         raise ConfigError(
-            f"--out {folder}: expected a new or empty folder. Choose another one, or resume "
-            f"the run in it: --resume {folder}."
+            f"--out {folder}: expected a new or empty folder. Choose another one{resume}."
+        )
+
+
+def _check_outside_data(option: str, folder: Path, data: str) -> None:
+    root = Path(data).resolve()
+    if kind(data) == "folder" and folder.resolve().is_relative_to(root):
+        raise ConfigError(
+            f"{option} {folder}: got a folder inside the data ({data}), but a run must not write "
+            "there. Choose a folder outside the data."
         )
 
 

@@ -6,13 +6,15 @@ Each stage computes what is missing and hands every finished cell to :func:`keep
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.extraction.extract import FeatureMatrices, extract
-from benchmarks.extraction.store import open_store
+from benchmarks.extraction.store import StoreWarning, open_store
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, fold_rows
@@ -49,7 +51,8 @@ def extract_features(
     FeatureMatrices
     """
     families = {family for cell in cells for family in cell.families}
-    with state.stage("features"), open_store(state.config) as store:
+    stage = state.stage("features")
+    with stage, _said(state.config.quiet), open_store(state.config) as store:
         features = extract(images, state.config, families, scratch, store)
     table = features.table
     if state.before and (state.folder / "features.csv").exists():
@@ -62,6 +65,17 @@ def extract_features(
     state.write()
     state.reported.update(reason for _, reason in features.reasons.values())
     return features
+
+
+@contextmanager
+def _said(quiet: bool) -> Iterator[None]:
+    """Print warnings about the feature store; all warnings also reach the record of the run."""
+    with warnings.catch_warnings(record=True) as caught:
+        yield
+    for one in caught:
+        if issubclass(one.category, StoreWarning):
+            say(f"  {one.message}", quiet)
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def fit_classifiers(state: RunState, features: FeatureMatrices, tables: ResultTables) -> None:
@@ -185,9 +199,9 @@ def _save_model(state: RunState, result: CellResult) -> None:
         columns = getattr(model, "n_features_in_", None)  # a model on images has none
         save_cell(state.folder, result.cell.name, model, columns=columns)
     except (OSError, ModelFileError) as error:
-        result.details.setdefault("warnings", []).append(
-            f"UserWarning: the fitted model could not be saved: {error}"
-        )
+        warning = f"the fitted model could not be saved: {error}"
+        result.details.setdefault("warnings", []).append(f"UserWarning: {warning}")
+        say(f"  {result.cell.name}: {warning}", quiet=False)
 
 
 def _keep_fold(state: RunState, tables: ResultTables, fold: CellResult) -> None:

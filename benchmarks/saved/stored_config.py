@@ -99,6 +99,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     RunError
         If the folder holds no such run.
     """
+    if folder.is_dir() and not (folder / "run.json").exists():
+        raise RunError(
+            f"{folder}: found no run.json, but expected a run folder. A run that was ended before "
+            "it had read its data leaves none and can't be resumed: start it again with another "
+            "--out."
+        )
     return _checked(folder, read_run(folder))
 
 

@@ -47,6 +47,18 @@ def test_scores_follow_the_manifest_not_the_file(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_rows_of_unknown_images_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = csv(tmp_path, "image,score\nx/1.png,1\na.png,0\nx/2.png,1\nb.png,1\n")
+    (warning,) = read_external("theirs", file, MANIFEST).details["warnings"]
+    assert "2 of 4 rows were ignored" in warning
+    assert "not in the data (x/1.png, x/2.png)" in warning
+    assert warning in capsys.readouterr().err
+    known = csv(tmp_path, "image,score\na.png,0\nb.png,1\n")
+    assert read_external("theirs", known, MANIFEST).details == {}
+
+
 def test_file_names_do_and_validation_may_be_incomplete(tmp_path: Path) -> None:
     file = csv(tmp_path, "image,score\nC:\\data\\b.png,0.5\n/data/a.png,0.25\nd.png,0.1\n")
     outcome = read_external("theirs", file, MANIFEST)
@@ -62,7 +74,10 @@ def test_file_names_do_and_validation_may_be_incomplete(tmp_path: Path) -> None:
         ("image,score\na.png,inf\nb.png,1\n", r"'inf' in line 2"),
         ("image,score\na.png,\nb.png,1\n", r"'' in line 2"),
         ("image,score\na.png,1\nb.png,1\nx/a.png,1\n", r"a.png more than once \(again in line 4"),
-        ("image;score\na.png;1\n", r"got the columns image;score, expected image and score"),
+        ("image;score\na.png;0,1\n", r"columns are separated by semicolons, expected commas"),
+        ("image\tscore\na.png\t1\n", r"columns are separated by tabs, expected commas"),
+        ("picture,score\na.png,1\n", r"got the columns picture, score, expected image and score"),
+        ("image,score,score\na.png,1,0\nb.png,0,1\n", r"got 2 columns named score, expected one"),
         ("", r"expected a CSV file"),
     ],
 )

@@ -176,7 +176,7 @@ def test_other_data_or_versions_are_refused(half: Path, edit: Any, message: str)
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     done = invoke("--resume", tmp_path)
     assert done.exit_code == 2
-    assert "run.json: expected the record of a run" in done.output
+    assert "found no run.json, but expected a run folder" in done.output
 
 
 def start(out: Path, cache: Path, *arguments: str) -> subprocess.Popen[str]:
