@@ -32,7 +32,7 @@ class ModelFileError(UserError, ValueError):
 
 
 def trusted_types() -> list[str]:
-    """List the types that a file may hold, besides those that skops trusts by itself.
+    """List the types that a file may hold, besides those that skops trusts by default.
 
     Returns
     -------

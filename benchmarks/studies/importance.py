@@ -1,4 +1,4 @@
-"""Study: which features matter to the best cells, and where on the radiograph.
+"""Feature importance: which features matter to the best cells, and where on the radiograph.
 
 The command ``run_benchmark.py importance`` measures all cells, and adds refits and stability.
 """

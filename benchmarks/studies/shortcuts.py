@@ -1,4 +1,4 @@
-"""Shortcut controls: classification by what should say nothing about the lungs.
+"""Shortcut controls: simple models on inputs that should contain no information about the lungs.
 
 The controls are image size, patient number, thumbnail, border, and the image with its lungs masked
 out. The whole image, described by the same features, is the reference; the image without its border
