@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two test processes; the tests of a file stay together, so that they share its runs.
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test check format speed constraints
+.PHONY: help install benchmark test test-fast check format speed constraints
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: $(READY) ## Make .venv with the pinned versions
 
@@ -22,7 +24,10 @@ benchmark: $(READY) ## Run the whole benchmark on the built-in phantoms; report 
 	$(BIN)/python run_benchmark.py
 
 test: $(READY) ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
+
+test-fast: $(READY) ## Run the tests that take no whole run, network fit or other process
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 check: $(READY) ## Check style, types and docstrings
 	$(BIN)/ruff check .

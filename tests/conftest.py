@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.datasets import phantoms
+from benchmarks.datasets.dataset import Dataset
+from run_benchmark import main
 from tests.helpers import textured
 
 ROOT = Path(__file__).parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data" / "chest_xray_224"
 REAL_WEIGHTS = ROOT.parent / "shared" / "weights" / "mobilenetv2_100.safetensors"
+QUICK = ["--features", "intensity,lbp", "--models", "logistic,xgboost", "--image-size", "48",
+         "--limit", "150", "--study", "none"]  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=1, help="Runs to kill at random moments.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of slow tests, so that two test processes end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,6 +45,60 @@ def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         folder = tmp_path_factory.mktemp("store")
         patch.setattr("benchmarks.extraction.store.default_folder", lambda: folder)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def phantoms_drawn_once() -> Iterator[None]:
+    """Draw the phantoms of each size once for all runs in this process."""
+    draw = lru_cache(phantoms.generate)
+
+    def generate(n_images: int, size: int, *, quiet: bool) -> Dataset:
+        drawn = draw(n_images, size)
+        return replace(drawn, images=drawn.images.copy(), manifest=drawn.manifest.copy())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phantoms, "generate", generate)
+        yield
+
+
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Make a folder once for all test processes; tests that change it work on a copy."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        with FileLock(shared / f"{name}.lock"):
+            if not (shared / f"{name}.made").exists():
+                shutil.rmtree(shared / name, ignore_errors=True)
+                make(shared / name)
+                (shared / f"{name}.made").touch()
+        return shared / name
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def quick_run(make_once: MakeOnce) -> Path:
+    """A finished run of ``QUICK`` on phantoms with one worker. Read only."""
+
+    def make(out: Path) -> None:
+        done = CliRunner().invoke(main, [*QUICK, "--jobs", "1", "--out", str(out)])
+        assert done.exit_code == 0, done.output
+
+    return make_once("quick_run", make)
+
+
+@pytest.fixture
+def empty_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs write an empty report: rendering takes longer than fitting small cells."""
+    monkeypatch.setattr(
+        "benchmarks.commands.run.render_report", lambda folder: (folder / "report.html").touch()
+    )
 
 
 @pytest.fixture

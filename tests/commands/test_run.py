@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,19 @@ from sklearn import metrics as sk
 
 from benchmarks.io.columns import PREDICTION_COLUMNS, SCORE_COLUMNS
 from run_benchmark import main
+from tests.conftest import QUICK
 
-QUICK = ["--features", "intensity,lbp", "--models", "logistic,forest", "--image-size", "48"]
+pytestmark = pytest.mark.slow
+BARE = ["--no-models", "--jobs", 1, "--quiet"]
 
 
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "first"
-    done = invoke("--limit", 150, *QUICK, "--jobs", 1, "--out", out)
-    assert done.exit_code == 0, done.output
-    return out
+@pytest.fixture
+def run(quick_run: Path) -> Path:
+    return quick_run
 
 
 def test_run_folder_holds_what_the_contract_names(run: Path) -> None:
@@ -88,27 +88,31 @@ def test_threshold_comes_from_validation(run: Path) -> None:
 
 
 def test_second_run_is_the_same_to_the_byte(run: Path, tmp_path: Path) -> None:
-    """With other workers, too."""
+    """With other workers and studies, too."""
     out = tmp_path / "second"
-    done = invoke("--limit", 150, *QUICK, "--jobs", 2, "--quiet", "--out", out)
+    done = invoke(*QUICK, "--study", "shortcuts,importance", "--jobs", 2, "--quiet", "--out", out)
     assert done.exit_code == 0
     assert done.output == ""
     assert (run / "predictions.csv").read_bytes() == (out / "predictions.csv").read_bytes()
+    assert len(pd.read_csv(out / "shortcuts.csv"))
+    assert len(pd.read_csv(out / "importance.csv"))
     timed = ["fit_seconds", "predict_seconds"]
     first, second = (pd.read_csv(f / "scores.csv").drop(columns=timed) for f in (run, out))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_other_cells_change_no_number(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "alone"
-    arguments = ["--features", "lbp", "--models", "forest", "--image-size", 48]
-    assert invoke("--limit", 150, *arguments, "--quiet", "--out", out).exit_code == 0
+    arguments = [*QUICK, "--features", "lbp", "--models", "xgboost", *BARE]
+    assert invoke(*arguments, "--out", out).exit_code == 0
     whole, alone = (pd.read_csv(f / "predictions.csv") for f in (run, out))
-    same = whole[whole["cell"] == "lbp/forest/seed0"].reset_index(drop=True)
+    same = whole[whole["cell"] == "lbp/xgboost/seed0"].reset_index(drop=True)
     pd.testing.assert_frame_equal(same, alone, check_exact=True)
 
 
-def test_report_is_rendered_again_from_tables_alone(run: Path) -> None:
+def test_report_is_rendered_again_from_tables_alone(run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(run, tmp_path / "run")
     before = {name: (run / name).read_bytes() for name in ("report.html", "report.md")}
     done = invoke("report", run)
     assert done.exit_code == 0
@@ -146,7 +150,7 @@ def test_a_folder_with_all_kinds_of_rows(radiograph_folder: Path, tmp_path: Path
         (["--image-size", "big"], "--image-size: got big"),
         (["--no-such-option"], "No such option"),
         (["report", "nowhere"], "expected a table"),
-        (["--seeds", "0", "list"], "Options go with a run"),
+        (["--seeds", "0", "list"], "options belong to a run"),
         (["--config", "nowhere.toml"], "nowhere.toml: expected a TOML file"),
         (["--models", "cnn", "--backbone", "mobilnetv2_100"], "mobilenetv2_100"),
         (["--models", "cnn", "--weights", __file__], "expected a .safetensors file"),
@@ -166,9 +170,9 @@ def test_nothing_is_left_where_the_data_cannot_be_used(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_first_of_several_seeds_changes_nothing_for_the_others(tmp_path: Path) -> None:
-    arguments = ["--limit", 150, "--features", "intensity", "--models", "forest",
-                 "--image-size", 48, "--quiet"]  # fmt: skip
+    arguments = [*QUICK, "--features", "intensity", "--models", "forest", "--folds", 0, *BARE]
     assert invoke(*arguments, "--seeds", "2,0", "--out", tmp_path / "both").exit_code == 0
     assert invoke(*arguments, "--seeds", "0", "--out", tmp_path / "one").exit_code == 0
     both, one = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("both", "one"))

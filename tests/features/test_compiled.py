@@ -3,9 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
-from features.compiled import warm_up
+import numpy as np
+from numpy.typing import NDArray
+
+from features.compiled import compiled, warm_up
 from features.gabor import Gabor
 from features.intensity import Intensity
 
@@ -41,3 +46,29 @@ def test_nothing_is_compiled_after_warming_up() -> None:
     warm_up(descriptors, (32, 32), on_compile=lambda: None)
     warm_up(descriptors, (48, 40), on_compile=lambda: said.append("compiling"))
     assert not said
+
+
+@compiled
+def wait_for(flag: NDArray[np.uint8], work: NDArray[np.int64]) -> bool:
+    """Compute until another thread raises the flag."""
+    for step in range(4_000_000_000):
+        work[step % len(work)] += 1
+        if flag[0]:
+            return True
+    return False
+
+
+def test_a_kernel_runs_without_the_interpreter_lock() -> None:
+    flag, work = np.ones(1, np.uint8), np.zeros(8, np.int64)
+    assert wait_for(flag, work)  # compiles
+    flag[0] = work[0] = 0
+
+    def raise_flag() -> None:
+        while not work.any():  # until the kernel computes
+            time.sleep(0.001)
+        flag[0] = 1
+
+    thread = threading.Thread(target=raise_flag)
+    thread.start()
+    assert wait_for(flag, work)
+    thread.join()

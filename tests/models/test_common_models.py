@@ -92,7 +92,8 @@ def test_more_columns_than_rows(name: str) -> None:
 def test_search_grid_names_parameters(name: str) -> None:
     pipeline = MODELS[name].build(0, "smote", 1)
     for parameters in ParameterGrid(MODELS[name].GRID):
-        pipeline.set_params(**parameters)
+        set_to = pipeline.set_params(**parameters).get_params()
+        assert {key: set_to[key] for key in parameters} == parameters
 
 
 def test_class_weight_is_not_run_where_a_classifier_takes_none(

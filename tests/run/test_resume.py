@@ -22,10 +22,10 @@ from benchmarks.io.workers import Interrupted, check_interrupted, interruptible
 from benchmarks.run import stages
 from benchmarks.run.state import SCRATCH
 from run_benchmark import main
+from tests.conftest import QUICK
 
 ROOT = Path(__file__).parents[2]
-QUICK = ["--features", "intensity,lbp", "--models", "logistic,forest", "--image-size", "48",
-         "--limit", "150"]  # fmt: skip
+pytestmark = pytest.mark.slow
 TIMED = ["fit_seconds", "predict_seconds"]
 
 
@@ -33,11 +33,9 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    assert invoke(*QUICK, "--jobs", 1, "--out", out).exit_code == 0
-    return out
+@pytest.fixture
+def whole(quick_run: Path) -> Path:
+    return quick_run
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +97,7 @@ def test_finished_cells_are_kept_and_the_rest_computed(half: Path, whole: Path) 
     assert len(json.loads((half / "run.json").read_text())["times"]["resumed"]) == 1
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_a_finished_run_computes_nothing(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +107,7 @@ def test_a_finished_run_computes_nothing(
     assert_same(folder, whole)
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_a_cell_cut_short_in_a_table_is_computed_again(whole: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(whole, tmp_path / "copy")
     lines = (folder / "predictions.csv").read_text().splitlines(keepends=True)
@@ -118,6 +118,7 @@ def test_a_cell_cut_short_in_a_table_is_computed_again(whole: Path, tmp_path: Pa
     assert_same(folder, whole)
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_a_fold_cut_short_is_computed_again(whole: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(whole, tmp_path / "copy")
     lines = (folder / "predictions.csv").read_text().splitlines(keepends=True)
@@ -128,6 +129,7 @@ def test_a_fold_cut_short_is_computed_again(whole: Path, tmp_path: Path) -> None
     assert_same(folder, whole)
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_failed_cells_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -247,7 +249,9 @@ def test_killed_at_random_moments(whole: Path, tmp_path: Path, pytestconfig: pyt
     for kill in range(pytestconfig.getoption("--kills")):
         out, cache = tmp_path / f"run{kill}", tmp_path / f"cache{kill}"
         run = start(out, cache)
-        time.sleep(rng.uniform(2.5, 8))
+        assert run.stderr is not None
+        for _ in range(rng.integers(1, 12)):
+            run.stderr.readline()
         workers = worker_processes(run.pid)
         run.kill()
         run.communicate()
@@ -262,6 +266,7 @@ def test_killed_at_random_moments(whole: Path, tmp_path: Path, pytestconfig: pyt
         assert_same(out, whole)
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_the_cnn_goes_on_from_its_last_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

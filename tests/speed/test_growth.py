@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.config import RunConfig
 from benchmarks.speed.growth import COLUMNS, DRAWS, _draw, describe, write_phantoms
 from benchmarks.speed.memory import peak_memory
+from features import FEATURES, HANDCRAFTED
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +28,17 @@ def test_every_phantom_differs(folder: Path) -> None:
     assert len(files) == len(set(files)) == 16 * DRAWS
 
 
-def test_second_pass_reads_the_store(folder: Path, tmp_path: Path) -> None:
+def test_second_pass_reads_the_store(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = RunConfig(data=str(folder), limit=80, image_size=64, jobs=1, quiet=True,
                        cache=tmp_path)  # fmt: skip
-    cold, warm = describe(config), describe(config)
+    cold = describe(config)
+    for family in HANDCRAFTED:
+        monkeypatch.setattr(FEATURES[family], "transform", None)
+    warm = describe(config)
     assert 60 <= cold["images"] == warm["images"] <= 100
-    assert warm["features_seconds"] < cold["features_seconds"]
+    assert min(cold["features_seconds"], warm["features_seconds"]) > 0
 
 
 def test_curve_is_drawn(tmp_path: Path) -> None:
@@ -45,12 +51,13 @@ def test_curve_is_drawn(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
 def test_memory_of_a_child_is_counted() -> None:
     """A process that starts another one that fills 200 MiB."""
-    child = "import time; x = bytearray(b'1') * (200 * 2**20); time.sleep(1)"
+    child = "import sys; x = bytearray(b'1') * (200 * 2**20); sys.stdin.read()"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     with (
-        subprocess.Popen([sys.executable, "-c", parent]) as process,
+        subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE) as process,
         peak_memory(process.pid) as peak,
     ):
-        process.wait()
+        while peak.mib <= 200 and process.poll() is None:
+            time.sleep(0.05)
+        process.communicate()  # closes its input, so that both end
     assert 200 < peak.mib < 260
-    assert np.isfinite(peak.mib)
