@@ -23,6 +23,8 @@ from run_benchmark import main
 from tests.made_up import grains, knn
 from tests.made_up.zernike import Zernike
 
+pytestmark = pytest.mark.slow
+
 CELLS = ["zernike/knn/seed0", "zernike/logistic/seed0"]
 
 
@@ -90,6 +92,7 @@ def test_report_names_and_cites_them(run: Path) -> None:
     assert "lam2015" not in bibtex  # nothing here is compiled by Numba
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_workers_compute_the_same(run: Path, tmp_path: Path) -> None:
     """Other processes know of the entries, and the second run reads the features stored before."""
     again = run_into(tmp_path / "run", "--study", "none", "--jobs", 2)
@@ -98,6 +101,7 @@ def test_workers_compute_the_same(run: Path, tmp_path: Path) -> None:
     assert pd.read_csv(again / "features.csv")["from_store"].tolist() == [grains.N_IMAGES]
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_class_weights_are_not_for_a_classifier_without(tmp_path: Path) -> None:
     out = run_into(tmp_path / "run", "--study", "none", "--jobs", 1, "--balance", "class_weight")
     scores = pd.read_csv(out / "scores.csv").drop_duplicates("cell").set_index("cell")

@@ -94,6 +94,7 @@ def test_only_test_pneumonias_count(small: tuple[Any, Lesions]) -> None:
     assert set(lesions.subtype) == {"bacteria", "virus"}
 
 
+@pytest.mark.slow
 def test_maps_of_many_images_are_those_of_one(small: tuple[Any, Lesions]) -> None:
     data, lesions = small
     cell = fit_cell(data, "lbp", "logistic")
@@ -103,6 +104,7 @@ def test_maps_of_many_images_are_those_of_one(small: tuple[Any, Lesions]) -> Non
     np.testing.assert_allclose((found.importance[1] @ found.weights).reshape(64, 64), one)
 
 
+@pytest.mark.slow
 def test_occlusion_by_tiles_is_the_whole_map(small: tuple[Any, Lesions]) -> None:
     data, lesions = small
     cell = fit_cell(data, "lbp", "logistic")
@@ -126,6 +128,7 @@ def test_a_map_of_the_masks_is_perfect_and_its_reverse_is_not(small: tuple[Any, 
     assert (lesions.measure(-flat)["auc"] == 0).all()
 
 
+@pytest.mark.slow
 def test_table_of_a_small_run(small: tuple[Any, Lesions]) -> None:
     data, lesions = small
     table = tabulate(data, lesions, ("lbp",), ("logistic",), jobs=1)
@@ -150,6 +153,7 @@ def test_table_of_a_small_run(small: tuple[Any, Lesions]) -> None:
     assert parts["all"] == parts["bacteria"] + parts["virus"] == len(lesions.rows)
 
 
+@pytest.mark.slow
 def test_a_second_run_gives_the_same_numbers(small: tuple[Any, Lesions]) -> None:
     data, lesions = small
     pd.testing.assert_frame_equal(

@@ -21,6 +21,8 @@ from benchmarks.datasets.phantoms import generate
 from benchmarks.importance.groups import boxes_of, columns_of
 from features import Hog, Lbp
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def phantoms() -> Dataset:

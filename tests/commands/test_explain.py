@@ -28,6 +28,8 @@ pytest.importorskip("torch")
 pytest.importorskip("captum")
 pytest.importorskip("shap")
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 SMALL = "test_resnet"
 SETTINGS = ["--features", "hog,intensity,hybrid", "--models", "svm,logistic,xgboost,cnn",

@@ -22,6 +22,8 @@ from benchmarks.studies.stage import selected_studies
 from features.backbone import MissingExtra
 from tests.helpers import textured
 
+pytestmark = pytest.mark.slow
+
 CELLS = {"texture/svm/seed0", "texture/xgboost/seed0", "intensity/svm/seed0",
          "intensity/xgboost/seed0"}  # fmt: skip
 HERE = {"jobs": 1, "quiet": True}

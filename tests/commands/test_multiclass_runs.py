@@ -19,6 +19,8 @@ from benchmarks.io.columns import PREDICTION_COLUMNS
 from run_benchmark import main
 from tests.datasets.test_npz import arrays
 
+pytestmark = pytest.mark.slow
+
 SUBTYPES = ("NORMAL", "bacteria", "virus")
 
 
@@ -47,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = invoke(
         "--task", "subtype", "--limit", 150, "--features", "hog", "--models",
         "svm,forest,xgboost,logistic", "--image-size", 48, "--folds", 2, "--study", "none",
-        "--jobs", 2, "--quiet", "--out", out,
+        "--jobs", 1, "--quiet", "--out", out,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     return out

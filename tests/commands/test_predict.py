@@ -31,6 +31,8 @@ from features.reading.preprocess import resize
 from models import MODELS, declaration
 from tests.helpers import textured
 
+pytestmark = pytest.mark.slow
+
 CELLS = [f"{f}/{m}/seed0" for f in ("intensity", "lbp") for m in ("svm", "logistic", "xgboost")]
 SETTINGS: dict[str, Any] = {
     "features": "intensity,lbp", "models": "svm,logistic,xgboost", "image_size": 48, "crop": 0.9,

@@ -117,6 +117,7 @@ def test_a_lesion_changes_the_image_where_its_mask_is(kind: str) -> None:
         assert not healthy.mask.any()
 
 
+@pytest.mark.slow
 def test_same_arguments_give_the_same_bytes(small: Dataset) -> None:
     again = phantoms.generate(n_images=400, size=64, seed=3)
     assert again.manifest.equals(small.manifest)

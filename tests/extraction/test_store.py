@@ -413,6 +413,7 @@ def run_together(folder: Path, starts: list[int]) -> None:
     assert [process.exitcode for process in processes] == [0] * len(starts)
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_store(tmp_path: Path) -> None:
     run_together(tmp_path, [0, 200])
     images, rows = some(600, 300)
@@ -424,6 +425,7 @@ def test_two_processes_share_a_store(tmp_path: Path) -> None:
     assert_sound(tmp_path)
 
 
+@pytest.mark.slow
 def test_two_processes_move_a_damaged_file_aside_once(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"\xff" * 50_000)
     run_together(tmp_path, [0, 0])
@@ -463,6 +465,7 @@ with FeatureStore(Path(sys.argv[1]), max_bytes=int(sys.argv[2])) as store:
 
 
 @pytest.mark.parametrize("bound", [2**30, 2 * MIB], ids=["writing", "evicting"])
+@pytest.mark.slow
 def test_a_killed_process_loses_only_its_current_call(tmp_path: Path, bound: int) -> None:
     command = [sys.executable, "-c", WRITE_FOR_EVER]
     for seconds in np.random.default_rng(1).uniform(0.0, 0.25, 4):

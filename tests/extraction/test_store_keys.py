@@ -144,6 +144,7 @@ def test_imported_and_declared_libraries_are_in_the_key() -> None:
     assert libraries(Declaring, sources) == ("numba", "numpy", "scikit-learn", "scipy")
 
 
+@pytest.mark.slow
 def test_key_depends_on_the_source_of_every_module(tmp_path: Path) -> None:
     for package in ("benchmarks", "features"):
         shutil.copytree(ROOT / package, tmp_path / package)

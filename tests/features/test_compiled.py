@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from features.compiled import compiled, warm_up
@@ -35,6 +36,7 @@ def announced(cache: Path) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_compiling_is_announced_once_and_only_where_nothing_is_kept(tmp_path: Path) -> None:
     assert announced(tmp_path) == ["compiling"]
     assert announced(tmp_path) == []

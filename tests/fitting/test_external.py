@@ -16,6 +16,8 @@ from benchmarks.config import ConfigError
 from benchmarks.fitting.external import read_external
 from run_benchmark import main
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = pd.DataFrame({
     "image": ["test/NORMAL/a.png", "test/PNEUMONIA/b.png", "train/NORMAL/c.png",
               "train/NORMAL/d.png", "train/PNEUMONIA/e.png"],
@@ -151,6 +153,7 @@ def test_a_method_differs_in_nothing_from_itself(compared: Path) -> None:
     assert (pair["difference"].astype(float) == 0).all()
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_the_record_names_the_file_and_a_changed_file_is_not_gone_on_with(
     compared: Path, own: Path
 ) -> None:
@@ -170,6 +173,7 @@ def test_the_record_names_the_file_and_a_changed_file_is_not_gone_on_with(
     assert "the run was made with cnn" in " ".join(done.output.split())
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_a_bad_file_is_told_before_anything_is_computed(tmp_path: Path) -> None:
     file = csv(tmp_path, "image,score\nnothing.png,0.5\n")
     done = invoke(*QUICK, "--external", f"theirs={file}", "--out", tmp_path / "run")

@@ -16,6 +16,8 @@ from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.split_indices import SplitIndices
 from tests.fitting.test_fit import data
 
+pytestmark = pytest.mark.slow
+
 
 class Killer:
     """A matrix whose rows kill the process that reads them; with a file, only the first one."""

@@ -25,6 +25,8 @@ from models.network import augmentation, training
 from models.network.augmentation import augment, draw_batches
 from models.network.batch_norm import start_as_identity, unfold_batch_norm
 
+pytestmark = pytest.mark.slow
+
 SMALL = "test_resnet"
 Labelled = tuple[np.ndarray, np.ndarray]
 

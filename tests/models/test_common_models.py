@@ -141,6 +141,7 @@ def test_has_a_description_and_hyperparameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ON_IMAGES)
+@pytest.mark.slow
 def test_image_models_learn_from_images(name: str) -> None:
     pytest.importorskip("torch")
     images, label = textured(48, 32)

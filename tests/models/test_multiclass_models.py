@@ -113,6 +113,7 @@ def test_platt_needs_all_classes_in_every_fold() -> None:
         PlattScaled(SVC()).fit(X, y, groups=patients)
 
 
+@pytest.mark.slow
 def test_network_learns_three_classes_and_reloads(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from models.network_file import load_network, save_network

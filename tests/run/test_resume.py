@@ -273,8 +273,8 @@ def test_the_cnn_goes_on_from_its_last_epoch(
     pytest.importorskip("timm")
     from models import cnn
 
-    arguments = ["--models", "cnn", "--backbone", "test_resnet", "--epochs", 3, "--limit", 150,
-                 "--image-size", 32, "--batch-size", 8]  # fmt: skip
+    arguments = ["--models", "cnn", "--backbone", "test_resnet", "--epochs", 3, "--limit", 100,
+                 "--image-size", 32, "--batch-size", 8, "--study", "none", "--jobs", 1]  # fmt: skip
     whole, half = tmp_path / "whole", tmp_path / "half"
     with monkeypatch.context() as patch:
         patch.setattr("models.cnn.CnnClassifier._start", _from_random(cnn.CnnClassifier._start))

@@ -15,6 +15,8 @@ from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.split_indices import SplitIndices
 from run_benchmark import main
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--limit", "120", "--image-size", "32", "--jobs", "1"]
 
 

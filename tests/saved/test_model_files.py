@@ -85,6 +85,7 @@ def test_scores_are_identical_after_loading(name: str, balance: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ON_FEATURES)
+@pytest.mark.slow
 def test_single_rows_of_many_columns_score_the_same(name: str, tmp_path: Path) -> None:
     """The memory layout of arrays changes the last bit of products, so saving must keep it."""
     X, y, _ = blobs(90, 2000)

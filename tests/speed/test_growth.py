@@ -15,6 +15,8 @@ from benchmarks.speed.growth import COLUMNS, DRAWS, _draw, describe, write_phant
 from benchmarks.speed.memory import peak_memory
 from features import FEATURES, HANDCRAFTED
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

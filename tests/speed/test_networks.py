@@ -15,6 +15,8 @@ import torch
 from benchmarks.speed.networks import measure
 from benchmarks.speed.timing import COLUMNS, Options
 
+pytestmark = pytest.mark.slow
+
 
 def test_table(tmp_path: Path) -> None:
     threads = torch.get_num_threads()

@@ -12,6 +12,8 @@ from benchmarks.speed.peer_models import classifiers
 from features import FEATURES
 from tests.helpers import textured
 
+pytestmark = pytest.mark.slow
+
 SIZE = 48
 
 

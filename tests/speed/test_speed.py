@@ -15,6 +15,8 @@ from benchmarks.speed.library_features import cases, opencv_gabor, scipy_gabor, 
 from benchmarks.speed.timing import COLUMNS, Options, phantoms, row
 from features import FEATURES, HANDCRAFTED
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def options(tmp_path: Path) -> Options:

@@ -25,6 +25,8 @@ from models.network.tensor_file import read_tensors, write_tensors
 from tests.conftest import ROOT
 from tests.helpers import textured
 
+pytestmark = pytest.mark.slow
+
 SMALL = "test_efficientnet"
 IMAGES, LABEL = textured(60, 32, seed=3)
 SEEN, UNSEEN = (IMAGES[:40], LABEL[:40]), (IMAGES[40:], LABEL[40:])
