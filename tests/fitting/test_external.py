@@ -173,7 +173,6 @@ def test_the_record_names_the_file_and_a_changed_file_is_not_gone_on_with(
     assert "the run was made with cnn" in " ".join(done.output.split())
 
 
-@pytest.mark.usefixtures("empty_report")
 def test_a_bad_file_is_told_before_anything_is_computed(tmp_path: Path) -> None:
     file = csv(tmp_path, "image,score\nnothing.png,0.5\n")
     done = invoke(*QUICK, "--external", f"theirs={file}", "--out", tmp_path / "run")
