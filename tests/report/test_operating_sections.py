@@ -187,6 +187,7 @@ def test_verdict_on_recalibration_follows_the_table(tmp_path: Path) -> None:
     assert "Neither lowers both." in text
 
 
+@pytest.mark.slow
 def test_all_outputs_have_the_full_table(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     label = {"validation": rng.integers(0, 2, 80), "test": rng.integers(0, 2, 60)}

@@ -326,6 +326,7 @@ def test_escapes_leave_no_markup(text: str) -> None:
     assert not re.search(r"[\\{}$&#%_^~<>|\n]", latex)
 
 
+@pytest.mark.slow
 def test_synthetic_data_is_named_everywhere(synthetic_run: Path) -> None:
     page = Page(synthetic_run)
     marked = page.of["h2"] + page.of["caption"] + page.of["figcaption"]
@@ -349,6 +350,7 @@ def test_real_data_are_not_marked_synthetic(real_run: Path) -> None:
     assert not [name for name, data in outputs(real_run).items() if b"SYNTHETIC" in data]
 
 
+@pytest.mark.slow
 def test_rendering_is_deterministic_in_any_folder(synthetic_run: Path, tmp_path: Path) -> None:
     first = outputs(synthetic_run)
     copy = tmp_path / "elsewhere"
