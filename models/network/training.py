@@ -14,6 +14,7 @@ from features.backbone import Backbone
 from models.network.augmentation import draw_batches
 from models.network.feeding import infer, training_batches
 from models.network.image_checks import ImageStack
+from models.network.strided_convolution import fast_strided_gradients
 
 if TYPE_CHECKING:
     import torch
@@ -213,7 +214,8 @@ def _train(
     network.model.train()
     rows = draw_batches(seen.target, plan.batch_size, plan.balance, generator)
     for inputs, batch in training_batches(network, seen.images, rows, generator, plan.device):
-        with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bfloat16"):
+        autocast = torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bfloat16")
+        with autocast, fast_strided_gradients():
             logits = network.model(inputs)
         loss = cross_entropy(logits.float(), seen.target[batch].to(logits.device))
         if not loss.isfinite():
