@@ -75,6 +75,19 @@ def program() -> dict[str, str]:
     return {"name": PROGRAM, "version": version, "commit": _commit()}
 
 
+def memory_bytes() -> int:
+    """Return the size of this machine's memory.
+
+    Returns
+    -------
+    int
+        In bytes; 0 if unknown.
+    """
+    if not hasattr(os, "sysconf"):
+        return 0
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def machine() -> dict[str, Any]:
     """Describe this machine.
 
@@ -83,13 +96,11 @@ def machine() -> dict[str, Any]:
     dict
         ``platform``, ``processor``, ``cores``, ``memory_gib``.
     """
-    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
     return {
         "platform": platform.platform(terse=True),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "memory_gib": round(pages * page / GIB, 1),
+        "memory_gib": round(memory_bytes() / GIB, 1),
     }
 
 

@@ -106,7 +106,7 @@ def test_arrays_over_the_limit_are_refused_before_they_are_loaded(
 ) -> None:
     write_header(tmp_path / "mnist.npz", (2**26 // 28**2 + 1, 28, 28), 2**26 + 28**2)
     assert (tmp_path / "mnist.npz").stat().st_size < 2**20
-    monkeypatch.setattr("benchmarks.datasets.npz.MAX_BYTES", 2**26)
+    monkeypatch.setattr("benchmarks.datasets.npz.memory_bytes", lambda: 2**27)
     monkeypatch.setattr(np, "load", None)
     with pytest.raises(DataError, match=r"found arrays of 0.1 GiB, but expected at most 0.1 GiB. "):
         load(tmp_path / "mnist.npz")
