@@ -144,8 +144,9 @@ def _check_sizes(path: Path) -> None:
     if total > most:
         raise DataError(
             f"{path}: found arrays of {total / 2**30:.1f} GiB, but expected at most "
-            f"{most / 2**30:.1f} GiB, half of this machine's memory. Give a file of smaller images (MedMNIST has 28, 64, 128 "
-            "and 224 pixels), or a folder of image files, which is read one image at a time."
+            f"{most / 2**30:.1f} GiB, half of this machine's memory. Give a file of smaller images "
+            "(MedMNIST has 28, 64, 128 and 224 pixels), or a folder of image files, which is read "
+            "one image at a time."
         )
 
 
