@@ -138,15 +138,17 @@ LIMITS = {
 }  # fmt: skip
 # Columns without a blank field.
 FILLED = {
-    "manifest": ("image", "label", "class", "group", "split", "width", "height"),
-    "predictions": (*PREDICTION_COLUMNS[:8], "label"),
-    "scores": ("cell", "features", "model", "seed", "split", "operating_point", "status"),
+    "manifest": ("image", "label", "split"),
+    "predictions": ("cell", "split", "fold", "image", "label"),
+    "scores": ("cell", "status"),
     "features": ("family", "status"),
     "training": TRAINING_COLUMNS,
     "intensity": INTENSITY_COLUMNS,
     "audit": ("check", "severity", "images", "patients"),
     "audit_images": ("finding", "image", "split", "label"),
 }
+# Values of a column that every cell of a table has.
+COMPLETE = {"calibration": {"recalibration": ("none", "sigmoid", "isotonic")}}
 # Columns that together occur once.
 KEYS = {
     "manifest": ["image"],

@@ -14,7 +14,7 @@ from benchmarks.io.run_files import IMAGES as IMAGES
 from benchmarks.io.run_files import MAX_RECORD, read_file, write_text
 from benchmarks.io.run_files import RunError as RunError
 from benchmarks.io.tables import write_csv
-from benchmarks.io.validation import check_record, read_table
+from benchmarks.io.validation import check_record, check_together, read_table
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ def read_results(folder: Path) -> Results:
     Raises
     ------
     RunError
-        If the folder or one of its tables is missing or unreadable.
+        If the folder or one of its tables is missing, unreadable or damaged; the message names
+        file, line and column.
     """
     needed = read_tables(folder, tuple(TABLES))
     more = {
@@ -127,6 +128,7 @@ def read_results(folder: Path) -> Results:
         else pd.DataFrame(columns=columns)
         for name, columns in MORE_TABLES.items()
     }
+    check_together(folder, {**needed, **more})
     return Results(folder=folder, run=read_run(folder), tables=more, **needed)
 
 

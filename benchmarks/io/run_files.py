@@ -268,7 +268,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         os.replace(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):  # name the file, not its temporary one
+        if isinstance(error, OSError) and error.errno:  # name the file, not its temporary one
             error.filename, error.filename2 = str(path), None
         raise
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.io.columns import (
     CHOICES,
+    COMPLETE,
     FILLED,
     FLAGS,
     KEYS,
@@ -63,11 +64,53 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     whole = [one for one in table.columns if one in WHOLE and table[one].dtype == float]
     whole = [one for one in whole if table[one].notna().all() and len(table)]
     table[whole] = table[whole].astype("int64")
+    if name == "manifest" and table.empty:
+        raise RunError(f"{path}: got no rows, but expected one per image. {_REMEDY}")
+    for column, needed in COMPLETE.get(name, {}).items():
+        for cell, found in table.groupby("cell", sort=False)[column]:
+            if absent := set(needed) - set(found):
+                raise RunError(
+                    f"{path}: got no row of {cell} with the {column} {min(absent)}, but expected "
+                    f"{', '.join(needed)}. {_REMEDY}"
+                )
     keys = KEYS.get(name)
     if keys and (twice := table.duplicated(keys).to_numpy()).any():
         expected = f"each {' and '.join(keys)} once"
         raise _wrong(folder, name, keys[-1], int(np.flatnonzero(twice)[0]), expected)
     return table
+
+
+def check_together(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Check that the images and classes in all tables are those of the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    tables : dict of DataFrame
+        Its tables by name.
+
+    Raises
+    ------
+    RunError
+        If an image or class is not in the manifest, an image has another label there, or a finding
+        is not in ``audit.csv``; the message names file, line and column.
+    """
+    manifest, predictions = tables["manifest"], tables["predictions"]
+    label = predictions["image"].map(manifest.set_index("image")["label"])
+    findings = pd.Series(range(len(tables["audit"])), dtype=object)
+    checks = [
+        ("predictions", "image", label.notna(), "an image of manifest.csv"),
+        ("predictions", "label", label == predictions["label"], "the label in manifest.csv"),
+        ("audit_images", "finding", tables["audit_images"]["finding"].isin(findings),
+         "the number of a finding in audit.csv"),
+    ]  # fmt: skip
+    for column in ("true", "predicted"):
+        known = tables["confusions"][column].isin(manifest["class"])
+        checks.append(("confusions", column, known, "a class of manifest.csv"))
+    for name, column, good, expected in checks:
+        if not good.all():
+            raise _wrong(folder, name, column, int(np.flatnonzero(~good)[0]), expected)
 
 
 def check_record(path: Path, text: bytes) -> dict[str, Any]:

@@ -160,6 +160,10 @@ def test_other_images_are_refused(
     manifest = read_tables(runs[1], ("manifest",))["manifest"]
     manifest[column] = [*manifest[column][:-1], value]
     write_table(runs[1], "manifest", manifest)
+    predictions = read_tables(runs[1], ("predictions",))["predictions"]
+    if column in predictions:
+        predictions.loc[predictions["image"] == "test/6.jpeg", column] = value
+        write_table(runs[1], "predictions", predictions)
     with pytest.raises(RunError, match=message):
         compare(*runs)
 
