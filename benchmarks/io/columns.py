@@ -147,12 +147,29 @@ FILLED = {
     "audit": ("check", "severity", "images", "patients"),
     "audit_images": ("finding", "image", "split", "label"),
 }
-# Values of a column that every cell of a table has.
-COMPLETE = {"calibration": {"recalibration": ("none", "sigmoid", "isotonic")}}
+# Values of a column that every finished cell of a table has.
+COMPLETE = {
+    "calibration": {"recalibration": ("none", "sigmoid", "isotonic")},
+    "scores": {"split": ("test",), "operating_point": OPERATING_POINTS},
+    "prevalence": {"operating_point": OPERATING_POINTS},
+    "matched": {"split": ("validation", "test")},
+}
+# Columns of which a table has every combination of values, for each of its finished cells.
+CROSSED = {
+    "scores": ["split", "operating_point"],
+    "prevalence": ["operating_point", "prevalence"],
+    "matched": ["split", "target_recall"],
+    "decision": ["threshold"],
+}
 # Columns that together occur once.
 KEYS = {
     "manifest": ["image"],
     "predictions": ["cell", "split", "fold", "image"],
     "scores": ["cell", "split", "operating_point"],
     "features": ["family"],
+    "comparisons": ["cell_a", "cell_b", "metric", "operating_point", "test"],
+    "calibration": ["cell", "recalibration"],
+    "matched": ["cell", "split", "target_recall"],
+    "prevalence": ["cell", "operating_point", "prevalence"],
+    "decision": ["cell", "threshold"],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmarks.io.columns import (
     CHOICES,
     COMPLETE,
+    CROSSED,
     FILLED,
     FLAGS,
     KEYS,
@@ -66,13 +68,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     table[whole] = table[whole].astype("int64")
     if name == "manifest" and table.empty:
         raise RunError(f"{path}: got no rows, but expected one per image. {_REMEDY}")
-    for column, needed in COMPLETE.get(name, {}).items():
-        for cell, found in table.groupby("cell", sort=False)[column]:
-            if absent := set(needed) - set(found):
-                raise RunError(
-                    f"{path}: got no row of {cell} with the {column} {min(absent)}, but expected "
-                    f"{', '.join(needed)}. {_REMEDY}"
-                )
+    _check_complete(path, name, table)
     keys = KEYS.get(name)
     if keys and (twice := table.duplicated(keys).to_numpy()).any():
         expected = f"each {' and '.join(keys)} once"
@@ -94,9 +90,14 @@ def check_together(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     ------
     RunError
         If an image or class is not in the manifest, an image has another label there, or a finding
-        is not in ``audit.csv``; the message names file, line and column.
+        is not in ``audit.csv``, or scores are missing; the message names file, line and column.
     """
     manifest, predictions = tables["manifest"], tables["predictions"]
+    if tables["scores"].empty and len(predictions):
+        raise RunError(
+            f"{folder / 'scores.csv'}: got no rows, but expected those of the cells in "
+            f"predictions.csv. {_REMEDY}"
+        )
     label = predictions["image"].map(manifest.set_index("image")["label"])
     findings = pd.Series(range(len(tables["audit"])), dtype=object)
     checks = [
@@ -243,6 +244,28 @@ def _read(folder: Path, name: str, text: frozenset[str] | None) -> pd.DataFrame:
             f"{folder / name}.csv: expected a table written by run_benchmark.py, got {error}. "
             "Give a run folder, the --out of a run."
         ) from error
+
+
+def _check_complete(path: Path, name: str, table: pd.DataFrame) -> None:
+    """Check that no finished cell lacks a row."""
+    done = table[table["status"] == "ok"] if "status" in table else table
+    columns = CROSSED.get(name, [])
+    for cell, own in done.groupby("cell", sort=False) if name in {*COMPLETE, *CROSSED} else ():
+        for column, needed in COMPLETE.get(name, {}).items():
+            absent = [value for value in needed if value not in set(own[column])]
+            if absent and "argmax" not in set(own[column]):
+                raise RunError(
+                    f"{path}: got no row of {cell} with the {column} {absent[0]}, but expected "
+                    f"{', '.join(needed)}. {_REMEDY}"
+                )
+        # Some cells have no scores of the cross-validation.
+        values = [set((own if column == "split" else done)[column]) for column in columns]
+        whole = math.prod(map(len, values)) if columns else 0
+        if len(own) < whole:
+            raise RunError(
+                f"{path}: got {len(own)} rows of {cell}, but expected {whole}: one per "
+                f"{' and '.join(columns)}. {_REMEDY}"
+            )
 
 
 def _check_columns(folder: Path, name: str, table: pd.DataFrame) -> None:
