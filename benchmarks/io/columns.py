@@ -1,5 +1,7 @@
 """Names and columns of the tables in a run folder."""
 
+from collections.abc import Sequence
+
 MANIFEST_COLUMNS = [
     "image", "label", "class", "subtype", "group", "split", "sha256", "width", "height", "frames",
     "bytes",
@@ -148,7 +150,7 @@ FILLED = {
     "audit_images": ("finding", "image", "split", "label"),
 }
 # Values of a column that every finished cell of a table has.
-COMPLETE = {
+COMPLETE: dict[str, dict[str, Sequence[str]]] = {
     "calibration": {"recalibration": ("none", "sigmoid", "isotonic")},
     "scores": {"split": ("test",), "operating_point": OPERATING_POINTS},
     "prevalence": {"operating_point": OPERATING_POINTS},
