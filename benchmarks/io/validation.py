@@ -73,7 +73,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     if keys and (twice := table.duplicated(keys).to_numpy()).any():
         expected = f"each {' and '.join(keys)} once"
         raise _wrong(folder, name, keys[-1], int(np.flatnonzero(twice)[0]), expected)
-    return table
+    return table.copy()  # one block per dtype instead of one per column: rows are selected faster
 
 
 def check_together(folder: Path, tables: dict[str, pd.DataFrame]) -> None:

@@ -105,8 +105,10 @@ class Row:
         -------
         DataFrame
         """
-        table = self.scores
-        return table[(table["split"] == split) & (table["operating_point"] == point)]
+        return self.scores[self._at(split, point)]
+
+    def _at(self, split: str, point: str) -> pd.Series:
+        return (self.scores["split"] == split) & (self.scores["operating_point"] == point)
 
     def first(self, split: str, point: str) -> pd.DataFrame:
         """Select the scores of the first seed on one split at one operating point.
@@ -139,14 +141,15 @@ class Row:
         -------
         Estimate
         """
-        table = self.at(split, point)
+        chosen = self._at(split, point)
+
+        def _values(column: str) -> pd.Series:
+            return self.scores[column][chosen].astype(float)
 
         def _mean(column: str) -> float:
-            if column not in table or table[column].isna().all():
-                return math.nan
-            return float(table[column].astype(float).mean())
+            return float(_values(column).mean()) if column in self.scores else math.nan
 
-        spread = float(table[metric].astype(float).std(ddof=1)) if len(table) > 1 else math.nan
+        spread = float(_values(metric).std(ddof=1)) if chosen.sum() > 1 else math.nan
         return Estimate(_mean(metric), _mean(f"{metric}_lo"), _mean(f"{metric}_hi"), spread)
 
 
