@@ -36,12 +36,15 @@ def fast_strided_gradients() -> AbstractContextManager[Any]:
             backward, (images, weight) = torch.ops.aten.convolution_backward, ctx.saved_tensors
             of_weight = backward(gradient, images, weight, *ctx.settings, [False, True, False])[1]
             shaped = torch.empty_like(images, dtype=torch.float32)  # only its shape is used
+            exact, kernel = gradient.float(), weight.float()
             group = torch.arange(weight.shape[3]) // ctx.settings[1][1]
-            of_images = sum(
-                backward(gradient.float(), shaped, weight.float() * (group == k), *ctx.settings,
-                         [True, False, False])[0]
+            parts = (
+                backward(exact, shaped, kernel * (group == k), *ctx.settings, [True, False, False])
                 for k in range(int(group[-1]) + 1)
-            )  # fmt: skip
+            )
+            of_images = next(parts)[0]
+            for part in parts:
+                of_images += part[0]
             return of_images.to(images.dtype), of_weight, None, None, None, None
 
     class _Mode(TorchFunctionMode):
