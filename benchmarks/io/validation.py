@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,9 +151,10 @@ def check_record(path: Path, text: bytes) -> dict[str, Any]:
     except ValidationError as errors:
         first = errors.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
+        rule = re.sub(r" or instance of \w+", "", first["msg"]).removeprefix("Input ")
         raise RunError(
-            f"{path}: {key}: got {_short(first['input'])}, but expected another value: "
-            f"{first['msg']}. {_REMEDY}"
+            f"{path}: {key}: got {_short(first['input'])}, but expected another value: it {rule}. "
+            f"{_REMEDY}"
         ) from errors
     return run
 

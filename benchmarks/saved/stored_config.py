@@ -136,8 +136,8 @@ def _checked(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     times, data = record.get("times", {}), record.get("data", {})
     if "config" not in record or "fingerprint" not in data or "started" not in times:
         raise RunError(
-            f"{folder / 'run.json'}: expected the settings and data of a run, but its config "
-            "or its data.fingerprint is missing. Start a new run."
+            f"{folder / 'run.json'}: expected the settings and data of a run, but its config, "
+            "its data.fingerprint or its times.started is missing. Start a new run."
         )
     return record
 

@@ -259,7 +259,7 @@ def test_a_damaged_model_is_refused(run: Path, data: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "found"),
     [
-        (None, "its config or its data.fingerprint is missing"),
+        (None, "run.json: config: got None, but expected another value: it should be a valid dict"),
         ({"image_size": 3}, "--image-size: got 3"),
         ({"tta": 4}, "unknown key"),
     ],
@@ -273,8 +273,9 @@ def test_other_settings_are_refused(run: Path, data: Path, config: object, found
 def test_a_run_without_models_thresholds_or_record_is_refused(run: Path, data: Path) -> None:
     scores = results.read_tables(run, ("scores",))["scores"]
     results.write_table(run, "scores", scores[scores["operating_point"] != "recall95"])
-    with pytest.raises(RunError, match="expected one threshold of intensity/logistic/seed0"):
+    with pytest.raises(RunError, match=r"scores\.csv: got no row of intensity/svm/seed0 with"):
         predict(run, [data / "test"], quiet=True)
+    results.write_table(run, "scores", scores)
     shutil.rmtree(run / "models")
     with pytest.raises(RunError, match="expected fitted models in its folder models"):
         predict(run, [data / "test"], quiet=True)
