@@ -36,6 +36,7 @@ from benchmarks.run.resume import check_same
 from benchmarks.run.run_folder import locked, new_folder
 from benchmarks.run.state import RunState
 from benchmarks.saved.finished_cells import finished_cells
+from benchmarks.saved.model_files import remove_unfinished
 from benchmarks.saved.stored_config import read_record
 from benchmarks.statistics import tabulate_all
 from benchmarks.studies.stage import run_studies, selected_studies
@@ -97,6 +98,7 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
         assert config.out is not None
         with locked(config.out, "--resume"):
             before = read_record(config.out)
+            remove_unfinished(config.out)
             return _start(RunState(config, command, plan.stages, before=before), plan)
     with new_folder(config) as folder:
         config = config.model_copy(update={"out": folder})

@@ -269,6 +269,18 @@ def _read_bytes(folder: Path, name: str, limit: int) -> bytes:
         raise refuse(path, f"nothing that can be read ({error.strerror})", "a file") from error
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files that a killed run left beside its fitted models.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    """
+    for path in (folder / FOLDER).glob(".*"):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file, and move it to ``path`` once it is complete and on the disk."""

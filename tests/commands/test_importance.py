@@ -141,7 +141,7 @@ def test_other_data_are_refused(run: Path, data: Path, tmp_path: Path) -> None:
     other = shutil.copytree(data, tmp_path / "other")
     first = min((other / "train" / "NORMAL").iterdir())
     Image.fromarray(np.full((48, 48), 7, np.uint8)).save(first)
-    with pytest.raises(DataError, match=rf"expected its .*differs is .*{first.name}"):
+    with pytest.raises(DataError, match=rf"expected its .*differ.*{first.name}"):
         importance(run, {**HERE, "data": str(other)}, None)
 
 

@@ -26,6 +26,7 @@ from benchmarks.saved.model_files import (
     _fingerprint,
     load_cell,
     read_saved,
+    remove_unfinished,
     save_cell,
     saved_cells,
 )
@@ -379,3 +380,11 @@ def test_an_older_archive_warns_once_through_the_record(
     monkeypatch.undo()
     forge(run, archive)
     assert load_cell(run, CELL).predict_proba(blobs()[0]).shape == (90, 2)
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / ".hog-svm-seed0.x1y2.skops").touch()
+    (tmp_path / "models" / "hog-svm-seed0.skops").touch()
+    remove_unfinished(tmp_path)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["hog-svm-seed0.skops"]
