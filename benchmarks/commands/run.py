@@ -28,7 +28,7 @@ from benchmarks.io.columns import FEATURE_COLUMNS
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
 from benchmarks.io.results import RunError
-from benchmarks.io.workers import Interrupted, interruptible, stop_workers
+from benchmarks.io.workers import Interrupted, interruptible, received, stop_workers
 from benchmarks.run import exploration, stages
 from benchmarks.run.multiclass_tables import MulticlassTables
 from benchmarks.run.result_tables import ResultTables
@@ -113,12 +113,14 @@ def _start(state: RunState, plan: _Plan) -> int:
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         try:
             return _run(state, plan, caught)
-        except Interrupted as interruption:
-            stop_workers()
-            _say_interrupted(state, caught)
-            return interruption.exit_code
-        except OSError as error:  # a full disk, for example
-            raise StoppedError(f"The run stopped: {error}. {_kept(state.folder)}") from error
+        except (Interrupted, Exception) as error:
+            if code := received():
+                stop_workers()
+                _say_interrupted(state, caught)
+                return code
+            if isinstance(error, OSError):  # a full disk, for example
+                raise StoppedError(f"The run stopped: {error}. {_kept(state.folder)}") from error
+            raise
 
 
 def _plan(config: RunConfig) -> _Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -13,13 +14,14 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from joblib import Parallel
-from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor, get_reusable_executor
 
 from benchmarks.errors import OutOfMemory
 
 T = TypeVar("T")
 WORKER_KILLED = (BrokenProcessPool,)  # raised if a worker process is killed
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LOKY_START = ProcessPoolExecutor._ensure_executor_running.__code__
 UNIX_SIGNAL = 128  # exit code of a program ended by signal n: 128 + n
 
 
@@ -50,12 +52,15 @@ def interruptible() -> Iterator[None]:
     """Raise `Interrupted` at the first SIGINT or SIGTERM, and ignore later ones.
 
     An exception raised in a destructor or callback would be printed and lost; this one is not
-    printed, and `check_interrupted` raises it again.
+    printed, and `check_interrupted` raises it again. While worker processes are being started, a
+    signal waits until they have started.
     """
     hook = sys.unraisablehook
 
-    def _interrupt(signum: int, _: FrameType | None) -> None:
-        if not _received:
+    def _interrupt(signum: int, frame: FrameType | None) -> None:
+        if _starting_workers(frame):
+            threading.Timer(0.05, _thread.interrupt_main, (signum,)).start()
+        elif not _received:
             _received.append(signum)
             raise Interrupted(signum)
 
@@ -73,6 +78,28 @@ def interruptible() -> Iterator[None]:
         sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _starting_workers(frame: FrameType | None) -> bool:
+    """Whether loky is starting processes: cut short, it would leave them without their task."""
+    while frame is not None:
+        if frame.f_code is LOKY_START:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def received() -> int:
+    """Return the exit code that a received signal asks for, or 0.
+
+    A library that a signal stops may raise an error of its own in place of `Interrupted`.
+
+    Returns
+    -------
+    int
+        130 or 143 if a signal was received, otherwise 0.
+    """
+    return Interrupted(_received[0]).exit_code if _received else 0
 
 
 def check_interrupted() -> None:

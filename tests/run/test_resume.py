@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from joblib.externals.loky import process_executor
 
-from benchmarks.io.workers import Interrupted, check_interrupted, interruptible
+from benchmarks.io.workers import Interrupted, check_interrupted, interruptible, stop_workers
 from benchmarks.run import stages
 from benchmarks.run.state import SCRATCH
 from run_benchmark import main
@@ -47,7 +48,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def two(state: Any, tables: Any, result: Any) -> None:
         keep(state, tables, result)
         if len(tables.results) == 2:
-            raise Interrupted(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "keep_result", two)
@@ -206,6 +207,22 @@ def test_a_signal_in_a_callback_is_not_lost_and_prints_nothing(
     assert sys.unraisablehook is sys.__unraisablehook__
 
 
+def test_a_signal_while_worker_processes_start_ends_the_run_cleanly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = process_executor._ExecutorManagerThread.start
+
+    def interrupted_start(manager: Any) -> None:
+        signal.raise_signal(signal.SIGINT)  # the thread object exists, but does not run
+        start(manager)
+
+    stop_workers()
+    monkeypatch.setattr(process_executor._ExecutorManagerThread, "start", interrupted_start)
+    done = invoke(*QUICK, "--jobs", 2, "--no-cache", "--out", tmp_path / "run")
+    assert done.exit_code == 130
+    assert "To resume" in done.output
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_signals_end_the_run_and_its_workers(tmp_path: Path, number: int, code: int) -> None:
@@ -306,6 +323,6 @@ def _from_random(start: Any) -> Any:
 def _then_stop(save: Any) -> Any:
     def saved(*arguments: Any) -> None:
         save(*arguments)
-        raise Interrupted(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     return saved
