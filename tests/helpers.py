@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from benchmarks.io.results import Results
+from benchmarks.report.blocks import Paragraph, Section
 
 
 def textured(n: int, size: int = 64, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -35,3 +43,16 @@ def grey_images(draw: st.DrawFn, smallest: int, largest: int) -> NDArray[np.uint
     }
     image = rng.integers(*bounds[kind], (height, width), dtype=np.uint8)
     return image * np.uint8(255) if kind == "extreme" else image
+
+
+def results_of(tables: dict[str, pd.DataFrame], **more: Any) -> Results:
+    """Make results that have some tables of a run and nothing else."""
+    empty = pd.DataFrame()
+    base = Results(Path("nowhere"), {}, empty, empty, empty, empty, empty, empty, tables)
+    return replace(base, **more)
+
+
+def words_of(section: Section) -> str:
+    """Join the paragraphs of a section."""
+    kept = (block.parts for block in section.blocks if isinstance(block, Paragraph))
+    return " ".join(str(part) for parts in kept for part in parts)

@@ -78,6 +78,7 @@ MORE_TABLES = {
         *[name + end for name in ("grouped", "leaky", "worth") for end in _BOUNDS],
         "status", "reason",
     ],
+    "leaky_deals": ["cell", "kind", "deal", "metric", "value"],
     "ablation": [
         "features", "model", "balance", "split", "n",
         *[name + end for name in ("auc", "average_precision", "brier") for end in _BOUNDS],
@@ -110,6 +111,10 @@ MORE_TABLES = {
         *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
         "status", "reason",
     ],
+    "learning_gains": [
+        "cell", "metric", "kind", "fraction_from", "fraction", "patients_from", "patients",
+        "draws", "value", "value_lo", "value_hi",
+    ],
 }  # fmt: skip
 TABLE_COLUMNS = {**TABLES, **MORE_TABLES}
 SCORED = "score_"  # predictions.csv has a column score_<class> per class if there are more than two
@@ -131,7 +136,8 @@ CHOICES = {
 # Columns of whole numbers.
 WHOLE = frozenset({
     "label", "fold", "seed", "width", "height", "n", "n_positive", *COUNTS, "images", "patients",
-    "folds", "draw", "bin", "rank", "finding", "epoch", "only_a", "only_b",
+    "folds", "draw", "draws", "deal", "patients_from", "bin", "rank", "finding", "epoch", "only_a",
+    "only_b",
 })  # fmt: skip
 # Least and greatest number in a column.
 LIMITS = {
@@ -174,4 +180,8 @@ KEYS = {
     "matched": ["cell", "split", "target_recall"],
     "prevalence": ["cell", "operating_point", "prevalence"],
     "decision": ["cell", "threshold"],
+    "leaky": ["cell", "metric"],
+    "leaky_deals": ["cell", "kind", "deal", "metric"],
+    "learning": ["cell", "fraction", "draw"],
+    "learning_gains": ["cell", "metric", "kind", "fraction_from", "fraction"],
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
+from benchmarks.datasets import splits
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import (
@@ -25,15 +26,19 @@ from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import confusion
 from benchmarks.studies.cell_fits import fit_cells, held_out_scores, status_of
+from benchmarks.studies.repeats import mean_over_repeats
 
-SEED = 0  # of the leaky folds and of the bootstrap draws
+SEED = 0  # of the first leaky folds and of the bootstrap draws
+DEALS = 3  # random assignments to folds of each kind
+_Deal = tuple[str, int]  # kind (patient or image) and number, from 1
 
 
 def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     """Compare cross-validation with folds by image and with folds by patient.
 
     It uses one cell per feature set: the classifier with the best average precision on the
-    validation set.
+    validation set. Each kind of folds is assigned three times at random; the first assignment by
+    patient is that of the run.
 
     Parameters
     ----------
@@ -43,40 +48,98 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     -------
     dict of DataFrame
         ``leaky``: one row per cell and metric (AUC, average precision, and specificity at the
-        cross-fitted threshold for a recall of 0.95). ``worth`` is the performance inflation: the
-        leaky value minus the grouped value, with an interval from the same bootstrap draws of
-        patients. ``mixed`` is the fraction of training images with an image of the same patient
-        in another leaky fold.
+        cross-fitted threshold for a recall of 0.95). ``grouped`` and ``leaky`` are means over the
+        assignments. ``worth`` is the performance inflation: the leaky value minus the grouped
+        value. All intervals are from the same bootstrap draws of patients and include the spread
+        between assignments. ``mixed`` is the fraction of training images with an image of the
+        same patient in another leaky fold. ``leaky_deals``: the value of each assignment.
     """
-    rows, fold = context.rows, context.fold
+    rows, folds = context.rows, fold_assignments(context)
     selected = list(best_cells(context.finished, rows).values())
-    n_folds = len(np.unique(fold))
-    fold_by_image = image_folds(rows.label[rows.train], n_folds)
-    leaky = _cross_validate(context, [result.cell for result in selected], fold_by_image)
-    grouped = _grouped_scores(context, selected, n_folds)
+    scores = _scores(context, selected, folds)
     group = rows.group[rows.train]
+    shared = [
+        shared_patient_fraction(group, fold) for (kind, _), fold in folds.items() if kind == "image"
+    ]
     about = {
-        "folds": n_folds, "images": len(group), "patients": len(set(group)),
-        "mixed": shared_patient_fraction(group, fold_by_image),
+        "folds": len(np.unique(context.fold)), "images": len(group), "patients": len(set(group)),
+        "mixed": float(np.mean(shared)),
     }  # fmt: skip
     weights = PatientBootstrap.draw(group, rows.label[rows.train], SEED).with_original()
     lines: list[dict[str, Any]] = []
+    deals: list[dict[str, Any]] = []
     for cell in (result.cell for result in selected):
         known = {"cell": cell.name, **about}
-        draws: list[dict[str, Floats]] = []
-        for score, folds in ((grouped[cell], fold), (leaky[cell], fold_by_image)):
-            if isinstance(score, str):
-                lines.append({**known, "metric": "", "status": "failed", "reason": score})
-                break
-            draws.append(_draws(context, score, folds, weights))
-        else:
-            for metric, own in draws[0].items():
-                line = {**known, "metric": metric, "status": "ok", "reason": ""}
-                line |= with_interval("grouped", own)
-                line |= with_interval("leaky", draws[1][metric])
-                inflation = draws[1][metric] - own
-                lines.append(line | with_interval("worth", inflation))
-    return {"leaky": pd.DataFrame(lines).reindex(columns=MORE_TABLES["leaky"])}
+        own = {deal: scores[deal][cell] for deal in folds}
+        reason = next((one for one in own.values() if isinstance(one, str)), None)
+        if reason is not None:
+            lines.append({**known, "metric": "", "status": "failed", "reason": reason})
+            continue
+        draws = {
+            deal: _draws(context, score, folds[deal], weights)
+            for deal, score in own.items() if not isinstance(score, str)
+        }  # fmt: skip
+        lines += [{**known, "status": "ok", "reason": "", **line} for line in inflation(draws)]
+        deals += [
+            {"cell": cell.name, "kind": kind, "deal": number, "metric": metric, "value": one[0]}
+            for (kind, number), metrics in draws.items() for metric, one in metrics.items()
+        ]  # fmt: skip
+    made = {"leaky": lines, "leaky_deals": deals}
+    return {
+        name: pd.DataFrame(own).reindex(columns=MORE_TABLES[name]) for name, own in made.items()
+    }
+
+
+def fold_assignments(context: StudyContext) -> dict[_Deal, NDArray[np.integer]]:
+    """Assign the training images to folds several times, by patient and by image.
+
+    Parameters
+    ----------
+    context : StudyContext
+
+    Returns
+    -------
+    dict of ndarray of shape (n_train,)
+        Folds by kind (``patient``, ``image``) and number; ``("patient", 1)`` is that of the run.
+    """
+    train, count = context.rows.train, len(np.unique(context.fold))
+    manifest, label = context.manifest.iloc[train], context.rows.label[train]
+    made: dict[_Deal, NDArray[np.integer]] = {("patient", 1): context.fold}
+    for number in range(2, DEALS + 1):
+        made["patient", number] = splits.folds(manifest, count, splits.SEED + number - 1)
+    for number in range(1, DEALS + 1):
+        made["image", number] = image_folds(label, count, SEED + number - 1)
+    return made
+
+
+def inflation(draws: Mapping[_Deal, Mapping[str, Floats]]) -> Iterator[dict[str, Any]]:
+    """Compute the mean of each kind of folds over its assignments, and their difference.
+
+    Parameters
+    ----------
+    draws : dict of dict of ndarray of shape (1 + draws,)
+        By kind and number of the assignment, then by metric: the value, then that in each draw.
+
+    Yields
+    ------
+    dict
+        Metric, and ``grouped``, ``leaky`` and ``worth`` with bounds that include the spread
+        between assignments.
+    """
+    rng = np.random.default_rng(SEED)
+    for metric in next(iter(draws.values())):
+        grouped, leaky = (
+            mean_over_repeats(
+                np.array([one[metric] for (own, _), one in draws.items() if own == kind]), rng
+            )
+            for kind in ("patient", "image")
+        )
+        yield {
+            "metric": metric,
+            **with_interval("grouped", grouped.clip(0, 1)),
+            **with_interval("leaky", leaky.clip(0, 1)),
+            **with_interval("worth", leaky - grouped),
+        }
 
 
 def image_folds(label: NDArray[np.integer], n_folds: int, seed: int = SEED) -> NDArray[np.int64]:
@@ -123,17 +186,23 @@ def shared_patient_fraction(group: NDArray[np.object_], fold: NDArray[np.integer
     return float((folds > 1).mean())
 
 
-def _grouped_scores(
-    context: StudyContext, selected: Sequence[CellResult], n_folds: int
-) -> dict[Cell, Floats | str]:
-    """Scores from the folds by patient: those of the run, or computed where it has none."""
-    missing = [result.cell for result in selected if len(result.folds) < n_folds]
-    scores = _cross_validate(context, missing, context.fold)
+def _scores(
+    context: StudyContext,
+    selected: Sequence[CellResult],
+    folds: Mapping[_Deal, NDArray[np.integer]],
+) -> dict[_Deal, dict[Cell, Floats | str]]:
+    """Held-out scores by assignment and cell; those that the run has are not computed again."""
+    n_folds = len(np.unique(context.fold))
     known = {
         result.cell: in_training_order(context.fold, result.folds)
-        for result in selected if result.cell not in scores
+        for result in selected if len(result.folds) == n_folds
     }  # fmt: skip
-    return {**scores, **known}
+    scores: dict[_Deal, dict[Cell, Floats | str]] = {}
+    for deal, fold in folds.items():
+        given: dict[Cell, Floats | str] = {**known} if deal == ("patient", 1) else {}
+        missing = [result.cell for result in selected if result.cell not in given]
+        scores[deal] = {**_cross_validate(context, missing, fold), **given}
+    return scores
 
 
 def _cross_validate(

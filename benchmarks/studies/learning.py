@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,11 +18,14 @@ from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.studies.cell_fits import fit_cells
+from benchmarks.studies.repeats import mean_over_repeats
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-DRAWS, SMALL = 3, 0.2  # scores vary much up to this fraction, so it is drawn three times
+DRAWS = 5  # random orders of the patients; each gives a nested series of subsets
+UPPER = 0.4  # the slope is also computed from this fraction on, since curves flatten
 FEATURES = ("hog", "handcrafted", "embedding", "hybrid")
 SEED = 0
+_Key = tuple[float, int]  # fraction, draw
 
 
 def run(context: StudyContext) -> dict[str, pd.DataFrame]:
@@ -38,33 +44,109 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     dict of DataFrame
         ``learning``: one row per cell, fraction and draw, scored on the test set. Within a draw
         the fractions are nested: a larger fraction contains the patients of a smaller one.
+        ``learning_gains``: per cell and metric, the mean of each fraction (``mean``), the
+        difference between successive fractions (``step``) and the slope per doubling of patients
+        (``doubling``), with intervals over test patients and subsets (see :func:`gains`).
     """
     best = best_cells(context.finished, context.rows)
     names = [name for name in FEATURES if name in best] or list(best)[:1]
     rows, test = context.rows, context.rows.parts["test"]
-    subsets = [
-        (fraction, draw, subset_of_patients(rows, fraction, draw))
+    subsets = {
+        (fraction, draw): subset_of_patients(rows, fraction, draw)
         for fraction in FRACTIONS
-        for draw in range(1, 1 + (DRAWS if fraction <= SMALL else 1))
-    ]
+        for draw in range(1, 1 + (DRAWS if fraction < 1 else 1))
+    }
     smaller = [
         SplitIndices(rows.label, rows.group, train, {"test": test})
-        for fraction, _, train in subsets if fraction < 1
+        for (fraction, _), train in subsets.items() if fraction < 1
     ]  # fmt: skip
     fits = fit_cells(context, [best[name].cell for name in names], smaller, "learning")
     weights = PatientBootstrap.draw(rows.group[test], rows.label[test], SEED).with_original()
-    lines = [
-        {
-            "cell": cell.name, "fraction": fraction, "draw": draw,
-            "patients": len(set(rows.group[train])), "images": len(train), "split": "test",
-            **_score(rows.label[test], result, weights),
-        }
-        for cell, results in fits.items()
-        for (fraction, draw, train), result in zip(
-            subsets, [*results, best[cell.features]], strict=True  # the last fraction is 1
-        )
-    ]  # fmt: skip
-    return {"learning": pd.DataFrame(lines).reindex(columns=MORE_TABLES["learning"])}
+    patients = {key: len(set(rows.group[train])) for key, train in subsets.items()}
+    lines, summaries = [], []
+    for cell, results in fits.items():
+        by_subset = dict(zip(subsets, [*results, best[cell.features]], strict=True))  # 1 is last
+        scored = {
+            key: ranking_metrics(rows.label[test], result.scores["test"], weights)._asdict()
+            for key, result in by_subset.items() if result.status == "ok"
+        }  # fmt: skip
+        lines += [
+            {
+                "cell": cell.name, "fraction": key[0], "draw": key[1], "patients": patients[key],
+                "images": len(subsets[key]), "split": "test",
+                **_line(result, scored.get(key, {})),
+            }
+            for key, result in by_subset.items()
+        ]  # fmt: skip
+        summaries += [{"cell": cell.name, **line} for line in gains(scored, patients)]
+    made = {"learning": lines, "learning_gains": summaries}
+    return {
+        name: pd.DataFrame(rows).reindex(columns=MORE_TABLES[name]) for name, rows in made.items()
+    }
+
+
+def gains(
+    scored: dict[_Key, dict[str, Floats]], patients: dict[_Key, int]
+) -> Iterator[dict[str, Any]]:
+    """Summarise a learning curve: means, differences between fractions, slope per doubling.
+
+    Parameters
+    ----------
+    scored : dict of dict of ndarray of shape (1 + draws,)
+        Metrics of the finished fits by fraction and draw of the subset: value on the test images,
+        then in each bootstrap draw of test patients, the same for all fits. The largest fraction
+        has one subset.
+    patients : dict of int
+        Number of training patients by fraction and draw.
+
+    Yields
+    ------
+    dict
+        Rows of ``learning_gains`` without the cell. Only draws with a finished fit of every
+        fraction count. Intervals cover the sampling of test patients and the choice of the
+        subsets. They do not cover the choice of the training patients as a whole, from which all
+        subsets are taken.
+    """
+    fractions = sorted({fraction for fraction, _ in patients})
+    whole = (fractions[-1], 1)
+    series = [
+        [*((fraction, draw) for fraction in fractions[:-1]), whole]
+        for draw in sorted({draw for _, draw in patients})
+    ]
+    complete = [keys for keys in series if all(key in scored for key in keys)]
+    if not complete:
+        return
+    counts = [patients[key] for key in complete[0]]
+    rng = np.random.default_rng(SEED)
+    for metric in scored[whole]:
+        curves = np.array([[scored[key][metric] for key in keys] for keys in complete])
+        for kind, first, last, effect in _effects(fractions, counts):
+            draws = mean_over_repeats(np.tensordot(curves, effect, (1, 0)), rng)
+            yield {
+                "metric": metric, "kind": kind, "fraction_from": fractions[first],
+                "fraction": fractions[last], "patients_from": counts[first],
+                "patients": counts[last], "draws": len(complete),
+                **with_interval("value", draws.clip(0, 1) if kind == "mean" else draws),
+            }  # fmt: skip
+
+
+def _effects(
+    fractions: Sequence[float], counts: Sequence[int]
+) -> Iterator[tuple[str, int, int, Floats]]:
+    """Yield kind, first and last position, and the factors of a curve's points in the effect."""
+    points, last = np.eye(len(counts)), len(counts) - 1
+    for k in range(len(counts)):
+        yield "mean", k, k, points[k]
+    for k in range(last):
+        yield "step", k, k + 1, points[k + 1] - points[k]
+    upper = next((k for k, fraction in enumerate(fractions) if fraction >= UPPER), 0)
+    for first in sorted({0, upper}):
+        doublings = np.log2(counts[first:])
+        if len(set(counts[first:])) > 1:
+            apart = doublings - doublings.mean()
+            slope = np.zeros(len(counts))
+            slope[first:] = apart / (apart**2).sum()  # least squares
+            yield "doubling", first, last, slope
 
 
 def subset_of_patients(rows: SplitIndices, fraction: float, draw: int) -> NDArray[np.intp]:
@@ -93,10 +175,8 @@ def subset_of_patients(rows: SplitIndices, fraction: float, draw: int) -> NDArra
     return rows.train[np.isin(group, kept)]
 
 
-def _score(label: NDArray[np.integer], result: CellResult, weights: Floats) -> dict[str, object]:
+def _line(result: CellResult, metrics: dict[str, Floats]) -> dict[str, object]:
     line: dict[str, object] = {"status": result.status, "reason": result.reason}
-    if result.status == "ok":
-        metrics = ranking_metrics(label, result.scores["test"], weights)._asdict()
-        for metric, draws in metrics.items():
-            line |= with_interval(metric, draws)
+    for metric, draws in metrics.items():
+        line |= with_interval(metric, draws)
     return line

@@ -22,6 +22,7 @@ from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.results import Results
 from benchmarks.report.sections import balancing, leakage, learning, shortcuts
 from benchmarks.studies import STUDIES
+from benchmarks.studies.leaky import fold_assignments, shared_patient_fraction
 from benchmarks.studies.learning import subset_of_patients
 from benchmarks.studies.shortcut_features import UnavailableError, patient_number, size, thumbnail
 from tests.helpers import textured
@@ -43,7 +44,16 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> StudyContext:
     rng = np.random.default_rng(0)
     matrix = (rng.normal(size=(N, 4)) + label[:, None]).astype(np.float32)
     config = RunConfig(features=("intensity",), models=("logistic",), folds=2, jobs=1, quiet=True)
-    manifest = pd.DataFrame({"group": group, "width": 48, "height": 48, "bytes": 0})
+    manifest = pd.DataFrame(
+        {
+            "group": group,
+            "width": 48,
+            "height": 48,
+            "bytes": 0,
+            "class": np.where(label, "PNEUMONIA", "NORMAL"),
+            "subtype": "",
+        }
+    )
     cell = Cell("intensity", "logistic", "smote", 0)
     outcome = fit_on_features(cell, {"intensity": matrix}, rows)
     folder = tmp_path_factory.mktemp("run")
@@ -65,11 +75,14 @@ def tables(context: StudyContext) -> dict[str, pd.DataFrame]:
 def results(tables: dict[str, pd.DataFrame]) -> Results:
     empty = pd.DataFrame()
     scores = pd.DataFrame(columns=["features", "model", "status", "cell"])
-    return Results(Path("nowhere"), {}, empty, empty, empty, scores, empty, empty, tables)
+    manifest = pd.DataFrame(columns=["split", "label"])
+    return Results(Path("nowhere"), {}, manifest, empty, empty, scores, empty, empty, tables)
 
 
 def test_tables_have_their_columns(tables: dict[str, pd.DataFrame]) -> None:
-    assert set(tables) == {"shortcuts", "leaky", "ablation", "resampling", "learning"}
+    assert set(tables) == {
+        "shortcuts", "leaky", "leaky_deals", "ablation", "resampling", "learning", "learning_gains",
+    }  # fmt: skip
     for name, table in tables.items():
         assert list(table.columns) == MORE_TABLES[name]
 
@@ -113,6 +126,24 @@ def test_leakage_table(tables: dict[str, pd.DataFrame]) -> None:
     assert (table["patients"] == 40).all()
     assert table["mixed"].between(0.3, 0.7).all()  # half of all pairs, by chance
     np.testing.assert_allclose(table["worth"], table["leaky"] - table["grouped"])
+
+
+def test_leakage_is_a_mean_over_several_assignments(
+    context: StudyContext, tables: dict[str, pd.DataFrame]
+) -> None:
+    folds = fold_assignments(context)
+    assert list(folds) == [(kind, k) for kind in ("patient", "image") for k in (1, 2, 3)]
+    np.testing.assert_array_equal(folds["patient", 1], context.fold)
+    group = context.rows.group[context.rows.train]
+    for (kind, number), fold in folds.items():
+        assert (shared_patient_fraction(group, fold) == 0) == (kind == "patient")
+        others = [other for key, other in folds.items() if key < (kind, number)]
+        assert not any((fold == other).all() for other in others)
+    means = tables["leaky_deals"].groupby(["metric", "kind"])["value"].mean()
+    leaky = tables["leaky"].set_index("metric")
+    for metric, line in leaky.iterrows():
+        assert line["grouped"] == pytest.approx(means[metric, "patient"])
+        assert line["leaky"] == pytest.approx(means[metric, "image"])
 
 
 def test_resampling_counts_by_fold(tables: dict[str, pd.DataFrame]) -> None:

@@ -6,6 +6,7 @@ from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
+from benchmarks.report.sections.balancing import brier_text
 from benchmarks.statistics.method_rows import POINT_TITLES, finished
 
 _AT_POINT = {"f1": "F1", "accuracy": "Accuracy", "balanced_accuracy": "Balanced acc.", "mcc": "MCC"}
@@ -29,8 +30,10 @@ def render(results: Results) -> Section:
     text = (
         "F1 and accuracy depend on the prevalence of pneumonia; balanced accuracy and MCC depend "
         "on it less. The Brier score is the mean squared error of the predicted probability: lower "
-        "is better, and resampling makes it worse."
+        "is better."
     )
+    if change := brier_text(results):
+        text += f" {change}"
     columns = [
         estimate_cells(table, "test", point, metric)
         for point in OPERATING_POINTS

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.formatting import interval, number, thousands
+from benchmarks.io.formatting import interval, number, percent, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.run_record import is_synthetic, prevalence
 from benchmarks.report.blocks import (
     Block,
     Cell,
@@ -23,6 +24,7 @@ from benchmarks.report.blocks import (
 )
 from benchmarks.report.method_tables import signs, starts
 from benchmarks.report.plots import draw, frame, legend, looks, name_rows
+from benchmarks.statistics.equivalence import MARGINS, jointly, tally, tally_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _TITLE = "Class balancing ablation"
 _NONE = "none"
 _SPLITS = {"cv": "in cross-validation", "test": "on the test set"}
+_NAMES = {"auc": "AUC", "brier": "Brier score"}
+_DIGITS = 4
 _SHOWN = {
     "auc": "AUC", "recall_at_half": "Recall at 0.5", "specificity_at_half": "Specificity at 0.5",
     "slope": "Calibration slope",
@@ -53,70 +57,122 @@ def render(results: Results) -> Section:
     done = table[table["status"] == "ok"]
     if done.empty:
         return none_finished(_TITLE, str(table.iloc[0]["reason"]))
-    blocks: list[Block] = [paragraph(_answer(done)), _figure(results, done), _table(table)]
+    texts = [*_answer(done), _caution(results)]
+    blocks: list[Block] = [*(paragraph(text) for text in texts if text),
+                           _figure(results, done), _table(table)]  # fmt: skip
     counts = results.table("resampling")
     return Section(_TITLE, (*blocks, *([_counts(counts)] if len(counts) else [])))
 
 
-def _answer(done: pd.DataFrame) -> str:
+def _answer(done: pd.DataFrame) -> list[str]:
     """Summarise the differences from no balancing, whatever their sign."""
-    parts = []
-    for split, where in _SPLITS.items():
-        own = _gains(done, split)
-        if own.empty:
-            continue
-        gain, (up, down) = own["auc_gain"].astype(float), signs(own, "auc_gain")
-        parts.append(
-            f"Ranking {where}: compared with no balancing, the AUC changes by "
-            f"{number(gain.median(), 4)} in the median of {len(own)} comparisons "
-            f"({number(gain.min(), 4)} to {number(gain.max(), 4)}); the 95 % interval lies above 0 "
-            f"in {up} and below 0 in {down}."
-        )
+    parts = [_gain_text(done, split, "auc", "Ranking") for split in _SPLITS]
     test = _against_none(done[done["split"] == "test"])
     if len(test):
         parts.append(
             "Operating point on the test set: at threshold 0.5, the median change is "
             f"{_median(test, 'recall_at_half')} in recall and "
             f"{_median(test, 'specificity_at_half')} in specificity; at the threshold for a recall "
-            f"of 0.95, it is {_median(test, 'specificity')} in specificity."
+            f"of 0.95, it is {_median(test, 'specificity')} in specificity. These medians have no "
+            "intervals."
         )
+    parts += [_gain_text(done, split, "brier", "Calibration") for split in _SPLITS]
+    kept = [part for part in parts if part]
+    return kept or ["No method of balancing could be compared with no balancing."]
+
+
+def _caution(results: Results) -> str:
+    train, test = (prevalence(results, split) for split in ("train", "test"))
+    if math.isnan(train) or math.isnan(test):
+        return ""
+    return (
+        f"Pneumonia makes up {percent(train)} of the training images and {percent(test)} of the "
+        "test images. Balancing changes the proportion that a classifier is fitted on, so its "
+        "effect on calibration depends on this difference; it may be another at other proportions."
+    )
+
+
+def _gain_text(done: pd.DataFrame, split: str, metric: str, what: str) -> str:
+    """Count what the intervals show, together, and name the largest loss."""
+    own = _gains(done, split, metric)
+    if own.empty:
+        return ""
+    gain, margin = own[f"{metric}_gain"].astype(float), MARGINS[metric]
+    joint = jointly(own, *(f"{metric}_gain{end}" for end in ("", "_lo", "_hi")))
+    each = tally(own[f"{metric}_gain_lo"], own[f"{metric}_gain_hi"], margin)
+    together = tally(joint["lo"], joint["hi"], margin)
+    lower = " (lower is better)" if metric == "brier" else ""
+    return (
+        f"{what} {_SPLITS[split]}: compared with no balancing, the {_NAMES[metric]}{lower} changes "
+        f"by {number(gain.median(), _DIGITS)} in the median of {len(own)} comparisons "
+        f"({number(gain.min(), _DIGITS)} to {number(gain.max(), _DIGITS)}); "
+        f"{tally_text(each, margin)}. Corrected for looking at {each.n}: {together.below} below 0, "
+        f"{together.above} above 0, {together.within} within ± {margin:g}. "
+        f"{_most_lost(own, joint, metric)}"
+    )
+
+
+def _most_lost(own: pd.DataFrame, joint: pd.DataFrame, metric: str) -> str:
+    """Name the comparison and the method of balancing that lose most, with intervals."""
+    sign, column = (-1 if metric == "brier" else 1), f"{metric}_gain"
+    benefit = sign * own[column].astype(float)
+    if not benefit.min() < 0:
+        return "No comparison is worse than no balancing."
+    worst = own.iloc[int(benefit.to_numpy().argmin())]
+    bounds = ""
+    if worst.name in joint.index:
+        together = joint[joint.index == worst.name].iloc[0]
+        both = ((worst[f"{column}_lo"], worst[f"{column}_hi"]), (together["lo"], together["hi"]))
+        one, corrected = (interval(low, high, _DIGITS) for low, high in both)
+        bounds = f" (95 % interval {one}; corrected {corrected})"
+    text = (
+        f"The largest loss is {number(worst[column], _DIGITS)}{bounds}, of {worst['features']} + "
+        f"{worst['model']} with {worst['balance']}"
+    )
+    means = benefit.groupby(own["balance"]).mean()
+    if not means.min() < 0:
+        return f"{text}; no method of balancing loses on average."
+    mine = own[own["balance"] == means.idxmin()]
+    lost = signs(mine, column)[1 if sign > 0 else 0]
+    mean = number(sign * float(means.min()), _DIGITS)
+    return (
+        f"{text}. Of the methods of balancing, {means.idxmin()} loses most on average: {mean}, "
+        f"with {lost} of {len(mine)} intervals on the side of a loss."
+    )
+
+
+def brier_text(results: Results) -> str:
+    """Say how balancing changed the Brier score in the ablation.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+        A sentence for each split of the ablation; empty if the run has none.
+    """
+    table = results.table("ablation")
+    if table.empty:
+        return ""
+    done = table[table["status"] == "ok"]
+    parts = []
     for split, where in _SPLITS.items():
-        own = _against_none(done[done["split"] == split])
+        own = _gains(done, split, "brier")
         if len(own):
             worse, better = signs(own, "brier_gain")
             parts.append(
-                f"Calibration {where}: the median change is {_median(own, 'brier')} in Brier score "
-                f"(lower is better; the 95 % interval shows an improvement in {better} and a "
-                f"deterioration in {worse} of {len(own)}) and {_median(own, 'ece')} in calibration "
-                "error."
+                f"{where}, balancing lowers the Brier score in {better} and raises it in {worse} "
+                f"of {len(own)} comparisons with no balancing (95 % interval on one side of 0, not "
+                "corrected for their number)"
             )
-    return " ".join([*parts, _verdict(done)])
+    return f"In the ablation, {'; '.join(parts)}." if parts else ""
 
 
-def _gains(done: pd.DataFrame, split: str) -> pd.DataFrame:
-    known = done["auc_gain"].notna() & (done["balance"] != _NONE)
+def _gains(done: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
+    known = done[f"{metric}_gain"].notna() & (done["balance"] != _NONE)
     return done[known & (done["split"] == split)]
-
-
-def _verdict(done: pd.DataFrame) -> str:
-    """Say whether more than half of the comparisons agree in sign, in every evaluation."""
-    directions = []
-    for split in _SPLITS:
-        own = _gains(done, split)
-        if len(own):
-            up, down = (2 * count > len(own) for count in signs(own, "auc_gain"))
-            directions.append(int(up) - int(down))
-    if not directions:
-        return "No method of balancing could be compared with no balancing."
-    if all(one == 1 for one in directions):
-        return "Most methods of balancing improve the ranking on these data."
-    if all(one == -1 for one in directions):
-        return "Most methods of balancing worsen the ranking on these data."
-    return (
-        "Balancing has no consistent effect on the ranking on these data. Its effect at threshold "
-        "0.5 can also be obtained by moving the threshold. Where balancing lowers the scores, they "
-        "fit a split with fewer positives than the training set better for that reason alone."
-    )
 
 
 def _against_none(part: pd.DataFrame) -> pd.DataFrame:

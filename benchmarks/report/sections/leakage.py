@@ -20,7 +20,6 @@ from benchmarks.report.blocks import (
     not_included,
     paragraph,
 )
-from benchmarks.report.method_tables import signs
 from benchmarks.report.plots import (
     BLUE,
     VERMILION,
@@ -31,6 +30,7 @@ from benchmarks.report.plots import (
     mark_estimate,
     name_rows,
 )
+from benchmarks.statistics.equivalence import MARGINS, jointly, tally, tally_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -60,33 +60,57 @@ def render(results: Results) -> Section:
     done = table[table["status"] == "ok"]
     if done.empty:
         return none_finished(_TITLE, str(table.iloc[0]["reason"]))
-    return Section(_TITLE, (paragraph(_text(done)), _figure(results, done), _table(done)))
+    deals = results.table("leaky_deals")
+    return Section(
+        _TITLE,
+        (paragraph(_text(done, deals)), _figure(results, done, deals), _table(done, deals)),
+    )
 
 
-def _text(done: pd.DataFrame) -> str:
-    first = done.iloc[0]
+def _text(done: pd.DataFrame, deals: pd.DataFrame) -> str:
+    first, times = done.iloc[0], _times(deals)
+    several = (
+        f" Each kind of folds was assigned {times} times at random, for every cell of the table; "
+        "values are means over the assignments."
+    )
     parts = [
         "This study assigns images, not patients, to cross-validation folds, which leaks patients "
         f"between folds: {100 * first['mixed']:.0f} % of the {thousands(first['images'])} training "
         f"images (of {thousands(first['patients'])} patients) have an image of the same patient in "
-        "another fold. No score in the main table uses these folds."
+        f"another fold.{several * (times > 1)} No score in the main table uses these folds."
     ]
     for metric, title in _METRICS.items():
         own = done[done["metric"] == metric]
-        if own.empty:
-            continue
-        inflation, (up, down) = 100 * own["worth"].astype(float), signs(own, "worth")
-        name = title if metric == "auc" else title[0].lower() + title[1:]
+        if len(own):
+            parts.append(_inflation(own, metric, title))
+    if times < 2:
         parts.append(
-            f"The performance inflation in {name} is {number(float(np.median(inflation)), 2)} "
-            f"percentage points in the median of {len(own)} cell{'s' * (len(own) > 1)} "
-            f"({number(inflation.min(), 2)} to {number(inflation.max(), 2)}); the 95 % interval "
-            f"lies above 0 for {up} and below 0 for {down} of {len(own)}."
+            "The folds were assigned once, and the intervals do not include the spread between "
+            "assignments: a small difference of either sign may come from it."
         )
     return " ".join(parts)
 
 
-def _table(done: pd.DataFrame) -> Table:
+def _times(deals: pd.DataFrame) -> int:
+    return int(deals["deal"].max()) if len(deals) else 1
+
+
+def _inflation(own: pd.DataFrame, metric: str, title: str) -> str:
+    """Report the inflation in a metric: median, range, and what the intervals show together."""
+    worth, margin = 100 * own["worth"].astype(float), MARGINS[metric]
+    name = title if metric == "auc" else title[0].lower() + title[1:]
+    joint = jointly(own, "worth", "worth_lo", "worth_hi")
+    counts = tally(joint["lo"], joint["hi"], margin)
+    corrected = f", corrected for looking at {len(joint)}" if len(joint) > 1 else ""
+    return (
+        f"The performance inflation in {name} is {number(float(np.median(worth)), 2)} "
+        f"percentage points in the median of {len(own)} cell{'s' * (len(own) > 1)} "
+        f"({number(worth.min(), 2)} to {number(worth.max(), 2)}); {tally_text(counts, margin)}"
+        f"{corrected}."
+    )
+
+
+def _table(done: pd.DataFrame, deals: pd.DataFrame) -> Table:
     lines = []
     for cell, own in done.groupby("cell", sort=False):
         by = {str(line["metric"]): line for line in own.to_dict("records")}
@@ -108,14 +132,26 @@ def _table(done: pd.DataFrame) -> Table:
         rows=tuple(lines),
         note=(
             "For each feature set, the classifier with the highest average precision on the "
-            "validation set. The intervals cover the sampling of patients, not the random "
-            "assignment to folds, which was made once for each scheme: a small difference of "
-            "either sign may come from that assignment."
+            f"validation set. {_coverage(deals)}"
         ),
     )
 
 
-def _figure(results: Results, done: pd.DataFrame) -> Figure:
+def _coverage(deals: pd.DataFrame) -> str:
+    times = _times(deals)
+    if times > 1:
+        return (
+            f"Values are means over {times} random assignments to folds of each kind; the "
+            "intervals cover the sampling of patients and the spread between assignments "
+            "(leaky_deals.csv). Models fitted on other training patients are not included."
+        )
+    return (
+        "The intervals cover the sampling of patients, not the random assignment to folds, which "
+        "was made once for each scheme."
+    )
+
+
+def _figure(results: Results, done: pd.DataFrame, deals: pd.DataFrame) -> Figure:
     cells = list(dict.fromkeys(done["cell"]))
 
     def paint(figure: MplFigure) -> None:
@@ -127,6 +163,8 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
                     y = k + (-0.13 if name == "grouped" else 0.13)
                     value, low, high = own.loc[cell, [name, f"{name}_lo", f"{name}_hi"]]
                     mark_estimate(place, (value, low, high), y, look)
+                    place.plot(values := _values(deals, cell, metric, name), [y] * len(values), "|",
+                               color=look.colour)  # fmt: skip
             place.locator_params(axis="x", nbins=4)
             frame(place, title, grid="x")
         name_rows(places, cells, ())
@@ -137,7 +175,15 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
     return Figure(
         name="leakage",
         caption="The same cells cross-validated with folds by patient and with folds by image "
-        "(deliberate leakage).",
+        "(deliberate leakage)." + " Ticks: each assignment to folds." * (_times(deals) > 1),
         alt=alt,
         svg=draw("leakage", (9.2, 1.3 + 0.3 * len(cells)), paint, alt, is_synthetic(results)),
     )
+
+
+def _values(deals: pd.DataFrame, cell: str, metric: str, name: str) -> list[float]:
+    if deals.empty:
+        return []
+    kind = "image" if name == "leaky" else "patient"
+    own = (deals["cell"] == cell) & (deals["metric"] == metric) & (deals["kind"] == kind)
+    return [float(value) for value in deals.loc[own, "value"]]
