@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -73,23 +75,6 @@ def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
-def phantoms_drawn_once() -> Iterator[None]:
-    """Draw the phantoms of each size once for all runs in this process."""
-    original = phantoms.generate
-    draw = lru_cache(original)
-
-    def generate(*size: int, **options: Any) -> Dataset:
-        if set(options) != {"quiet"}:  # not called by a run but by a test of phantoms
-            return original(*size, **options)
-        drawn = draw(*size)
-        return replace(drawn, images=drawn.images.copy(), manifest=drawn.manifest.copy())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phantoms, "generate", generate)
-        yield
-
-
 MakeOnce = Callable[[str, Callable[[Path], None]], Path]
 
 
@@ -111,6 +96,32 @@ def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
     return once
 
 
+@pytest.fixture(autouse=True, scope="session")
+def phantoms_drawn_once(make_once: MakeOnce) -> Iterator[None]:
+    """Draw the phantoms of each size once for the runs in all test processes."""
+    original = phantoms.generate
+
+    @lru_cache
+    def draw(*size: int) -> Dataset:
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            (folder / "drawn").write_bytes(pickle.dumps(original(*size, quiet=True)))
+
+        folder = make_once(f"phantoms_{'_'.join(map(str, size))}", make)
+        drawn: Dataset = pickle.loads((folder / "drawn").read_bytes())
+        return drawn
+
+    def generate(*size: int, **options: Any) -> Dataset:
+        if set(options) != {"quiet"}:  # not called by a run but by a test of phantoms
+            return original(*size, **options)
+        drawn = draw(*size)
+        return replace(drawn, images=drawn.images.copy(), manifest=drawn.manifest.copy())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phantoms, "generate", generate)
+        yield
+
+
 @pytest.fixture(scope="session")
 def quick_run(make_once: MakeOnce) -> Path:
     """A finished run of ``QUICK`` on phantoms with one worker. Read only."""
@@ -128,6 +139,16 @@ def empty_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "benchmarks.commands.run.render_report", lambda folder: (folder / "report.html").touch()
     )
+
+
+@pytest.fixture
+def draft_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are painted, but not written: laying them out takes most of a report's time."""
+
+    def save(_: Figure, buffer: Any, **__: Any) -> None:
+        buffer.write('<svg width="1pt" height="1pt" viewBox="0 0 1 1"></svg>')
+
+    monkeypatch.setattr(Figure, "savefig", save)
 
 
 @pytest.fixture

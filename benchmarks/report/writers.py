@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def _standalone(svg: str) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}\n'
 
 
+@cache
 def _environment(kind: str) -> Environment:
     common: dict[str, Any] = {
         "loader": FileSystemLoader(TEMPLATES),
