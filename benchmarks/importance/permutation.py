@@ -181,7 +181,7 @@ def permutation_importance(
     -------
     DataFrame
         Columns group, metric (auc, average_precision, precision), value (the metric minus the
-        metric after permutation; near 0 or negative if the model does not use the group), lo, hi
+        metric after permutation; negative where permuting the group raised the metric), lo, hi
         (95 % confidence interval, by bootstrap over patients and permutations).
 
     References

@@ -47,6 +47,7 @@ MORE_TABLES = {
         "cell", "metric", "operating_point",
         *[name + end for name in ("cv", "official", "gap") for end in _BOUNDS],
     ],
+    "gap_ranks": ["metric", "methods", "rho", "rho_lo", "rho_hi"],
     "comparisons": [
         "cell_a", "cell_b", "metric", "operating_point", "test", "value_a", "value_b",
         "difference", "lo", "hi", "only_a", "only_b", "p", "p_holm",
@@ -62,6 +63,10 @@ MORE_TABLES = {
     ],
     "reliability": [
         "cell", "recalibration", "bin", "n", "mean_score", "observed", "lo", "hi",
+    ],
+    "recalibration": [
+        "cell", "recalibration",
+        *[name + end for name in ("brier_change", "ece_change") for end in _BOUNDS],
     ],
     "decision": ["cell", "threshold", "net_benefit", "lo", "hi"],
     "prevalence": ["cell", "operating_point", "prevalence", "precision", "lo", "hi"],
@@ -136,8 +141,8 @@ CHOICES = {
 # Columns of whole numbers.
 WHOLE = frozenset({
     "label", "fold", "seed", "width", "height", "n", "n_positive", *COUNTS, "images", "patients",
-    "folds", "draw", "draws", "deal", "patients_from", "bin", "rank", "finding", "epoch", "only_a",
-    "only_b",
+    "folds", "draw", "draws", "deal", "patients_from", "methods", "bin", "rank", "finding", "epoch",
+    "only_a", "only_b",
 })  # fmt: skip
 # Least and greatest number in a column.
 LIMITS = {
@@ -177,6 +182,8 @@ KEYS = {
     "features": ["family"],
     "comparisons": ["cell_a", "cell_b", "metric", "operating_point", "test"],
     "calibration": ["cell", "recalibration"],
+    "recalibration": ["cell", "recalibration"],
+    "gap_ranks": ["metric"],
     "matched": ["cell", "split", "target_recall"],
     "prevalence": ["cell", "operating_point", "prevalence"],
     "decision": ["cell", "threshold"],

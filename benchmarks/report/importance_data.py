@@ -14,6 +14,7 @@ from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_files import read_grey
 from benchmarks.report.blocks import Cell
+from benchmarks.statistics.equivalence import jointly
 from features import all_feature_sets
 
 METHODS = {
@@ -82,6 +83,26 @@ def lines(
         & (table["metric"] == metric)
         & (table["split"] == split)
     ]
+
+
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Judge decreases of a metric by their intervals, corrected for their number.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        All decreases that are looked at, with value, lo and hi.
+
+    Returns
+    -------
+    DataFrame
+        With the column ``verdict``: ``useful`` where the widened interval lies above 0,
+        ``harmful`` where it lies below 0, so that the metric increased on these images, else
+        ``open``.
+    """
+    joint = jointly(rows, "value", "lo", "hi").reindex(rows.index)
+    verdicts = np.select([joint["lo"] > 0, joint["hi"] < 0], ["useful", "harmful"], "open")
+    return rows.assign(verdict=verdicts)
 
 
 def value_cell(rows: pd.DataFrame, group: str) -> Cell:

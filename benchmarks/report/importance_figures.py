@@ -75,12 +75,12 @@ def groups_figure(results: Results, table: pd.DataFrame, cells: Mapping[str, str
         for method, rows in parts.items()
     )
     height = 0.9 + 0.23 * max(len(rows) for rows in parts.values())
-    alt = f"Parts of families with the largest importance. {tops}."
+    alt = f"Parts of families with the largest estimates of importance. {tops}."
     return Figure(
         name="importance-parts",
         caption="Parts of feature families (such as directions of HOG or radii of LBP) with the "
-        "largest importance. Lines: 95 % intervals over patients, for permutation also over "
-        "permutations.",
+        "largest estimates of importance. Lines: 95 % intervals over patients, for permutation "
+        "also over permutations; where one reaches 0, no importance is shown.",
         alt=alt,
         svg=draw("importance-parts", (9.2, height), _paint, alt, is_synthetic(results)),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import Results
 from benchmarks.metrics.arrays import Floats, Labels
-from benchmarks.metrics.bootstrap import CONFIDENCE, percentile_interval
+from benchmarks.metrics.bootstrap import CONFIDENCE, percentile_interval, with_interval
 from benchmarks.metrics.calibration import (
     ReliabilityCurve,
     brier_decomposition,
@@ -18,12 +18,13 @@ from benchmarks.metrics.calibration import (
     calibration_slope_intercept,
     reliability_curve,
 )
-from benchmarks.metrics.recalibration import recalibrate
+from benchmarks.metrics.recalibration import RECALIBRATIONS, recalibrate
 from benchmarks.statistics.split_scores import methods, read_split
 
 COLUMNS = MORE_TABLES["calibration"]
 CURVE_COLUMNS = MORE_TABLES["reliability"]
 SLOPE_DRAWS = 500
+ORIGINAL = RECALIBRATIONS[0]
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
@@ -44,21 +45,31 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     validation, test = (read_split(results, name, cells) for name in ("validation", "test"))
     lines: list[dict[str, Any]] = []
     curves: list[pd.DataFrame] = []
+    changes: list[dict[str, Any]] = []
     for cell in validation.scores:
         new = recalibrate(validation.label, validation.scores[cell], test.scores[cell])
+        drawn: dict[str, dict[str, Floats]] = {}
         for name, score in new.items():
-            line, curve = _line(test.label, score, test.bootstrap().weights)
+            line, curve, drawn[name] = _measure(test.label, score, test.bootstrap().weights)
             lines.append({"cell": cell, "recalibration": name, **line})
             curves.append(curve.assign(cell=cell, recalibration=name))
+        for name in (one for one in drawn if one != ORIGINAL):
+            line = {"cell": cell, "recalibration": name}
+            for metric, draws in drawn[name].items():
+                line |= with_interval(f"{metric}_change", draws - drawn[ORIGINAL][metric])
+            changes.append(line)
     curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)
     return {
         "calibration": pd.DataFrame(lines, columns=COLUMNS),
         "reliability": curve[CURVE_COLUMNS],
+        "recalibration": pd.DataFrame(changes, columns=MORE_TABLES["recalibration"]),
     }
 
 
-def _line(label: Labels, score: Floats, weights: Floats) -> tuple[dict[str, Any], pd.DataFrame]:
-    """One row of ``calibration``, and its bins."""
+def _measure(
+    label: Labels, score: Floats, weights: Floats
+) -> tuple[dict[str, Any], pd.DataFrame, dict[str, Floats]]:
+    """One row of ``calibration``, its bins, and Brier score and calibration error with draws."""
     parts = brier_decomposition(label, score)
     value, drawn = (reliability_curve(label, score, weights=w) for w in (None, weights))
     slope, intercept = calibration_slope_intercept(label, score)
@@ -67,14 +78,17 @@ def _line(label: Labels, score: Floats, weights: Floats) -> tuple[dict[str, Any]
         "n": len(label), "reliability": float(parts.reliability),
         "resolution": float(parts.resolution), "uncertainty": float(parts.uncertainty),
     }  # fmt: skip
-    for name, one, draws in (
-        ("brier", parts.brier, brier_score(label, score, weights)),
-        ("ece", value.error(), drawn.error()),
-        ("slope", slope, slopes), ("intercept", intercept, intercepts),
+    draws = {
+        "brier": np.append(parts.brier, brier_score(label, score, weights)),
+        "ece": np.append(value.error(), drawn.error()),
+    }
+    for name, own in (
+        *draws.items(),
+        ("slope", np.append(slope, slopes)), ("intercept", np.append(intercept, intercepts)),
     ):  # fmt: skip
-        low, high = _interval(draws)
-        line |= {name: float(one), f"{name}_lo": low, f"{name}_hi": high}
-    return line, _curve(value, drawn)
+        low, high = _interval(own[1:])
+        line |= {name: float(own[0]), f"{name}_lo": low, f"{name}_hi": high}
+    return line, _curve(value, drawn), draws
 
 
 def _interval(draws: Floats) -> tuple[float, float]:

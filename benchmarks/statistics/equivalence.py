@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from benchmarks.io.formatting import number
+from benchmarks.io.formatting import join_words, number
 from benchmarks.metrics.bootstrap import CONFIDENCE
 
 MARGINS = {
@@ -177,35 +177,6 @@ def tally(low: Iterable[float], high: Iterable[float], margin: float) -> Tally:
     )
 
 
-def tally_text(counts: Tally, margin: float) -> str:
-    """Word a tally in one clause.
-
-    Parameters
-    ----------
-    counts : Tally
-    margin : float
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> tally_text(Tally(56, 1, 12, 40), 0.02)
-    'of 56 intervals, 12 lie below 0, 1 lies above 0, and 40 lie within ± 0.02'
-    >>> tally_text(Tally(1, 0, 0, 1), 0.02)
-    'of 1 interval, 0 lie below 0, 0 lie above 0, and 1 lies within ± 0.02'
-    """
-    lie = [
-        f"{count} {'lies' if count == 1 else 'lie'}"
-        for count in (counts.below, counts.above, counts.within)
-    ]
-    return (
-        f"of {counts.n} interval{'s' * (counts.n != 1)}, {lie[0]} below 0, {lie[1]} above "
-        f"0, and {lie[2]} within ± {margin:g}"
-    )
-
-
 def widened(value: float, low: float, high: float, n: int) -> tuple[float, float]:
     """Widen a 95 % interval so that n such intervals hold together with 95 % confidence.
 
@@ -266,3 +237,62 @@ def jointly(table: pd.DataFrame, value: str, low: str, high: str) -> pd.DataFram
     known.columns = pd.Index(["value", "lo", "hi"])
     lower, upper = widened(known["value"], known["lo"], known["hi"], len(known))  # type: ignore[arg-type]
     return known.assign(lo=lower, hi=upper)
+
+
+def counts_text(
+    table: pd.DataFrame,
+    columns: tuple[str, str, str],
+    margin: float | None = None,
+    reference: float = 0.0,
+) -> str:
+    """Say how many intervals lie on each side of 0 and inside the margin, then corrected.
+
+    Parameters
+    ----------
+    table : DataFrame
+    columns : (str, str, str)
+        Columns of the value and of its 95 % bounds.
+    margin : float, optional
+        Without it, equivalence is not mentioned.
+    reference : float
+        Value that the intervals are compared with.
+
+    Returns
+    -------
+    str
+        A clause with the number of intervals looked at. More than one are also counted after they
+        were widened by :func:`jointly`.
+
+    Examples
+    --------
+    >>> gains = pd.DataFrame({"v": [-0.03, 0.001], "lo": [-0.06, -0.01], "hi": [-0.001, 0.01]})
+    >>> counts_text(gains, ("v", "lo", "hi"), 0.02)  # doctest: +NORMALIZE_WHITESPACE
+    'of 2 intervals, 1 lies below 0, 0 lie above 0 and 1 lies within ± 0.02 (corrected for looking
+    at 2: 0, 0 and 1)'
+    >>> counts_text(gains[:1], ("v", "lo", "hi"))
+    'the one interval lies below 0'
+    """
+    known = table[list(columns)].astype(float).dropna() - reference
+    joint = jointly(known, *columns)
+    found = tally(known[columns[1]], known[columns[2]], margin or 0.0)
+    corrected = tally(joint["lo"], joint["hi"], margin or 0.0)
+    kinds = [f"below {reference:g}", f"above {reference:g}"]
+    counts = [[one.below, one.above, one.within] for one in (found, corrected)]
+    if margin is not None:
+        kinds.append(f"within {f'{reference:g} ' * bool(reference)}± {margin:g}")
+    counts = [own[: len(kinds)] for own in counts]
+    if found.n == 0:
+        return "there is no interval"
+    if found.n == 1:
+        lies = [kind for kind, count in zip(kinds, counts[0], strict=True) if count]
+        return (
+            f"the one interval {f'lies {join_words(lies)}' if lies else f'contains {reference:g}'}"
+        )
+    lie = [
+        f"{count} {'lies' if count == 1 else 'lie'} {kind}"
+        for kind, count in zip(kinds, counts[0], strict=True)
+    ]
+    after = join_words([str(count) for count in counts[1]])
+    return (
+        f"of {found.n} intervals, {join_words(lie)} (corrected for looking at {found.n}: {after})"
+    )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import percentile_interval
+from benchmarks.metrics.bootstrap import percentile_interval, with_interval
 from benchmarks.metrics.calibration import brier_score
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import MAIN_RATES, confusion
@@ -19,6 +22,8 @@ from benchmarks.statistics.split_scores import SplitScores, methods, read_split,
 
 TEST = "test"
 WITHOUT_POINT = ("auc", "average_precision", "brier")
+FEWEST = 3  # methods for a rank correlation
+Line = dict[str, Any]
 Key = tuple[str, str, str]  # cell, metric, operating point
 
 
@@ -36,11 +41,48 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         ``gap``: one row per method, metric and operating point. Values and their intervals are
         those of ``scores.csv``. The interval of the difference is a percentile interval over pairs
         of draws: training and test patients are different people, so they are drawn independently.
+        The draws do not refit the models, in neither evaluation. ``gap_ranks``: Spearman's rank
+        correlation of the methods' AUC, if there are at least three methods.
     """
     crossed = set(results.scores.loc[results.scores["split"] == CV, "cell"])
     cells = [cell for cell in methods(results) if cell in crossed]
-    lines = list(_lines(results, cells)) if cells else []
-    return {"gap": pd.DataFrame(lines, columns=MORE_TABLES["gap"])}
+    lines, ranks = _rows(results, cells) if cells else ([], [])
+    return {
+        "gap": pd.DataFrame(lines, columns=MORE_TABLES["gap"]),
+        "gap_ranks": pd.DataFrame(ranks, columns=MORE_TABLES["gap_ranks"]),
+    }
+
+
+def rank_correlation(cv: Floats, official: Floats) -> Floats:
+    """Compute Spearman's rank correlation of methods between two evaluations, in each draw.
+
+    Parameters
+    ----------
+    cv, official : ndarray of shape (methods, draws)
+        Values of a metric in draws of two independent bootstraps.
+
+    Returns
+    -------
+    ndarray of shape (draws,)
+        NaN where all methods have the same value in one evaluation. Tied values share their mean
+        rank.
+
+    References
+    ----------
+    Spearman C. The proof and measurement of association between two things. Am J Psychol
+    1904;15:72-101. doi:10.2307/1412159
+
+    Examples
+    --------
+    >>> auc = np.array([[0.9, 0.9], [0.8, 0.8], [0.7, 0.7]])
+    >>> rank_correlation(auc, np.array([[0.6, 0.9], [0.65, 0.8], [0.7, 0.7]])).round(9).tolist()
+    [-1.0, 1.0]
+    """
+    ranks = [rankdata(values, axis=0) for values in (cv, official)]
+    a, b = (one - one.mean(axis=0) for one in ranks)
+    with np.errstate(invalid="ignore"):
+        rho: Floats = (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    return rho
 
 
 def gap_draws(cv: Floats, official: Floats) -> Floats:
@@ -97,7 +139,8 @@ def draws_of(
     return draws
 
 
-def _lines(results: Results, cells: list[str]) -> Iterator[dict[str, object]]:
+def _rows(results: Results, cells: list[str]) -> tuple[list[Line], list[Line]]:
+    """Rows of both tables."""
     cv, test = read_split(results, CV, cells), read_split(results, TEST, cells)
     at_cv: dict[tuple[str, str], float | Floats] = {(cell, "0.5"): 0.5 for cell in cells}
     for cell, score in cv.scores.items():
@@ -107,18 +150,32 @@ def _lines(results: Results, cells: list[str]) -> Iterator[dict[str, object]]:
     drawn, official = draws_of(cv, at_cv), draws_of(test, at_test)
     keys = results.scores[["cell", "split", "operating_point"]].itertuples(index=False, name=None)
     scores = dict(zip(keys, results.scores.to_dict("records"), strict=True))
-    for cell in cells:
-        for metric, point in _METRICS:
-            key = (cell, metric, point)
-            low, high = percentile_interval(gap_draws(drawn[key], official[key]))
-            values = {
-                name + end: scores[cell, split, point or "0.5"][metric + end]
-                for name, split in (("cv", CV), ("official", TEST)) for end in ("", "_lo", "_hi")
-            }  # fmt: skip
-            yield {
-                "cell": cell, "metric": metric, "operating_point": point, **values,
-                "gap": values["cv"] - values["official"], "gap_lo": low, "gap_hi": high,
-            }  # fmt: skip
+    lines = []
+    for cell, (metric, point) in product(cells, _METRICS):
+        key = (cell, metric, point)
+        low, high = percentile_interval(gap_draws(drawn[key], official[key]))
+        values = {
+            name + end: scores[cell, split, point or "0.5"][metric + end]
+            for name, split in (("cv", CV), ("official", TEST)) for end in ("", "_lo", "_hi")
+        }  # fmt: skip
+        lines.append({
+            "cell": cell, "metric": metric, "operating_point": point, **values,
+            "gap": values["cv"] - values["official"], "gap_lo": low, "gap_hi": high,
+        })  # fmt: skip
+    auc = [line for line in lines if line["metric"] == "auc"]
+    own = [np.array([line[name] for line in auc], dtype=float) for name in ("cv", "official")]
+    draws = [np.array([one[cell, "auc", ""] for cell in cells]) for one in (drawn, official)]
+    return lines, _ranks(own[0], own[1], draws[0], draws[1])
+
+
+def _ranks(cv: Floats, official: Floats, cv_draws: Floats, test_draws: Floats) -> list[Line]:
+    """Row of ``gap_ranks``; none if there are few methods or all values are equal."""
+    if len(cv) < FEWEST or len(set(cv)) == 1 or len(set(official)) == 1:
+        return []
+    n = min(cv_draws.shape[1], test_draws.shape[1])
+    drawn = rank_correlation(cv_draws[:, :n], test_draws[:, :n][:, ::-1])
+    value = rank_correlation(cv[:, None], official[:, None])
+    return [{"metric": "auc", "methods": len(cv), **with_interval("rho", np.append(value, drawn))}]
 
 
 _METRICS = [

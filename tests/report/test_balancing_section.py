@@ -36,8 +36,8 @@ def test_losses_are_counted_and_the_largest_is_named() -> None:
         "smote": [ALIKE, ALIKE],
         "undersample": [(-0.03, -0.04, -0.02), (-0.005, -0.01, -0.0005)],
     })))  # fmt: skip
-    assert "of 4 intervals, 2 lie below 0, 0 lie above 0, and 3 lie within ± 0.02" in text
-    assert "Corrected for looking at 4: 1 below 0, 0 above 0, 3 within ± 0.02" in text
+    assert "of 4 intervals, 2 lie below 0, 0 lie above 0 and 3 lie within ± 0.02" in text
+    assert "(corrected for looking at 4: 1, 0 and 3)" in text
     assert "largest loss is −0.0300 (95 % interval −0.0400 to −0.0200; corrected −0.0427" in text
     assert "of hog + svm with undersample" in text
     assert "undersample loses most on average: −0.0175, with 2 of 2 intervals" in text

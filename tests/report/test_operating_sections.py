@@ -180,11 +180,33 @@ def test_verdict_on_recalibration_follows_the_table(tmp_path: Path) -> None:
     label = {split: rng.integers(0, 2, 300) for split in ("validation", "test")}
     timid = {split: 0.45 + 0.1 * y + 0.04 * rng.random(300) for split, y in label.items()}
     text = texts(calibration.render(make_results(tmp_path, [("a", "svm", 0, timid)], label)))
-    assert "recalibration, both decrease for the one method" in text
+    assert "Sigmoid recalibration changes the Brier score by −0.2" in text
+    assert text.count("the one interval lies below 0") == 4  # both metrics, both recalibrations
     inverted = {"validation": timid["validation"], "test": 1 - timid["test"]}
     text = texts(calibration.render(make_results(tmp_path, [("a", "svm", 0, inverted)], label)))
-    assert "lowers the Brier score of no method" in text
-    assert "Neither lowers both." in text
+    assert text.count("the one interval lies above 0") == 4
+    assert "transfer" not in text
+
+
+def test_changes_by_recalibration_are_paired(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    label = {split: rng.integers(0, 2, 200) for split in ("validation", "test")}
+    score = {split: np.clip(0.3 + 0.3 * y + 0.1 * rng.normal(size=200), 0, 1)
+             for split, y in label.items()}  # fmt: skip
+    tables = make_results(tmp_path, [("a", "svm", 0, score)], label).tables
+    level = tables["calibration"].set_index("recalibration")
+    change = tables["recalibration"].set_index("recalibration")
+    assert list(change.index) == ["sigmoid", "isotonic"]
+    for kind, line in change.iterrows():
+        for name in ("brier", "ece"):
+            expected = level.loc[kind, name] - level.loc["none", name]
+            assert line[f"{name}_change"] == pytest.approx(expected, abs=1e-12)
+        unpaired = level.loc["none", "brier_hi"] - level.loc[kind, "brier_lo"]
+        assert line["brier_change_hi"] - line["brier_change_lo"] < unpaired
+    # A recalibration that changes nothing is equivalent, with an interval of no width.
+    same = {split: np.full(len(y), y.mean()) for split, y in label.items()}
+    flat = make_results(tmp_path, [("a", "svm", 0, same)], label).tables["recalibration"]
+    np.testing.assert_allclose(flat.filter(like="brier_change"), 0, atol=0.01)
 
 
 @pytest.mark.slow

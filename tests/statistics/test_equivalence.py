@@ -10,9 +10,9 @@ from benchmarks.statistics.equivalence import (
     MARGINS,
     Tally,
     clause,
+    counts_text,
     jointly,
     tally,
-    tally_text,
     verdict,
     widened,
 )
@@ -63,9 +63,7 @@ def test_every_metric_has_its_own_margin():
 
 
 def test_a_tally_counts_known_intervals_only():
-    counts = tally([NAN, -0.01, 0.001], [0.1, 0.01, 0.5], 0.02)
-    assert counts == Tally(2, 1, 0, 1)
-    assert tally_text(counts, 0.02).startswith("of 2 intervals, 0 lie below 0, 1 lies above 0")
+    assert tally([NAN, -0.01, 0.001], [0.1, 0.01, 0.5], 0.02) == Tally(2, 1, 0, 1)
 
 
 def test_intervals_widened_for_n_hold_together():
@@ -84,3 +82,17 @@ def test_a_table_is_widened_by_its_number_of_intervals():
     assert tuple(found.loc[2, ["lo", "hi"]]) == pytest.approx(widened(0.7, 0.5, 0.8, 2))
     # As wide as a single interval where there is one.
     assert tuple(jointly(table[:1], "v", "l", "h").loc[0]) == pytest.approx((0.5, 0.4, 0.6))
+
+
+def test_counts_name_the_number_looked_at_and_the_correction() -> None:
+    columns = ("v", "lo", "hi")
+    table = pd.DataFrame({"v": [0.02, 0.5, 0.1], "lo": [0.001, 0.4, NAN], "hi": [0.03, 0.6, 0.2]})
+    text = counts_text(table, columns, 0.05)
+    assert text.startswith("of 2 intervals, 0 lie below 0, 2 lie above 0 and 1 lies within ± 0.05")
+    assert text.endswith("(corrected for looking at 2: 0, 1 and 1)")
+    about_half = counts_text(table, columns, reference=0.5)
+    assert about_half == (
+        "of 2 intervals, 1 lies below 0.5 and 0 lie above 0.5 (corrected for looking at 2: 1 and 0)"
+    )
+    assert counts_text(table[1:2], columns, reference=0.5) == "the one interval contains 0.5"
+    assert counts_text(table[2:], columns) == "there is no interval"

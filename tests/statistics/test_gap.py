@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
@@ -18,9 +19,10 @@ from benchmarks.io.columns import MORE_TABLES, TABLES
 from benchmarks.io.results import Results, read_results, write_table
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.report.sections import gap as section
-from benchmarks.report.sections.gap import from_cross_validation, rank_correlation
+from benchmarks.report.sections.gap import from_cross_validation, recall_text
 from benchmarks.run.result_tables import ResultTables
 from benchmarks.statistics import gap
+from benchmarks.statistics.method_rows import finished
 from benchmarks.statistics.split_scores import SplitScores, read_split
 from tests.report.test_report import make_run
 
@@ -142,21 +144,57 @@ def lines(values: dict[str, tuple[float, float]]) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def test_sentence_says_what_the_table_holds() -> None:
+def test_sentence_says_what_the_tables_hold() -> None:
+    ranks = pd.DataFrame([{"metric": "auc", "methods": 4, "rho": -1, "rho_lo": -0.9, "rho_hi": 0}])
     text = from_cross_validation(
-        lines({"a": (0.99, 0.6), "b": (0.9, 0.7), "c": (0.8, 0.75), "d": (0.7, 0.85)})
+        lines({"a": (0.99, 0.6), "b": (0.9, 0.7), "c": (0.8, 0.75), "d": (0.7, 0.85)}), ranks
     )
     assert "In AUC, it is 0.125 in the median of 4 methods (−0.150 to 0.390)" in text
-    assert "lies above 0 for 2 of 4 methods and below 0 for 1" in text
-    assert "is −1.00 (4 methods)" in text
-    one = from_cross_validation(lines({"a": (0.9, 0.6)}))
-    assert "In AUC, it is 0.300. In specificity" in one
+    assert "of 4 intervals, 1 lies below 0, 2 lie above 0 and 0 lie within ± 0.02" in text
+    assert "corrected for looking at 4: 1, 2 and 0" in text
+    assert "is −1.00 (4 methods; 95 % interval −0.90 to 0.00" in text
+    assert "not fitted again" in text
+    one = from_cross_validation(lines({"a": (0.9, 0.6)}), ranks[:0])
+    assert "In AUC, it is 0.300; the one interval lies above 0. In specificity" in one
     assert "Spearman" not in one
 
 
-def test_no_rank_correlation_for_ties_or_two_methods() -> None:
-    assert rank_correlation(np.array([0.9, 0.8]), np.array([0.7, 0.8])) == ""
-    assert rank_correlation(np.array([0.9, 0.9, 0.9]), np.array([0.7, 0.8, 0.9])) == ""
+def test_rank_correlation_equals_that_of_scipy() -> None:
+    rng = np.random.default_rng(0)
+    cv, official = rng.integers(0, 6, (2, 8, 50)) / 10  # with ties
+    expected = [spearmanr(a, b).statistic for a, b in zip(cv.T, official.T, strict=True)]
+    np.testing.assert_allclose(gap.rank_correlation(cv, official), expected, atol=1e-12)
+
+
+def test_rank_correlation_has_an_interval_from_independent_draws(run: Results) -> None:
+    table = gap.tabulate(run)["gap_ranks"]
+    methods = run.scores.loc[run.scores["split"] == "cv", "cell"].nunique()
+    if methods < gap.FEWEST:
+        assert table.empty
+    rng = np.random.default_rng(0)
+    true = np.linspace(0.6, 0.9, 5)
+    draws = true[:, None] + rng.normal(scale=0.02, size=(2, 5, 500))
+    (line,) = gap._ranks(true, true, *draws)
+    assert line["rho"] == pytest.approx(1)
+    assert -1 <= line["rho_lo"] < line["rho_hi"] <= 1
+    for cv, official in (([0.9, 0.8], [0.7, 0.8]), ([0.9] * 3, [0.7, 0.8, 0.9])):
+        one, other = np.array(cv), np.array(official)
+        assert gap._ranks(one, other, one[:, None], other[:, None]) == []
+
+
+def test_recall_is_counted_on_both_sides_of_its_target(tmp_path: Path) -> None:
+    results = read_results(make_run(tmp_path / "run", n=200))
+    scores = results.scores
+    place = (scores["split"] == "test") & (scores["operating_point"] == "recall95")
+    given = {"hog/svm/seed0": (0.99, 0.98, 1.0), "hog/forest/seed0": (0.9, 0.85, 0.93)}
+    for cell, bounds in given.items():
+        at = place & (scores["cell"] == cell)
+        scores.loc[at, ["recall", "recall_lo", "recall_hi"]] = bounds
+    chosen = [row for row in finished(results) if row.cells()[0] in given]
+    assert len(chosen) == 2
+    text = recall_text(chosen)
+    assert "above 0.95 for 1 and below it for 1 of 2 methods, from 0.900 to 0.990" in text
+    assert "1 lies below 0.95, 1 lies above 0.95 and 0 lie within 0.95 ± 0.05" in text
 
 
 def test_section_shows_the_gap_where_there_is_one(tmp_path: Path) -> None:

@@ -128,5 +128,5 @@ def test_leakage_is_worded_by_margin_and_number_of_assignments() -> None:
         leakage.render(results_of({"leaky": table, "leaky_deals": pd.DataFrame(several)}))
     )
     assert "assigned 3 times at random" in text
-    assert "of 1 interval, 0 lie below 0, 0 lie above 0, and 1 lies within ± 0.02" in text
+    assert "the one interval lies within ± 0.02" in text
     assert "assigned once" in words_of(leakage.render(results_of({"leaky": table})))

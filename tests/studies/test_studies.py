@@ -205,7 +205,22 @@ def test_shortcut_sentence_agrees_with_the_intervals() -> None:
     assert "0.200 below the whole image (whole image minus control: 0.100–0.300)" in seen.parts[0]
     line["auc_lo"] = 0.45
     blind = shortcuts.render(results({"shortcuts": pd.DataFrame([line])})).blocks[1]
-    assert "no interval lies above 0.5" in blind.parts[0]
+    assert "the one interval contains 0.5. No control is shown to be better" in blind.parts[0]
+
+
+def test_shortcut_verdict_is_corrected_for_the_number_of_controls() -> None:
+    """Each interval barely lies above 0.5: with one control that counts, with four it does not."""
+    lines = [
+        dict.fromkeys(MORE_TABLES["shortcuts"], 0.1) | {
+            "control": control, "model": "logistic", "split": "test", "columns": 3,
+            "status": "ok", "auc": 0.6, "auc_lo": 0.505, "auc_hi": 0.695,
+        }
+        for control in ("size", "number", "border", "no_lungs")
+    ]  # fmt: skip
+    for kept, verdict in ((lines[:1], "better than chance."), (lines, "No control is shown")):
+        seen = shortcuts.render(results({"shortcuts": pd.DataFrame(kept)})).blocks[1].parts[0]
+        assert verdict in seen
+    assert "4 lie above 0.5 and 0 lie within 0.5 ± 0.02 (corrected for looking at 4: 0, 0" in seen
 
 
 @pytest.mark.parametrize("name", ["leaky", "ablation", "learning", "shortcuts"])

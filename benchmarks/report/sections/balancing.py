@@ -24,7 +24,7 @@ from benchmarks.report.blocks import (
 )
 from benchmarks.report.method_tables import signs, starts
 from benchmarks.report.plots import draw, frame, legend, looks, name_rows
-from benchmarks.statistics.equivalence import MARGINS, jointly, tally, tally_text
+from benchmarks.statistics.equivalence import MARGINS, counts_text, jointly
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -97,18 +97,14 @@ def _gain_text(done: pd.DataFrame, split: str, metric: str, what: str) -> str:
     own = _gains(done, split, metric)
     if own.empty:
         return ""
-    gain, margin = own[f"{metric}_gain"].astype(float), MARGINS[metric]
-    joint = jointly(own, *(f"{metric}_gain{end}" for end in ("", "_lo", "_hi")))
-    each = tally(own[f"{metric}_gain_lo"], own[f"{metric}_gain_hi"], margin)
-    together = tally(joint["lo"], joint["hi"], margin)
-    lower = " (lower is better)" if metric == "brier" else ""
+    gain, lower = own[f"{metric}_gain"].astype(float), " (lower is better)" * (metric == "brier")
+    columns = (f"{metric}_gain", f"{metric}_gain_lo", f"{metric}_gain_hi")
     return (
         f"{what} {_SPLITS[split]}: compared with no balancing, the {_NAMES[metric]}{lower} changes "
         f"by {number(gain.median(), _DIGITS)} in the median of {len(own)} comparisons "
         f"({number(gain.min(), _DIGITS)} to {number(gain.max(), _DIGITS)}); "
-        f"{tally_text(each, margin)}. Corrected for looking at {each.n}: {together.below} below 0, "
-        f"{together.above} above 0, {together.within} within ± {margin:g}. "
-        f"{_most_lost(own, joint, metric)}"
+        f"{counts_text(own, columns, MARGINS[metric])}. "
+        f"{_most_lost(own, jointly(own, *columns), metric)}"
     )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from benchmarks.io.formatting import count_of, join_words, number
+from benchmarks.io.formatting import join_words, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.metrics.recalibration import RECALIBRATIONS
@@ -24,6 +23,7 @@ from benchmarks.report.method_tables import (
     value_cells,
 )
 from benchmarks.report.plots import BLUE, GREEN, GREY, VERMILION, Look, draw, frame, legend, panels
+from benchmarks.statistics.equivalence import MARGINS, counts_text
 from benchmarks.statistics.method_rows import Row, leaders, leaders_caption, rows
 
 if TYPE_CHECKING:
@@ -58,12 +58,15 @@ def render(results: Results) -> Section:
     if not chosen:
         return text_section(title, "No cell finished, or the run folder has no calibration.csv.")
     lines = lines_of(results, "calibration", ["recalibration"])
-    texts = [_state(lines, chosen) + first_seed(chosen), _effect(lines, chosen)]
+    texts = [
+        _state(lines, chosen) + first_seed(chosen),
+        effect_text(results.table("recalibration"), chosen),
+    ]
     table = rows(results)
     return Section(
         title,
         (
-            *(paragraph(text) for text in texts),
+            *(paragraph(text) for text in texts if text),
             _figure(results, lines, leaders(chosen)),
             _table(lines, table, "calibration-brier", _PARTS),
             _table(lines, table, "calibration", _LINES),
@@ -76,50 +79,58 @@ def _values(lines: Lines, chosen: Sequence[Row], kind: str, name: str) -> list[f
 
 
 def _state(lines: Lines, chosen: Sequence[Row]) -> str:
-    slopes, intercepts, errors = (
-        np.array(_values(lines, chosen, "none", name)) for name in ("slope", "intercept", "ece")
-    )
-    high, extreme = int((intercepts < 0).sum()), int((slopes < 1).sum())
-    unknown = int(np.isnan(slopes).sum())
+    table = pd.concat([lines[row.label, "none"].iloc[:1] for row in chosen])
+    unknown = int(table["slope"].isna().sum())
     blank = f" ({unknown} have no finite slope)" if unknown else ""
     mean = "mean " if len(chosen) > 1 else ""
     over = " over methods" if len(chosen) > 1 else ""
+    intercepts, slopes = (
+        counts_text(table, (name, f"{name}_lo", f"{name}_hi"), reference=ideal)
+        for name, ideal in (("intercept", 0.0), ("slope", 1.0))
+    )
     return (
-        f"The {mean}expected calibration error{over} is {number(float(errors.mean()))} on the test "
-        "set. The scores are too high overall (intercept below 0) for "
-        f"{count_of(high, len(chosen))}, and too extreme (slope below 1) for "
-        f"{count_of(extreme, len(chosen))}{blank}."
+        f"The {mean}expected calibration error{over} is {number(float(table['ece'].mean()))} on "
+        "the test set. Calibration intercept (ideal: 0; below 0, the scores are too high overall): "
+        f"{intercepts}. Calibration slope (ideal: 1; below 1, the scores are too extreme): "
+        f"{slopes}{blank}."
     )
 
 
-def _effect(lines: Lines, chosen: Sequence[Row]) -> str:
-    total, words, both = len(chosen), [], {}
+def effect_text(changes: pd.DataFrame, chosen: Sequence[Row]) -> str:
+    """Say what each recalibration changes on the test set.
+
+    Parameters
+    ----------
+    changes : DataFrame
+        Table ``recalibration`` of a run.
+    chosen : sequence of Row
+        Methods of the section.
+
+    Returns
+    -------
+    str
+        Empty if the table is.
+    """
+    if changes.empty:
+        return ""
+    own = changes[changes["cell"].isin([cell for row in chosen for cell in row.cells()])]
+    words = []
     for kind in RECALIBRATIONS[1:]:
-        brier, error = (_fell(lines, chosen, kind, name) for name in ("brier", "ece"))
-        both[kind] = sum(a and b for a, b in zip(brier, error, strict=True))
-        words.append(
-            f"{kind} recalibration lowers the Brier score of {count_of(sum(brier), total)} and the "
-            f"calibration error of {count_of(sum(error), total)}"
+        part = own[own["recalibration"] == kind]
+        brier, error = (
+            f"{number(float(part[name].median()))}; "
+            + counts_text(part, (name, f"{name}_lo", f"{name}_hi"), margin)
+            for name, margin in (("brier_change", MARGINS["brier"]), ("ece_change", None))
         )
-    best = max(both, key=lambda kind: both[kind])
-    verdict = (
-        f"With {best} recalibration, both decrease for {count_of(both[best], total)}."
-        if 2 * both[best] > total
-        else "Neither lowers both for more than half of the methods: recalibration on the "
-        "validation set does not transfer to the test set."
-        if total > 1
-        else "Neither lowers both."
-    )
+        words.append(
+            f"{kind.capitalize()} recalibration changes the Brier score by {brier}. It changes the "
+            f"calibration error by {error}."
+        )
+    of = "Medians over methods; below 0 is better. " if len(chosen) > 1 else "Below 0 is better. "
     return (
-        f"Fitted on the validation set and applied to the test set, {', and '.join(words)}. "
-        f"{verdict}"
+        f"Recalibrations were fitted on the validation set and applied to the test set. {of}"
+        f"{' '.join(words)} The recalibration is not fitted again in the resamples."
     )
-
-
-def _fell(lines: Lines, chosen: Sequence[Row], kind: str, name: str) -> list[bool]:
-    """Whether a number is smaller than without recalibration, at the three decimals shown."""
-    before, after = (_values(lines, chosen, one, name) for one in ("none", kind))
-    return [round(b, 3) < round(a, 3) for a, b in zip(before, after, strict=True)]
 
 
 def _table(

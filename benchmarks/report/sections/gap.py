@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from benchmarks.io.formatting import change_text, number, percent
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence, validation_drawn
+from benchmarks.metrics.operating_points import TARGET_RECALL
 from benchmarks.report.blocks import (
     ALL_FORMATS,
     Block,
@@ -24,8 +24,9 @@ from benchmarks.report.blocks import (
     paragraph,
     text_section,
 )
-from benchmarks.report.method_tables import breaks, signs, table_rows, value_cells
+from benchmarks.report.method_tables import breaks, table_rows, value_cells
 from benchmarks.report.plots import BLUE, GREEN, VERMILION, Look, draw, frame, legend, name_rows
+from benchmarks.statistics.equivalence import MARGINS, counts_text
 from benchmarks.statistics.method_rows import Row, finished
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ _LOOKS = {
     "test": ("test set", Look(VERMILION, "-", "D")),
 }
 _HEADS = {"cv": "CV", "validation": "Val.", "test": "Test"}
-_FEWEST = 3  # methods for a rank correlation
 
 
 def render(results: Results) -> Section:
@@ -61,8 +61,11 @@ def render(results: Results) -> Section:
     title = _TITLE if len(gaps) else _TITLE_WITHOUT_CV
     if not table:
         return text_section(title, "No cell finished, so there is no difference to show.")
-    blocks: list[Block] = [paragraph(from_cross_validation(gaps))] if len(gaps) else []
-    blocks += [paragraph(_from_validation(results, table)), _figure(results, table, gaps)]
+    blocks: list[Block] = []
+    if len(gaps):
+        blocks.append(paragraph(from_cross_validation(gaps, results.table("gap_ranks"))))
+    texts = [_from_validation(results, table), recall_text(table)]
+    blocks += [*(paragraph(text) for text in texts if text), _figure(results, table, gaps)]
     if len(gaps):
         blocks += [
             _gap_table(table, gaps, ("cv", "validation", "test"), ("html", "markdown")),
@@ -73,13 +76,13 @@ def render(results: Results) -> Section:
     return Section(title, tuple(blocks))
 
 
-def from_cross_validation(gaps: pd.DataFrame) -> str:
+def from_cross_validation(gaps: pd.DataFrame, ranks: pd.DataFrame) -> str:
     """Report the size of the gap, its sign by method, and the rank correlation of the methods.
 
     Parameters
     ----------
-    gaps : DataFrame
-        Table ``gap`` of a run; not empty.
+    gaps, ranks : DataFrame
+        Tables ``gap`` and ``gap_ranks`` of a run; the first is not empty.
 
     Returns
     -------
@@ -87,42 +90,58 @@ def from_cross_validation(gaps: pd.DataFrame) -> str:
     """
     area = gaps[gaps["metric"] == "auc"]
     strict = gaps[(gaps["metric"] == "specificity") & (gaps["operating_point"] == "recall95")]
-    n, (above, below) = len(area), signs(area, "gap")
+    columns = ("gap", "gap_lo", "gap_hi")
     return (
         "The gap is the score of a method in cross-validation by patient on the training images "
-        f"minus its score on the official test split. In AUC, it is {_median_range(area)}. In "
-        f"specificity at the threshold for a recall of 0.95, it is {_median_range(strict)}. The "
-        f"95 % interval of the gap in AUC lies above 0 for {above} of {n} method{'s' * (n > 1)} "
-        f"and below 0 for {below}. "
-        f"{rank_correlation(area['cv'].to_numpy(float), area['official'].to_numpy(float))}"
-        f"{' Only one method was cross-validated.' if n == 1 else ''}"
+        f"minus its score on the official test split. In AUC, it is {_median_range(area)}; "
+        f"{counts_text(area, columns, MARGINS['auc'])}. In specificity at the threshold for a "
+        f"recall of 0.95, it is {_median_range(strict)}; "
+        f"{counts_text(strict, columns, MARGINS['specificity'])}. The intervals are over patients. "
+        "The models of cross-validation are not fitted again in the resamples, so the intervals do "
+        "not include how scores vary with the training patients. "
+        f"{_rank_text(ranks)}{' Only one method was cross-validated.' if len(area) == 1 else ''}"
     ).strip()
 
 
-def rank_correlation(cv: np.ndarray, official: np.ndarray) -> str:
-    """Report Spearman's rank correlation of the methods' AUC between both evaluations.
+def _rank_text(ranks: pd.DataFrame) -> str:
+    if ranks.empty:
+        return ""
+    one = ranks.iloc[0]
+    return (
+        "Spearman's rank correlation between the methods' AUC in both is "
+        f"{number(one['rho'], 2)} ({one['methods']:.0f} methods; 95 % interval "
+        f"{number(one['rho_lo'], 2)} to {number(one['rho_hi'], 2)}, in which the noise of "
+        "resampling moves the correlation towards 0)."
+    )
+
+
+def recall_text(table: Sequence[Row]) -> str:
+    """Count the methods whose test recall lies above or below the target of the threshold.
 
     Parameters
     ----------
-    cv, official : ndarray of shape (n_methods,)
-        AUC in cross-validation and on the official test split.
+    table : sequence of Row
+        Finished methods.
 
     Returns
     -------
     str
-        Empty with fewer than three methods, or where all values of one evaluation are equal.
-
-    Examples
-    --------
-    >>> rank_correlation(np.array([0.9, 0.8, 0.7]), np.array([0.6, 0.65, 0.7]))
-    "Spearman's rank correlation between the methods' AUC in both is −1.00 (3 methods)."
+        Empty if no method has a test recall.
     """
-    if len(cv) < _FEWEST or len(set(cv)) == 1 or len(set(official)) == 1:
+    found = [row.estimate("test", "recall95", "recall") for row in table]
+    known = pd.DataFrame(
+        [(one.value, one.low, one.high) for one in found if not math.isnan(one.value)],
+        columns=["recall", "lo", "hi"],
+    )
+    if known.empty:
         return ""
-    rho = float(spearmanr(cv, official).statistic)
+    above, below = ((sign * (known["recall"] - TARGET_RECALL) > 0).sum() for sign in (1, -1))
+    counts = counts_text(known, ("recall", "lo", "hi"), MARGINS["recall"], TARGET_RECALL)
     return (
-        f"Spearman's rank correlation between the methods' AUC in both is {number(rho, 2)} "
-        f"({len(cv)} methods)."
+        f"The threshold was selected for a recall of at least {TARGET_RECALL:g} on the validation "
+        f"set. On the test set, the recall is above {TARGET_RECALL:g} for {above} and below it for "
+        f"{below} of {len(known)} method{'s' * (len(known) > 1)}, from "
+        f"{number(known['recall'].min())} to {number(known['recall'].max())}; {counts}."
     )
 
 
@@ -217,7 +236,7 @@ def _gap_table(
         name="gap",
         caption=(
             "Cross-validation and the official test split, at the threshold for a recall of 0.95. "
-            "Gap: cross-validation minus test, with 95 % interval."
+            "Gap: cross-validation minus test, with 95 % interval over patients, without refitting."
         ),
         header=("Features", "Classifier",
                 *([*(_HEADS[split] for split in splits), "Gap"] * len(_WITH_GAP))),

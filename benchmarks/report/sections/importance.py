@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
 from benchmarks.importance.agreement import agreement
 from benchmarks.importance.importance_map import outside_chest
-from benchmarks.io.formatting import interval, number
+from benchmarks.io.formatting import interval, join_words, number
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Block, Cell, Code, Group, Section, Table, note, paragraph, row
 from benchmarks.report.importance_data import (
     METHODS,
     cells_with,
     importance_of,
+    judged,
     lines,
     main_rows,
     region_map,
@@ -28,6 +31,7 @@ from benchmarks.report.importance_figures import (
     maps_figure,
     swarm_figure,
 )
+from benchmarks.statistics.equivalence import counts_text
 from features import all_feature_sets
 
 TITLE = "Feature importance"
@@ -104,29 +108,49 @@ def _families_text(table: pd.DataFrame) -> str:
     cells = cells_with(table, "permutation", "family")
     if not cells:
         return "No feature set of this run has more than one family to compare."
-    sentences = []
-    for features, cell in cells.items():
-        ranked = lines(table, cell, "permutation", "family").sort_values(
-            "value", ascending=False, kind="stable"
-        )
-        first = ranked.iloc[0]
-        above = ranked.loc[ranked["lo"] > 0, "group"].tolist()
-        rest = [name for name in ranked["group"] if name not in above]
-        sentences.append(
-            f"{features} ({cell.split('/')[1]}): {first['group']} has the largest decrease, "
-            f"{number(first['value'])} ({interval(first['lo'], first['hi'])})"
-            + (f"; intervals that reach 0 or below: {_listed(rest)}" if rest else "")
-        )
+    looked = judged(
+        pd.concat([lines(table, cell, "permutation", "family") for cell in cells.values()])
+    )
+    sentences = [
+        f"{features} ({cell.split('/')[1]}): {_changes_text(looked[looked['cell'] == cell])}"
+        for features, cell in cells.items()
+    ]
     return (
-        "Permuting all columns of a family together between test images decreases the AUC by the "
-        "information that no other family of the feature set can replace. "
-        f"{'. '.join(sentences)}. A small decrease does not mean that a family is useless: another "
-        "family may carry the same information."
+        "All columns of a family are permuted together between test images. The decrease of the "
+        "AUC measures the information that no other family of the feature set replaces. "
+        f"{'. '.join(sentences)}. Intervals are 95 %; the verdicts are corrected for the "
+        f"{len(looked)} intervals looked at. A small decrease does not mean that a family is "
+        "useless: another family may carry the same information."
     )
 
 
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _changes_text(rows: pd.DataFrame) -> str:
+    """Name the groups that are useful, harmful on the test set, and not shown to be either."""
+    by = {
+        verdict: own.sort_values("value", ascending=False, kind="stable")
+        for verdict, own in rows.groupby("verdict")
+    }
+    parts = []
+    if "useful" in by:
+        first, *others = (_with_interval(one) for one in by["useful"].to_dict("records"))
+        parts.append(f"the largest decrease is that of {first}")
+        if others:
+            parts.append(f"a decrease is also shown for {join_words(others)}")
+    else:
+        parts.append("no decrease of the AUC is shown")
+    if "harmful" in by:
+        found = join_words([_with_interval(one) for one in by["harmful"].to_dict("records")])
+        parts.append(
+            f"harmful on the test set, since permuting them increases the AUC (decrease below 0): "
+            f"{found}"
+        )
+    if "open" in by:
+        parts.append(f"not shown to differ from 0: {join_words(by['open']['group'].tolist())}")
+    return "; ".join(parts)
+
+
+def _with_interval(one: Mapping[Hashable, Any]) -> str:
+    return f"{one['group']}, {number(one['value'])} ({interval(one['lo'], one['hi'])})"
 
 
 def _families_table(table: pd.DataFrame) -> Table:
@@ -178,23 +202,34 @@ def _places_text(results: Results, table: pd.DataFrame) -> str:
         return "No region of the image has a positive importance."
     return (
         "Fraction of the positive importance outside the chest (a fixed trapezium around the "
-        f"lungs; a uniform map would have {area:.0%} there): {'; '.join(found)}. What lies there "
-        "is not lung: letters, borders, arms, the position of the patient. "
+        f"lungs; a uniform map would have {area:.0%} there): {'; '.join(found)}. These fractions "
+        "have no intervals, and the lungs were not segmented. Letters, borders and arms lie there. "
         f"{_corners(results, table)}"
     )
 
 
 def _corners(results: Results, table: pd.DataFrame) -> str:
-    """Name the most important region of each feature set."""
+    """Name the most important region of each feature set, if a region is shown to be important."""
     found = []
     boxes = results.tables["importance_regions"].set_index("region")
     size = int(results.run["config"]["image_size"])
     for features, cell in cells_with(table, "permutation", "region").items():
-        rows = lines(table, cell, "permutation", "region")
-        top = rows.nlargest(1, "value").iloc[0]
+        rows = judged(lines(table, cell, "permutation", "region"))
+        counts = counts_text(rows, ("value", "lo", "hi"))
+        useful = rows[rows["verdict"] == "useful"]
+        if useful.empty:
+            found.append(f"{features}: {counts}; no region is shown to decrease the AUC")
+            continue
+        top = useful.nlargest(1, "value").iloc[0]
         box = boxes[boxes.index == top["group"]].iloc[0]
-        found.append(f"{features} {_where(box, size)} ({top['group']}, {number(top['value'], 4)})")
-    return f"Most important single region by permutation: {'; '.join(found)}."
+        found.append(
+            f"{features}: {counts}; the largest of those above 0 after correction is "
+            f"{top['group']}, {_where(box, size)} ({number(top['value'], 4)}; "
+            f"{interval(top['lo'], top['hi'], 4)})"
+        )
+    if not found:
+        return ""
+    return f"Decrease of the AUC by permuting a single region: {'. '.join(found)}."
 
 
 def _where(box: pd.Series, size: int) -> str:
@@ -286,21 +321,33 @@ def _refit_blocks(results: Results) -> list[Block]:
 
 
 def _refits_text(table: pd.DataFrame) -> str:
+    cells = cells_with(table, "family_left_out", "family")
+    looked = judged(
+        pd.concat(
+            [lines(table, cell, "family_left_out", "family", "auc") for cell in cells.values()]
+        )
+    )
     found = []
-    for features, cell in cells_with(table, "family_left_out", "family").items():
-        lost = lines(table, cell, "family_left_out", "family", "auc")
-        needed = lost.loc[lost["lo"] > 0, "group"].tolist()
+    for features, cell in cells.items():
+        lost = looked[looked["cell"] == cell]
+        useful, harmful = (
+            lost.loc[lost["verdict"] == verdict, "group"].tolist()
+            for verdict in ("useful", "harmful")
+        )
+        what = (
+            f"leaving out {' or '.join(useful)} lowers the AUC"
+            if useful
+            else "leaving out any one family is not shown to lower the AUC"
+        )
+        more = f"; leaving out {' or '.join(harmful)} raises it" if harmful else ""
         alone = lines(table, cell, "family_alone", "family", "auc").nlargest(1, "value").iloc[0]
-        what = f"leaving out {' or '.join(needed)} lowers the AUC" if needed else (
-            "leaving out any one family does not clearly lower the AUC"
-        )  # fmt: skip
         found.append(
-            f"{features}: {what}; the best family alone is {alone['group']} "
-            f"(AUC {number(alone['value'])})"
+            f"{features}: {what}{more}; the largest AUC of a single family is that of "
+            f"{alone['group']}, {number(alone['value'])} ({interval(alone['lo'], alone['hi'])})"
         )
     return (
         "Each cell was refitted without each family, and with each family alone. "
-        f"{'; '.join(found)}."
+        f"{'. '.join(found)}. The verdicts are corrected for the {len(looked)} intervals looked at."
     )
 
 
@@ -383,10 +430,10 @@ def _clusters_text(clusters: pd.DataFrame) -> str:
     known = clusters.dropna(subset=["alone"])
     hidden = known[known["value"] > 2 * known["alone"].clip(lower=0)]
     return (
-        "Redundant columns mask each other's importance: of the "
-        f"{len(known)} most important clusters (mean |rank correlation| of at least 0.7 on "
-        f"training images), {len(hidden)} decrease the AUC by more than twice the sum of their "
-        "columns' decreases when permuted one by one."
+        "The columns of a cluster of redundant columns (mean |rank correlation| of at least 0.7 on "
+        "training images) were permuted together and one by one. Of the "
+        f"{len(known)} clusters with the largest decreases of the AUC, {len(hidden)} decrease it "
+        "by more than twice the sum of their columns' decreases. These values have no intervals."
     )
 
 
@@ -397,8 +444,8 @@ def _clusters_table(clusters: pd.DataFrame) -> Table:
     )  # fmt: skip
     return Table(
         name="importance-clusters",
-        caption="The two most important clusters of columns in each cell: decrease of the AUC when "
-        "their columns are permuted together, and sum of the decreases one by one.",
+        caption="The two clusters of columns with the largest decreases in each cell: decrease of "
+        "the AUC when their columns are permuted together, and sum of the decreases one by one.",
         header=("Cell", "Cluster: its most typical column, and columns by family", "Columns",
                 "Together", "One by one"),
         rows=tuple(

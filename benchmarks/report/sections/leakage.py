@@ -30,7 +30,7 @@ from benchmarks.report.plots import (
     mark_estimate,
     name_rows,
 )
-from benchmarks.statistics.equivalence import MARGINS, jointly, tally, tally_text
+from benchmarks.statistics.equivalence import MARGINS, counts_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -97,16 +97,13 @@ def _times(deals: pd.DataFrame) -> int:
 
 def _inflation(own: pd.DataFrame, metric: str, title: str) -> str:
     """Report the inflation in a metric: median, range, and what the intervals show together."""
-    worth, margin = 100 * own["worth"].astype(float), MARGINS[metric]
+    worth = 100 * own["worth"].astype(float)
     name = title if metric == "auc" else title[0].lower() + title[1:]
-    joint = jointly(own, "worth", "worth_lo", "worth_hi")
-    counts = tally(joint["lo"], joint["hi"], margin)
-    corrected = f", corrected for looking at {len(joint)}" if len(joint) > 1 else ""
     return (
         f"The performance inflation in {name} is {number(float(np.median(worth)), 2)} "
         f"percentage points in the median of {len(own)} cell{'s' * (len(own) > 1)} "
-        f"({number(worth.min(), 2)} to {number(worth.max(), 2)}); {tally_text(counts, margin)}"
-        f"{corrected}."
+        f"({number(worth.min(), 2)} to {number(worth.max(), 2)}); "
+        f"{counts_text(own, ('worth', 'worth_lo', 'worth_hi'), MARGINS[metric])}."
     )
 
 

@@ -24,7 +24,7 @@ from benchmarks.report.blocks import (
 )
 from benchmarks.report.method_tables import starts
 from benchmarks.report.plots import draw, frame, legend, looks
-from benchmarks.statistics.equivalence import MARGINS, clause, jointly, tally, tally_text
+from benchmarks.statistics.equivalence import MARGINS, clause, counts_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -102,13 +102,9 @@ def gains_texts(effects: pd.DataFrame) -> list[str]:
         if len(rows):
             start = percent(float(rows["fraction_from"].iloc[0]))
             found = [f"{one['cell']}: {_verdict(one)}" for one in rows.to_dict("records")]
-            joint = jointly(rows, "value", "value_lo", "value_hi")
-            counts = tally(joint["lo"], joint["hi"], MARGINS["auc"])
-            correction = (
-                f". Corrected for looking at {len(joint)} curves: "
-                f"{tally_text(counts, MARGINS['auc'])}"
-            ) * (len(joint) > 1)
-            texts.append(f"{what.format(start)}: {'; '.join(found)}{correction}.")
+            counts = counts_text(rows, ("value", "value_lo", "value_hi"), MARGINS["auc"])
+            more = f". Together: {counts}" if len(rows) > 1 else ""
+            texts.append(f"{what.format(start)}: {'; '.join(found)}{more}.")
     return [
         *texts,
         "The intervals are over test patients and over the random subsets. All subsets are taken "

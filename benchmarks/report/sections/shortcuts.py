@@ -36,6 +36,7 @@ from benchmarks.report.plots import (
     mark_estimate,
     name_rows,
 )
+from benchmarks.statistics.equivalence import MARGINS, counts_text, jointly
 from benchmarks.statistics.method_rows import finished
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _NAMES = {
     "centre": "centre only",
     "whole": "whole image",
 }
+CHANCE = 0.5  # AUC of scores without information
 _WITHOUT_LUNG = ("size", "number", "border", "no_lungs")
 _LOOKS = {"cv": Look(BLUE, "-", "o"), "test": Look(VERMILION, "-", "D")}
 _SPLITS = {"cv": "cross-validation", "test": "test set"}
@@ -98,7 +100,7 @@ def _text(done: pd.DataFrame) -> str:
     )
     return (
         "These controls should contain no information about the lungs, so their AUC should be near "
-        f"0.5 (chance). AUC by control: {'; '.join(controls)}.{end}"
+        f"{CHANCE} (chance). AUC by control: {'; '.join(controls)}.{end}"
     )
 
 
@@ -106,27 +108,30 @@ def _meaning(results: Results, done: pd.DataFrame) -> str:
     test = done[(done["split"] == "test") & done["control"].isin(_WITHOUT_LUNG)]
     if test.empty:
         return "How much of the scores in the main table depends on the lungs is therefore unknown."
-    above = test[test["auc_lo"] > 0.5]
+    counts = counts_text(test, ("auc", "auc_lo", "auc_hi"), MARGINS["auc"], CHANCE)
+    joint = jointly(test, "auc", "auc_lo", "auc_hi")
+    above = test.loc[joint.index[joint["lo"] > CHANCE]]
+    looked = f"AUC of the controls without lungs on the test set: {counts}."
     if above.empty:
         return (
-            "On the test set no interval lies above 0.5: these controls found no shortcut. This "
-            "does not prove that there is none."
+            f"{looked} No control is shown to be better than chance. This does not prove that "
+            "there is no shortcut."
         )
     top = max(_records(above), key=lambda line: float(line["auc"]))
     known = [row.estimate("test", "0.5", "auc").value for row in finished(results)]
     areas = [value for value in known if not math.isnan(value)]
     reached = sum(value <= top["auc"] for value in areas)
     main = (
-        f" {reached} of the {len(areas)} methods in the main table have no higher test AUC."
+        f" {reached} of the {len(areas)} methods in the main table have no higher test AUC "
+        "(compared by their values, without an interval of the difference)."
         if areas else ""
     )  # fmt: skip
     return (
-        f"On the test set, {len(above)} of {len(test)} such controls are better than chance (95 % "
-        f"interval above 0.5). The best is {_NAMES[top['control']]}, with an AUC of "
+        f"{looked} After the correction, {len(above)} of {len(test)} are better than chance. "
+        f"The largest AUC among them is that of {_NAMES[top['control']]}: "
         f"{number(top['auc'])}{_below_whole(top)}.{main} The classes of these data therefore "
-        "differ in more than the lungs, and a high score in the main table does not prove that a "
-        "method uses the lungs. Only its gain over the controls is evidence for that, and even "
-        "this is no proof."
+        "differ in what these controls show, and a high score in the main table does not prove "
+        "that a method uses the lungs. A gain over the controls does not prove it either."
     )
 
 
@@ -202,7 +207,7 @@ def _figure(results: Results, done: pd.DataFrame) -> Figure:
 
     def paint(figure: MplFigure) -> None:
         place = figure.subplots()
-        place.axvline(0.5, color="#8a929b", linewidth=1)
+        place.axvline(CHANCE, color="#8a929b", linewidth=1)
         for k, name in enumerate(names):
             for split, line in _by_split(done, name).items():
                 look, y = _LOOKS[split], k + (-0.13 if split == "cv" else 0.13)

@@ -1,0 +1,57 @@
+"""Sentences about feature importance: useful, harmful, or not shown to differ from 0."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from benchmarks.io.columns import MORE_TABLES
+from benchmarks.report.importance_data import judged
+from benchmarks.report.sections.importance import _families_text, _refits_text
+
+Value = tuple[float, float, float]
+CELL = "texture/svm/seed0"
+
+
+def importance(**families: Value) -> pd.DataFrame:
+    """Make rows of the importance of families, by permutation and by refits without them."""
+    lines = [
+        {
+            "cell": CELL, "method": method, "level": "family", "group": group, "split": "test",
+            "metric": "auc", "value": value, "lo": low, "hi": high, "rank": 1, "status": "ok",
+            "reason": "",
+        }
+        for method in ("permutation", "family_left_out", "family_alone")
+        for group, (value, low, high) in families.items()
+    ]  # fmt: skip
+    return pd.DataFrame(lines, columns=MORE_TABLES["importance"])
+
+
+def test_intervals_on_both_sides_of_0_are_told_apart() -> None:
+    table = importance(
+        glcm=(0.05, 0.03, 0.07), gabor=(-0.02, -0.03, -0.01), intensity=(0.01, -0.01, 0.03)
+    )
+    text = _families_text(table)
+    assert "the largest decrease is that of glcm, 0.050 (0.030–0.070)" in text
+    assert "increases the AUC (decrease below 0): gabor, −0.020 (−0.030 to −0.010)" in text
+    assert "not shown to differ from 0: intensity" in text
+    assert "the 3 intervals looked at" in text
+    refits = _refits_text(table)
+    assert "leaving out glcm lowers the AUC; leaving out gabor raises it" in refits
+    assert "the 3 intervals looked at" in refits
+
+
+def test_no_largest_decrease_where_its_interval_includes_0() -> None:
+    table = importance(glcm=(0.05, -0.01, 0.11), gabor=(0.01, -0.02, 0.04))
+    text = _families_text(table)
+    assert "largest decrease" not in text
+    assert "no decrease of the AUC is shown; not shown to differ from 0: glcm and gabor" in text
+    assert "is not shown to lower the AUC" in _refits_text(table)
+
+
+def test_verdicts_are_corrected_for_the_number_of_intervals() -> None:
+    one = pd.DataFrame({"value": [0.01], "lo": [0.0005], "hi": [0.02]})
+    assert judged(one)["verdict"].tolist() == ["useful"]
+    many = pd.concat([one] * 50, ignore_index=True)
+    assert set(judged(many)["verdict"]) == {"open"}
+    unknown = one.assign(lo=float("nan"))
+    assert judged(unknown)["verdict"].tolist() == ["open"]
