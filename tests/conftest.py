@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -33,12 +35,18 @@ QUICK = ["--features", "intensity,lbp", "--models", "logistic,xgboost", "--image
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=1, help="Runs to kill at random moments.")
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="Shuffle files and their tests.")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files of slow tests, so that two test processes end together."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+    if (seed := config.getoption("--shuffle")) is not None:
+        rng = random.Random(seed)
+        rng.shuffle(items)
+        order = rng.sample(files := sorted({item.path for item in items}), len(files))
+        items.sort(key=lambda item: order.index(item.path))
 
 
 LEFT_OUT = pytest.StashKey[int]()
@@ -133,22 +141,37 @@ def quick_run(make_once: MakeOnce) -> Path:
     return make_once("quick_run", make)
 
 
-@pytest.fixture
-def empty_report(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def report_left_empty() -> Iterator[None]:
     """Runs write an empty report: rendering takes longer than fitting small cells."""
-    monkeypatch.setattr(
-        "benchmarks.commands.run.render_report", lambda folder: (folder / "report.html").touch()
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        name = "benchmarks.commands.run.render_report"
+        patch.setattr(name, lambda folder: (folder / "report.html").touch())
+        yield
 
 
-@pytest.fixture
-def draft_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def figures_drafted() -> Iterator[None]:
     """Figures are painted, but not written: laying them out takes most of a report's time."""
 
     def save(_: Figure, buffer: Any, **__: Any) -> None:
         buffer.write('<svg width="1pt" height="1pt" viewBox="0 0 1 1"></svg>')
 
-    monkeypatch.setattr(Figure, "savefig", save)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save)
+        yield
+
+
+@pytest.fixture
+def empty_report() -> Iterator[None]:
+    with report_left_empty():
+        yield
+
+
+@pytest.fixture
+def draft_figures() -> Iterator[None]:
+    with figures_drafted():
+        yield
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Paragraph, Section
@@ -23,6 +24,20 @@ def textured(n: int, size: int = 64, seed: int = 0) -> tuple[NDArray[np.uint8], 
     coarse = rng.integers(0, 256, (n, size // 4, size // 4), dtype=np.uint8)
     coarse = coarse.repeat(4, axis=1).repeat(4, axis=2)
     return np.where(label[:, None, None] == 1, coarse, fine), label
+
+
+def write_radiographs(folder: Path) -> Path:
+    """A folder as Kaggle has it; grain and pure noise mixed, so that scores differ."""
+    images, label = textured(120, 56, seed=1)
+    noise = np.random.default_rng(2).integers(0, 256, images.shape)
+    mixed = (0.4 * images + 0.6 * noise).astype(np.uint8)
+    for number, (pixels, positive) in enumerate(zip(mixed, label, strict=True)):
+        split = "train" if number < 84 else "test"
+        name = f"person{number}_virus_1.png" if positive else f"IM-{number:04d}-0001.png"
+        path = folder / split / ("PNEUMONIA" if positive else "NORMAL") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return folder
 
 
 @st.composite

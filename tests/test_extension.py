@@ -23,7 +23,7 @@ from run_benchmark import main
 from tests.made_up import grains, knn
 from tests.made_up.zernike import Zernike
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 
 CELLS = ["zernike/knn/seed0", "zernike/logistic/seed0"]
 

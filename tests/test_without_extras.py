@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.helpers import write_radiographs
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +25,10 @@ sys.meta_path.insert(0, Hidden())
 
 
 def test_rows_name_the_extra_to_install(tmp_path: Path) -> None:
-    arguments = ["--limit", "120", "--features", "intensity,embedding", "--models", "forest,cnn",
-                 "--image-size", "48", "--quiet", "--out", str(tmp_path / "run")]  # fmt: skip
+    data = write_radiographs(tmp_path / "data")
+    arguments = ["--data", str(data), "--features", "intensity,embedding", "--models",
+                 "forest,cnn", "--folds", "2", "--image-size", "48", "--jobs", "1", "--quiet",
+                 "--out", str(tmp_path / "run")]  # fmt: skip
     code = f"{HIDE}\nfrom run_benchmark import main\nmain({arguments})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from run_benchmark import main
 from tests.datasets.test_npz import arrays
 
+pytestmark = pytest.mark.usefixtures("draft_figures")
+
 PAGES = ("report.html", "report.md", "tables.tex", "references.bib", "checklist_claim.md",
          "checklist_tripod_ai.md", "run.json")  # fmt: skip
 KNOWN_DATA = r"kermany|guangzhou|mendeley|child|pa?ediatric|one to five|one hospital|CC BY|MNIST"

@@ -22,7 +22,7 @@ from benchmarks.studies.stage import selected_studies
 from features.backbone import MissingExtra
 from tests.helpers import textured
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 
 CELLS = {"texture/svm/seed0", "texture/xgboost/seed0", "intensity/svm/seed0",
          "intensity/xgboost/seed0"}  # fmt: skip

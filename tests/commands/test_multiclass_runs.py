@@ -186,6 +186,7 @@ def test_report_is_rendered_again_from_tables_alone(run: Path) -> None:
     assert "recall95" not in text
 
 
+@pytest.mark.usefixtures("draft_figures")
 def test_an_interrupted_run_goes_on_to_the_same_bytes(run: Path, tmp_path: Path) -> None:
     part = tmp_path / "part"
     shutil.copytree(run, part)
@@ -211,6 +212,7 @@ def test_predict_refuses_more_than_two_classes(run: Path, radiograph_folder: Pat
     assert "predict works with runs of two" in " ".join(done.output.split())
 
 
+@pytest.mark.usefixtures("draft_figures")
 def test_a_folder_with_a_network_and_a_cell_that_fails(three: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     out = tmp_path / "run"
@@ -230,6 +232,7 @@ def test_a_folder_with_a_network_and_a_cell_that_fails(three: Path, tmp_path: Pa
 
 
 @pytest.mark.real
+@pytest.mark.usefixtures("draft_figures")
 def test_real_subtypes_beat_guessing(real_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = invoke(

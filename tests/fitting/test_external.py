@@ -15,8 +15,9 @@ from click.testing import CliRunner, Result
 from benchmarks.config import ConfigError
 from benchmarks.fitting.external import read_external
 from run_benchmark import main
+from tests.conftest import figures_drafted, report_left_empty
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 
 MANIFEST = pd.DataFrame({
     "image": ["test/NORMAL/a.png", "test/PNEUMONIA/b.png", "train/NORMAL/c.png",
@@ -102,7 +103,8 @@ def test_one_file_name_in_two_folders_is_refused(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("own") / "run"
-    assert invoke(*QUICK, "--out", out).exit_code == 0
+    with report_left_empty():
+        assert invoke(*QUICK, "--out", out).exit_code == 0
     return out
 
 
@@ -114,8 +116,10 @@ def compared(own: Path) -> Path:
     again.to_csv(own.parent / "again.csv", index=False)
     again[again["split"] == "test"].to_csv(own.parent / "test.csv", index=False)
     out = own.parent / "compared"
-    done = invoke(*QUICK, "--external", f"forest={own.parent / 'again.csv'}",
-                  "--external", f"cnn={own.parent / 'test.csv'}", "--out", out)  # fmt: skip
+    options = ["--external", f"forest={own.parent / 'again.csv'}",
+               "--external", f"cnn={own.parent / 'test.csv'}"]  # fmt: skip
+    with figures_drafted():
+        done = invoke(*QUICK, *options, "--out", out)
     assert done.exit_code == 0, done.output
     return out
 

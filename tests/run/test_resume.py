@@ -23,24 +23,40 @@ from benchmarks.io.workers import Interrupted, check_interrupted, interruptible,
 from benchmarks.run import stages
 from benchmarks.run.state import SCRATCH
 from run_benchmark import main
-from tests.conftest import QUICK
+from tests.conftest import QUICK as ON_PHANTOMS
+from tests.conftest import MakeOnce
+from tests.helpers import write_radiographs
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 TIMED = ["fit_seconds", "predict_seconds"]
+QUICK = ["--features", "intensity,lbp", "--models", "logistic,xgboost", "--image-size", "48",
+         "--study", "none"]  # fmt: skip
 
 
 def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.fixture
-def whole(quick_run: Path) -> Path:
-    return quick_run
+@pytest.fixture(scope="module")
+def quick(make_once: MakeOnce) -> list[str]:
+    """Options of a run on files: other processes read them faster than they draw phantoms."""
+
+    def make(folder: Path) -> None:
+        write_radiographs(folder)
+
+    return [*QUICK, "--data", str(make_once("files_to_resume", make))]
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(tmp_path_factory: pytest.TempPathFactory, quick: list[str]) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    assert invoke(*quick, "--jobs", 1, "--out", out).exit_code == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory, quick: list[str]) -> Path:
     """A run that Ctrl-C ended after two of its four cells."""
     out = tmp_path_factory.mktemp("runs") / "half"
     keep = stages.keep_result
@@ -52,7 +68,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "keep_result", two)
-        done = invoke(*QUICK, "--jobs", 1, "--out", out)
+        done = invoke(*quick, "--jobs", 1, "--out", out)
     assert done.exit_code == 130
     assert f"2 cells are finished and kept. To resume: python run_benchmark.py --resume {out}" in (
         done.output
@@ -131,11 +147,13 @@ def test_a_fold_cut_short_is_computed_again(whole: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("empty_report")
-def test_failed_cells_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_cells_are_tried_again(
+    quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr("features.intensity.Intensity.transform", None)
-        assert invoke(*QUICK, "--jobs", 1, "--no-cache", "--out", out).exit_code == 1
+        assert invoke(*quick, "--jobs", 1, "--no-cache", "--out", out).exit_code == 1
     assert invoke("--resume", out, "--jobs", 1).exit_code == 0
     assert (pd.read_csv(out / "scores.csv")["status"] == "ok").all()
     assert pd.read_csv(out / "features.csv")["family"].tolist() == ["lbp", "intensity"]
@@ -182,8 +200,8 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     assert "found no run.json, but expected a run folder" in done.output
 
 
-def start(out: Path, cache: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "run_benchmark.py", *(arguments or [*QUICK, "--out", str(out)])]
+def start(cache: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "run_benchmark.py", *arguments]
     return subprocess.Popen(
         [*command, "--cache", str(cache)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
@@ -218,15 +236,17 @@ def test_a_signal_while_worker_processes_start_ends_the_run_cleanly(
 
     stop_workers()
     monkeypatch.setattr(process_executor._ExecutorManagerThread, "start", interrupted_start)
-    done = invoke(*QUICK, "--jobs", 2, "--no-cache", "--out", tmp_path / "run")
+    done = invoke(*ON_PHANTOMS, "--jobs", 2, "--no-cache", "--out", tmp_path / "run")
     assert done.exit_code == 130
     assert "To resume" in done.output
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_signals_end_the_run_and_its_workers(tmp_path: Path, number: int, code: int) -> None:
-    with start(tmp_path / "run", tmp_path / "cache") as run:
+def test_signals_end_the_run_and_its_workers(
+    quick: list[str], tmp_path: Path, number: int, code: int
+) -> None:
+    with start(tmp_path / "cache", *quick, "--out", str(tmp_path / "run")) as run:
         assert run.stderr is not None
         for line in run.stderr:
             if "classifiers" in line:
@@ -260,12 +280,14 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_killed_at_random_moments(whole: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_killed_at_random_moments(
+    quick: list[str], whole: Path, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     """After SIGKILL, the folder is resumed to the same bytes; ``--kills N`` for more of them."""
     rng = np.random.default_rng(0)
     for kill in range(pytestconfig.getoption("--kills")):
         out, cache = tmp_path / f"run{kill}", tmp_path / f"cache{kill}"
-        run = start(out, cache)
+        run = start(cache, *quick, "--out", str(out))
         assert run.stderr is not None
         for _ in range(rng.integers(1, 12)):
             run.stderr.readline()
@@ -274,10 +296,10 @@ def test_killed_at_random_moments(whole: Path, tmp_path: Path, pytestconfig: pyt
         run.communicate()
         assert_gone(workers)
         if (out / "run.json").exists():
-            again = start(out, cache, "--resume", str(out))
+            again = start(cache, "--resume", str(out))
         else:  # killed before the data were read
             shutil.rmtree(out, ignore_errors=True)
-            again = start(out, cache)
+            again = start(cache, *quick, "--out", str(out))
         errors = again.communicate()[1]
         assert again.returncode == 0, errors
         assert_same(out, whole)
@@ -285,13 +307,14 @@ def test_killed_at_random_moments(whole: Path, tmp_path: Path, pytestconfig: pyt
 
 @pytest.mark.usefixtures("empty_report")
 def test_the_cnn_goes_on_from_its_last_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("timm")
     from models import cnn
 
-    arguments = ["--models", "cnn", "--backbone", "test_resnet", "--epochs", 3, "--limit", 100,
-                 "--image-size", 32, "--batch-size", 8, "--study", "none", "--jobs", 1]  # fmt: skip
+    arguments = ["--models", "cnn", "--backbone", "test_resnet", "--epochs", 3,
+                 "--image-size", 32, "--batch-size", 8, "--study", "none", "--jobs", 1,
+                 *quick[-2:]]  # fmt: skip
     whole, half = tmp_path / "whole", tmp_path / "half"
     with monkeypatch.context() as patch:
         patch.setattr("models.cnn.CnnClassifier._start", _from_random(cnn.CnnClassifier._start))

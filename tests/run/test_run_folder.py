@@ -69,9 +69,10 @@ def test_two_programs_can_not_use_one_folder(tmp_path: Path) -> None:
     assert not (tmp_path / LOCK).exists()
 
 
+@pytest.mark.usefixtures("empty_report")
 def test_a_second_resume_of_one_folder_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    options = ["--limit", "120", "--image-size", "32", "--features", "intensity", "--models",
+    options = ["--limit", "120", "--image-size", "48", "--features", "intensity", "--models",
                "logistic", "--folds", "0", "--study", "none", "--jobs", "1"]  # fmt: skip
     assert CliRunner().invoke(main, [*options, "--out", str(out)]).exit_code == 0
     before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}

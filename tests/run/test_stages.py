@@ -15,9 +15,9 @@ from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.split_indices import SplitIndices
 from run_benchmark import main
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 
-SMALL = ["--limit", "120", "--image-size", "32", "--jobs", "1"]
+SMALL = ["--limit", "120", "--image-size", "48", "--jobs", "1"]
 
 
 def invoke(*arguments: object) -> Result:
