@@ -95,6 +95,8 @@ def _balance(done: pd.DataFrame) -> set[str]:
 def _statistics(results: Results) -> set[str]:
     done = (results.scores["status"] == "ok").any()
     keys = {"field2007", "hanley1983"} if done else set()
+    if done and results.table("classes").empty:  # two classes
+        keys |= {"schuirmann1987", "dunn1961"}
     comparisons, calibration = results.table("comparisons"), results.table("calibration")
     if len(comparisons):
         keys |= {key for test in comparisons["test"].unique() for key in _TESTS.get(test, ())}
@@ -104,6 +106,10 @@ def _statistics(results: Results) -> set[str]:
         keys |= {"murphy1973", *(key for kind in kinds for key in _RECALIBRATIONS.get(kind, ()))}
     if len(results.table("decision")):
         keys.add("vickers2006")
+    if len(results.table("gap_ranks")):
+        keys.add("spearman1904")
+    if any(len(results.table(name)) for name in ("learning_gains", "leaky_deals")):
+        keys.add("student1908")
     importance = results.table("importance")
     if len(importance):
         measured = importance.loc[importance["status"] == "ok", "method"].unique()

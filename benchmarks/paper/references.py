@@ -132,6 +132,23 @@ STATISTICS = {
         "article", "Holm, S.", "A simple sequentially rejective multiple test procedure", 1979,
         "Scandinavian Journal of Statistics", "Correction for multiple comparisons",
         url="https://www.jstor.org/stable/4615733", more={"volume": "6", "pages": "65-70"}),
+    "dunn1961": _article(
+        "Dunn, O. J.", "Multiple comparisons among means", 1961,
+        "Journal of the American Statistical Association", "56", "52-64",
+        "10.1080/01621459.1961.10482090", "Correction of intervals for their number"),
+    "schuirmann1987": _article(
+        "Schuirmann, D. J.",
+        "A comparison of the two one-sided tests procedure and the power approach for assessing "
+        "the equivalence of average bioavailability", 1987,
+        "Journal of Pharmacokinetics and Biopharmaceutics", "15", "657-680", "10.1007/BF01068419",
+        "Equivalence within a margin"),
+    "spearman1904": _article(
+        "Spearman, C.", "The proof and measurement of association between two things", 1904,
+        "The American Journal of Psychology", "15", "72-101", "10.2307/1412159",
+        "Rank correlation"),
+    "student1908": _article(
+        "Student", "The probable error of a mean", 1908, "Biometrika", "6", "1-25",
+        "10.1093/biomet/6.1.1", "Spread between repetitions of a study"),
     "murphy1973": _article(
         "Murphy, A. H.", "A new vector partition of the probability score", 1973,
         "Journal of Applied Meteorology", "12", "595-600",

@@ -87,19 +87,22 @@ def test_bibtex_is_balanced_ascii_with_one_field_per_line() -> None:
 
 def test_only_what_finished_is_cited(tmp_path: Path) -> None:
     assert bibliography.used(run(tmp_path)) == [
-        "dalal2005", "breiman2001", "chawla2002", "field2007", "hanley1983", "pedregosa2011",
-        "lemaitre2017", "vanderwalt2014", "lam2015",
+        "dalal2005", "breiman2001", "chawla2002", "field2007", "dunn1961", "schuirmann1987",
+        "hanley1983", "pedregosa2011", "lemaitre2017", "vanderwalt2014", "lam2015",
     ]  # fmt: skip
     comparisons = pd.DataFrame({"test": ["clustered_delong", "bootstrap"], "p_holm": [0.1, np.nan]})
     calibration = pd.DataFrame({"recalibration": ["none", "isotonic"]})
     more = run(
         tmp_path, features="gabor", balance="none", citation=CELL,
-        more={"comparisons": comparisons, "calibration": calibration},
+        more={
+            "comparisons": comparisons, "calibration": calibration,
+            "gap_ranks": pd.DataFrame({"rho": [0.5]}), "leaky_deals": pd.DataFrame({"deal": [1]}),
+        },
     )  # fmt: skip
     assert bibliography.used(more) == [
         "kermany2018", "manjunath1996", "breiman2001", "field2007", "delong1988", "obuchowski1997",
-        "holm1979", "murphy1973", "zadrozny2002", "hanley1983", "pedregosa2011", "lemaitre2017",
-        "lam2015",
+        "holm1979", "dunn1961", "schuirmann1987", "spearman1904", "student1908", "murphy1973",
+        "zadrozny2002", "hanley1983", "pedregosa2011", "lemaitre2017", "lam2015",
     ]  # fmt: skip
 
 

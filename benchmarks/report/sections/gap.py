@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmarks.io.formatting import change_text, number, percent
+from benchmarks.io.formatting import number, percent
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence, validation_drawn
 from benchmarks.metrics.operating_points import TARGET_RECALL
@@ -167,6 +167,23 @@ def medians(table: Sequence[Row], metric: str) -> tuple[float, float]:
     return values[0], values[1]
 
 
+def medians_text(table: Sequence[Row], metric: str) -> str:
+    """Write the median over methods of a metric on the validation and test sets.
+
+    Parameters
+    ----------
+    table : sequence of Row
+    metric : str
+        As for :func:`medians`.
+
+    Returns
+    -------
+    str
+    """
+    before, after = medians(table, metric)
+    return f"{number(before)} on the validation set and {number(after)} on the test set"
+
+
 def gap_cells(table: Sequence[Row], gaps: pd.DataFrame, metric: str) -> list[Cell]:
     """Make the column with the gap of each method and its interval.
 
@@ -194,9 +211,7 @@ def _value(row: Row, split: str, metric: str) -> float:
 
 
 def _from_validation(results: Results, table: Sequence[Row]) -> str:
-    changes = {
-        metric: change_text(*medians(table, metric)) for metric in ("specificity", "recall", "auc")
-    }
+    both = {metric: medians_text(table, metric) for metric in ("specificity", "recall", "auc")}
     origin = (
         "The validation images were taken from the training split by patient; the test images are "
         "a separate split."
@@ -204,9 +219,9 @@ def _from_validation(results: Results, table: Sequence[Row]) -> str:
         else "The validation and test splits came with the data."
     )
     return (
-        f"{origin} At the threshold selected on the validation set, from validation to test the "
-        f"median specificity {changes['specificity']} and the median recall {changes['recall']}; "
-        f"the median AUC {changes['auc']}. Pneumonia makes up "
+        f"{origin} At the threshold selected on the validation set, the median specificity over "
+        f"methods is {both['specificity']}, and the median recall {both['recall']}; the median AUC "
+        f"is {both['auc']}. These medians have no intervals. Pneumonia makes up "
         f"{percent(prevalence(results, 'validation'))} of the validation images and "
         f"{percent(prevalence(results))} of the test images, and precision depends on this "
         "prevalence. A threshold selected on one source of images need not hold on another. "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks.io.formatting import change_text
+from benchmarks.io.formatting import join_words
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
+from benchmarks.paper.bibliography import cite
 from benchmarks.report.blocks import Bullets, Section, Strong, paragraph
-from benchmarks.report.sections.gap import medians
+from benchmarks.report.sections.gap import medians_text
+from benchmarks.statistics.equivalence import MARGINS
 from benchmarks.statistics.method_rows import finished
 
 PHANTOMS = (
@@ -25,9 +27,13 @@ MANY = (
     "Many methods are compared on one test split: the best score is optimistic, and overlapping "
     "intervals do not justify a ranking."
 )
+_METRICS = {
+    "auc": "AUC", "average_precision": "average precision", "recall": "recall",
+    "specificity": "specificity", "precision": "precision", "brier": "Brier score",
+}  # fmt: skip
 _ALWAYS = (
-    "Intervals reflect the sampling of test patients only; the fitted model, the validation split "
-    "and the threshold are held fixed.",
+    "Unless stated otherwise, intervals reflect the sampling of test patients only; the fitted "
+    "model, the validation split and the threshold are held fixed.",
     MANY,
 )
 TITLE = "Limitations"
@@ -47,7 +53,7 @@ def render(results: Results) -> Section:
     -------
     Section
     """
-    points = [*data_limitations(results), *_shift(results), *_ALWAYS]
+    points = [*data_limitations(results), *_shift(results), *_ALWAYS, _margins()]
     return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))
 
 
@@ -73,9 +79,24 @@ def _shift(results: Results) -> list[str]:
     table = finished(results)
     if not table or is_synthetic(results):
         return []
-    changes = {metric: change_text(*medians(table, metric)) for metric in ("specificity", "recall")}
+    both = {metric: medians_text(table, metric) for metric in ("specificity", "recall")}
     return [
         "Validation and test images may differ: at the threshold selected on the validation set, "
-        f"the median specificity over methods {changes['specificity']} from validation to test, "
-        f"and the median recall {changes['recall']}. No setting was selected on test images."
+        f"the median specificity over methods is {both['specificity']}, and the median recall "
+        f"{both['recall']}. No setting was selected on test images."
     ]
+
+
+def _margins() -> str:
+    """State the margins of equivalence, and how several intervals are judged together."""
+    by_margin: dict[float, list[str]] = {}
+    for metric, margin in MARGINS.items():
+        by_margin.setdefault(margin, []).append(_METRICS[metric])
+    words = "; ".join(f"{join_words(names)} ± {margin:g}" for margin, names in by_margin.items())
+    return (
+        "Where studies and evaluations are compared, values are called equivalent only if the 95 % "
+        f"interval of their difference is inside a margin stated in advance ({words}; "
+        f"{cite('schuirmann1987')}). An interval that contains 0 does not show equality. Sections "
+        "that draw a verdict from several intervals say how many they looked at, and correct for "
+        f"their number (Bonferroni: {cite('dunn1961')}), approximately, by widening each interval."
+    )
