@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.config import RunConfig
 from benchmarks.extraction.store_file import (
     FAILURES,
     FILE,
@@ -36,6 +35,9 @@ from benchmarks.extraction.store_file import (
 )
 from benchmarks.extraction.store_keys import FamilyKey
 from benchmarks.extraction.store_rows import StoreInfo, count_families, evict, read_rows, write_rows
+
+if TYPE_CHECKING:
+    from benchmarks.config import RunConfig
 
 __all__ = [
     "FeatureStore",
