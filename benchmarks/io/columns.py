@@ -83,7 +83,7 @@ MORE_TABLES = {
         *[name + end for name in ("grouped", "leaky", "worth") for end in _BOUNDS],
         "status", "reason",
     ],
-    "leaky_deals": ["cell", "kind", "deal", "metric", "value"],
+    "leaky_assignments": ["cell", "kind", "assignment", "metric", "value"],
     "ablation": [
         "features", "model", "balance", "split", "n",
         *[name + end for name in ("auc", "average_precision", "brier") for end in _BOUNDS],
@@ -141,8 +141,8 @@ CHOICES = {
 # Columns of whole numbers.
 WHOLE = frozenset({
     "label", "fold", "seed", "width", "height", "n", "n_positive", *COUNTS, "images", "patients",
-    "folds", "draw", "draws", "deal", "patients_from", "methods", "bin", "rank", "finding", "epoch",
-    "only_a", "only_b",
+    "folds", "draw", "draws", "assignment", "patients_from", "methods", "bin", "rank", "finding",
+    "epoch", "only_a", "only_b",
 })  # fmt: skip
 # Least and greatest number in a column.
 LIMITS = {
@@ -188,7 +188,7 @@ KEYS = {
     "prevalence": ["cell", "operating_point", "prevalence"],
     "decision": ["cell", "threshold"],
     "leaky": ["cell", "metric"],
-    "leaky_deals": ["cell", "kind", "deal", "metric"],
+    "leaky_assignments": ["cell", "kind", "assignment", "metric"],
     "learning": ["cell", "fraction", "draw"],
     "learning_gains": ["cell", "metric", "kind", "fraction_from", "fraction"],
 }

@@ -108,8 +108,8 @@ def _statistics(results: Results) -> set[str]:
         keys.add("vickers2006")
     if len(results.table("gap_ranks")):
         keys.add("spearman1904")
-    if any(len(results.table(name)) for name in ("learning_gains", "leaky_deals")):
-        keys.add("student1908")
+    if any(len(results.table(name)) for name in ("learning_gains", "leaky_assignments")):
+        keys.add("gosset1908")
     importance = results.table("importance")
     if len(importance):
         measured = importance.loc[importance["status"] == "ok", "method"].unique()

@@ -146,9 +146,9 @@ STATISTICS = {
         "Spearman, C.", "The proof and measurement of association between two things", 1904,
         "The American Journal of Psychology", "15", "72-101", "10.2307/1412159",
         "Rank correlation"),
-    "student1908": _article(
-        "Student", "The probable error of a mean", 1908, "Biometrika", "6", "1-25",
-        "10.1093/biomet/6.1.1", "Spread between repetitions of a study"),
+    "gosset1908": _article(
+        "Gosset, W. S.", "The probable error of a mean", 1908, "Biometrika", "6", "1-25",
+        "10.1093/biomet/6.1.1", "Student's t, for the spread between repetitions of a study"),
     "murphy1973": _article(
         "Murphy, A. H.", "A new vector partition of the probability score", 1973,
         "Journal of Applied Meteorology", "12", "595-600",

@@ -29,8 +29,8 @@ from benchmarks.studies.cell_fits import fit_cells, held_out_scores, status_of
 from benchmarks.studies.repeats import mean_over_repeats
 
 SEED = 0  # of the first leaky folds and of the bootstrap draws
-DEALS = 3  # random assignments to folds of each kind
-_Deal = tuple[str, int]  # kind (patient or image) and number, from 1
+ASSIGNMENTS = 3  # random assignments to folds of each kind
+_Assignment = tuple[str, int]  # kind (patient or image) and number, from 1
 
 
 def run(context: StudyContext) -> dict[str, pd.DataFrame]:
@@ -52,7 +52,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         assignments. ``worth`` is the performance inflation: the leaky value minus the grouped
         value. All intervals are from the same bootstrap draws of patients and include the spread
         between assignments. ``mixed`` is the fraction of training images with an image of the
-        same patient in another leaky fold. ``leaky_deals``: the value of each assignment.
+        same patient in another leaky fold. ``leaky_assignments``: the value of each assignment.
     """
     rows, folds = context.rows, fold_assignments(context)
     selected = list(best_cells(context.finished, rows).values())
@@ -67,30 +67,37 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
     weights = PatientBootstrap.draw(group, rows.label[rows.train], SEED).with_original()
     lines: list[dict[str, Any]] = []
-    deals: list[dict[str, Any]] = []
+    values: list[dict[str, Any]] = []
     for cell in (result.cell for result in selected):
         known = {"cell": cell.name, **about}
-        own = {deal: scores[deal][cell] for deal in folds}
+        own = {key: scores[key][cell] for key in folds}
         reason = next((one for one in own.values() if isinstance(one, str)), None)
         if reason is not None:
             lines.append({**known, "metric": "", "status": "failed", "reason": reason})
             continue
         draws = {
-            deal: _draws(context, score, folds[deal], weights)
-            for deal, score in own.items() if not isinstance(score, str)
+            key: _draws(context, score, folds[key], weights)
+            for key, score in own.items() if not isinstance(score, str)
         }  # fmt: skip
         lines += [{**known, "status": "ok", "reason": "", **line} for line in inflation(draws)]
-        deals += [
-            {"cell": cell.name, "kind": kind, "deal": number, "metric": metric, "value": one[0]}
-            for (kind, number), metrics in draws.items() for metric, one in metrics.items()
-        ]  # fmt: skip
-    made = {"leaky": lines, "leaky_deals": deals}
+        values += _values(cell, draws)
+    made = {"leaky": lines, "leaky_assignments": values}
     return {
         name: pd.DataFrame(own).reindex(columns=MORE_TABLES[name]) for name, own in made.items()
     }
 
 
-def fold_assignments(context: StudyContext) -> dict[_Deal, NDArray[np.integer]]:
+def _values(
+    cell: Cell, draws: Mapping[_Assignment, Mapping[str, Floats]]
+) -> Iterator[dict[str, Any]]:
+    """Rows of ``leaky_assignments``."""
+    for (kind, number), metrics in draws.items():
+        for metric, one in metrics.items():
+            yield {"cell": cell.name, "kind": kind, "assignment": number, "metric": metric,
+                   "value": float(one[0])}  # fmt: skip
+
+
+def fold_assignments(context: StudyContext) -> dict[_Assignment, NDArray[np.integer]]:
     """Assign the training images to folds several times, by patient and by image.
 
     Parameters
@@ -104,15 +111,15 @@ def fold_assignments(context: StudyContext) -> dict[_Deal, NDArray[np.integer]]:
     """
     train, count = context.rows.train, len(np.unique(context.fold))
     manifest, label = context.manifest.iloc[train], context.rows.label[train]
-    made: dict[_Deal, NDArray[np.integer]] = {("patient", 1): context.fold}
-    for number in range(2, DEALS + 1):
+    made: dict[_Assignment, NDArray[np.integer]] = {("patient", 1): context.fold}
+    for number in range(2, ASSIGNMENTS + 1):
         made["patient", number] = splits.folds(manifest, count, splits.SEED + number - 1)
-    for number in range(1, DEALS + 1):
+    for number in range(1, ASSIGNMENTS + 1):
         made["image", number] = image_folds(label, count, SEED + number - 1)
     return made
 
 
-def inflation(draws: Mapping[_Deal, Mapping[str, Floats]]) -> Iterator[dict[str, Any]]:
+def inflation(draws: Mapping[_Assignment, Mapping[str, Floats]]) -> Iterator[dict[str, Any]]:
     """Compute the mean of each kind of folds over its assignments, and their difference.
 
     Parameters
@@ -189,19 +196,19 @@ def shared_patient_fraction(group: NDArray[np.object_], fold: NDArray[np.integer
 def _scores(
     context: StudyContext,
     selected: Sequence[CellResult],
-    folds: Mapping[_Deal, NDArray[np.integer]],
-) -> dict[_Deal, dict[Cell, Floats | str]]:
+    folds: Mapping[_Assignment, NDArray[np.integer]],
+) -> dict[_Assignment, dict[Cell, Floats | str]]:
     """Held-out scores by assignment and cell; those that the run has are not computed again."""
     n_folds = len(np.unique(context.fold))
     known = {
         result.cell: in_training_order(context.fold, result.folds)
         for result in selected if len(result.folds) == n_folds
     }  # fmt: skip
-    scores: dict[_Deal, dict[Cell, Floats | str]] = {}
-    for deal, fold in folds.items():
-        given: dict[Cell, Floats | str] = {**known} if deal == ("patient", 1) else {}
+    scores: dict[_Assignment, dict[Cell, Floats | str]] = {}
+    for assignment, fold in folds.items():
+        given: dict[Cell, Floats | str] = {**known} if assignment == ("patient", 1) else {}
         missing = [result.cell for result in selected if result.cell not in given]
-        scores[deal] = {**_cross_validate(context, missing, fold), **given}
+        scores[assignment] = {**_cross_validate(context, missing, fold), **given}
     return scores
 
 

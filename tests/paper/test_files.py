@@ -96,12 +96,13 @@ def test_only_what_finished_is_cited(tmp_path: Path) -> None:
         tmp_path, features="gabor", balance="none", citation=CELL,
         more={
             "comparisons": comparisons, "calibration": calibration,
-            "gap_ranks": pd.DataFrame({"rho": [0.5]}), "leaky_deals": pd.DataFrame({"deal": [1]}),
+            "gap_ranks": pd.DataFrame({"rho": [0.5]}),
+            "leaky_assignments": pd.DataFrame({"assignment": [1]}),
         },
     )  # fmt: skip
     assert bibliography.used(more) == [
         "kermany2018", "manjunath1996", "breiman2001", "field2007", "delong1988", "obuchowski1997",
-        "holm1979", "dunn1961", "schuirmann1987", "spearman1904", "student1908", "murphy1973",
+        "holm1979", "dunn1961", "schuirmann1987", "spearman1904", "gosset1908", "murphy1973",
         "zadrozny2002", "hanley1983", "pedregosa2011", "lemaitre2017", "lam2015",
     ]  # fmt: skip
 

@@ -99,7 +99,7 @@ def test_only_complete_series_count() -> None:
     assert list(gains(scored, patients)) == []
 
 
-def deals(values: dict[str, list[float]]) -> dict:
+def assignments(values: dict[str, list[float]]) -> dict:
     return {
         (kind, k): {"auc": np.full(1 + B, value)}
         for kind, own in values.items() for k, value in enumerate(own, start=1)
@@ -107,9 +107,9 @@ def deals(values: dict[str, list[float]]) -> dict:
 
 
 def test_inflation_includes_the_spread_between_assignments() -> None:
-    (sure,) = inflation(deals({"patient": [0.90] * 3, "image": [0.93] * 3}))
+    (sure,) = inflation(assignments({"patient": [0.90] * 3, "image": [0.93] * 3}))
     assert (sure["worth_lo"], sure["worth_hi"]) == pytest.approx((0.03, 0.03))
-    (unsure,) = inflation(deals({"patient": [0.88, 0.90, 0.92], "image": [0.91, 0.93, 0.95]}))
+    (unsure,) = inflation(assignments({"patient": [0.88, 0.90, 0.92], "image": [0.91, 0.93, 0.95]}))
     assert unsure["worth"] == pytest.approx(0.03)
     assert unsure["worth_lo"] < 0 < unsure["worth_hi"]
     assert unsure["worth_hi"] - unsure["worth"] > 0.05  # wider than either kind alone (t: 4.3)
@@ -121,11 +121,11 @@ def test_leakage_is_worded_by_margin_and_number_of_assignments() -> None:
     values = {n + end: v for n, own in bounds.items() for end, v in zip(("", "_lo", "_hi"), own,
               strict=True)}  # fmt: skip
     lines = [{**base, "metric": m, **values} for m in ("auc", "average_precision", "specificity")]
-    several = [{"cell": "a", "kind": kind, "deal": k, "metric": "auc", "value": 0.9}
+    several = [{"cell": "a", "kind": kind, "assignment": k, "metric": "auc", "value": 0.9}
                for kind in ("patient", "image") for k in (1, 2, 3)]  # fmt: skip
     table = pd.DataFrame(lines).reindex(columns=MORE_TABLES["leaky"])
     text = words_of(
-        leakage.render(results_of({"leaky": table, "leaky_deals": pd.DataFrame(several)}))
+        leakage.render(results_of({"leaky": table, "leaky_assignments": pd.DataFrame(several)}))
     )
     assert "assigned 3 times at random" in text
     assert "the one interval lies within ± 0.02" in text

@@ -81,7 +81,8 @@ def results(tables: dict[str, pd.DataFrame]) -> Results:
 
 def test_tables_have_their_columns(tables: dict[str, pd.DataFrame]) -> None:
     assert set(tables) == {
-        "shortcuts", "leaky", "leaky_deals", "ablation", "resampling", "learning", "learning_gains",
+        "shortcuts", "leaky", "leaky_assignments", "ablation", "resampling", "learning",
+        "learning_gains",
     }  # fmt: skip
     for name, table in tables.items():
         assert list(table.columns) == MORE_TABLES[name]
@@ -139,7 +140,7 @@ def test_leakage_is_a_mean_over_several_assignments(
         assert (shared_patient_fraction(group, fold) == 0) == (kind == "patient")
         others = [other for key, other in folds.items() if key < (kind, number)]
         assert not any((fold == other).all() for other in others)
-    means = tables["leaky_deals"].groupby(["metric", "kind"])["value"].mean()
+    means = tables["leaky_assignments"].groupby(["metric", "kind"])["value"].mean()
     leaky = tables["leaky"].set_index("metric")
     for metric, line in leaky.iterrows():
         assert line["grouped"] == pytest.approx(means[metric, "patient"])

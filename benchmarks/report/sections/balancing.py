@@ -57,15 +57,26 @@ def render(results: Results) -> Section:
     done = table[table["status"] == "ok"]
     if done.empty:
         return none_finished(_TITLE, str(table.iloc[0]["reason"]))
-    texts = [*_answer(done), _caution(results)]
+    texts = [*answers(done), _caution(results)]
     blocks: list[Block] = [*(paragraph(text) for text in texts if text),
                            _figure(results, done), _table(table)]  # fmt: skip
     counts = results.table("resampling")
     return Section(_TITLE, (*blocks, *([_counts(counts)] if len(counts) else [])))
 
 
-def _answer(done: pd.DataFrame) -> list[str]:
-    """Summarise the differences from no balancing, whatever their sign."""
+def answers(done: pd.DataFrame) -> list[str]:
+    """Summarise the differences from no balancing, whatever their sign.
+
+    Parameters
+    ----------
+    done : DataFrame
+        Finished rows of the table ``ablation`` of a run.
+
+    Returns
+    -------
+    list of str
+        Paragraphs on ranking, operating point and calibration.
+    """
     parts = [_gain_text(done, split, "auc", "Ranking") for split in _SPLITS]
     test = _against_none(done[done["split"] == "test"])
     if len(test):

@@ -60,15 +60,32 @@ def render(results: Results) -> Section:
     done = table[table["status"] == "ok"]
     if done.empty:
         return none_finished(_TITLE, str(table.iloc[0]["reason"]))
-    deals = results.table("leaky_deals")
+    assignments = results.table("leaky_assignments")
     return Section(
         _TITLE,
-        (paragraph(_text(done, deals)), _figure(results, done, deals), _table(done, deals)),
+        (
+            paragraph(text(done, assignments)),
+            _figure(results, done, assignments),
+            _table(done, assignments),
+        ),
     )
 
 
-def _text(done: pd.DataFrame, deals: pd.DataFrame) -> str:
-    first, times = done.iloc[0], _times(deals)
+def text(done: pd.DataFrame, assignments: pd.DataFrame) -> str:
+    """Describe the leaky folds and the performance inflation in each metric.
+
+    Parameters
+    ----------
+    done : DataFrame
+        Finished rows of the table ``leaky`` of a run.
+    assignments : DataFrame
+        Table ``leaky_assignments``; empty in a run whose folds were assigned once.
+
+    Returns
+    -------
+    str
+    """
+    first, times = done.iloc[0], _times(assignments)
     several = (
         f" Each kind of folds was assigned {times} times at random, for every cell of the table; "
         "values are means over the assignments."
@@ -91,8 +108,8 @@ def _text(done: pd.DataFrame, deals: pd.DataFrame) -> str:
     return " ".join(parts)
 
 
-def _times(deals: pd.DataFrame) -> int:
-    return int(deals["deal"].max()) if len(deals) else 1
+def _times(assignments: pd.DataFrame) -> int:
+    return int(assignments["assignment"].max()) if len(assignments) else 1
 
 
 def _inflation(own: pd.DataFrame, metric: str, title: str) -> str:
@@ -107,7 +124,7 @@ def _inflation(own: pd.DataFrame, metric: str, title: str) -> str:
     )
 
 
-def _table(done: pd.DataFrame, deals: pd.DataFrame) -> Table:
+def _table(done: pd.DataFrame, assignments: pd.DataFrame) -> Table:
     lines = []
     for cell, own in done.groupby("cell", sort=False):
         by = {str(line["metric"]): line for line in own.to_dict("records")}
@@ -129,18 +146,18 @@ def _table(done: pd.DataFrame, deals: pd.DataFrame) -> Table:
         rows=tuple(lines),
         note=(
             "For each feature set, the classifier with the highest average precision on the "
-            f"validation set. {_coverage(deals)}"
+            f"validation set. {_coverage(assignments)}"
         ),
     )
 
 
-def _coverage(deals: pd.DataFrame) -> str:
-    times = _times(deals)
+def _coverage(assignments: pd.DataFrame) -> str:
+    times = _times(assignments)
     if times > 1:
         return (
             f"Values are means over {times} random assignments to folds of each kind; the "
             "intervals cover the sampling of patients and the spread between assignments "
-            "(leaky_deals.csv). Models fitted on other training patients are not included."
+            "(leaky_assignments.csv). Models fitted on other training patients are not included."
         )
     return (
         "The intervals cover the sampling of patients, not the random assignment to folds, which "
@@ -148,7 +165,7 @@ def _coverage(deals: pd.DataFrame) -> str:
     )
 
 
-def _figure(results: Results, done: pd.DataFrame, deals: pd.DataFrame) -> Figure:
+def _figure(results: Results, done: pd.DataFrame, assignments: pd.DataFrame) -> Figure:
     cells = list(dict.fromkeys(done["cell"]))
 
     def paint(figure: MplFigure) -> None:
@@ -160,8 +177,8 @@ def _figure(results: Results, done: pd.DataFrame, deals: pd.DataFrame) -> Figure
                     y = k + (-0.13 if name == "grouped" else 0.13)
                     value, low, high = own.loc[cell, [name, f"{name}_lo", f"{name}_hi"]]
                     mark_estimate(place, (value, low, high), y, look)
-                    place.plot(values := _values(deals, cell, metric, name), [y] * len(values), "|",
-                               color=look.colour)  # fmt: skip
+                    values = _values(assignments, cell, metric, name)
+                    place.plot(values, [y] * len(values), "|", color=look.colour)
             place.locator_params(axis="x", nbins=4)
             frame(place, title, grid="x")
         name_rows(places, cells, ())
@@ -172,15 +189,19 @@ def _figure(results: Results, done: pd.DataFrame, deals: pd.DataFrame) -> Figure
     return Figure(
         name="leakage",
         caption="The same cells cross-validated with folds by patient and with folds by image "
-        "(deliberate leakage)." + " Ticks: each assignment to folds." * (_times(deals) > 1),
+        "(deliberate leakage)." + " Ticks: each assignment to folds." * (_times(assignments) > 1),
         alt=alt,
         svg=draw("leakage", (9.2, 1.3 + 0.3 * len(cells)), paint, alt, is_synthetic(results)),
     )
 
 
-def _values(deals: pd.DataFrame, cell: str, metric: str, name: str) -> list[float]:
-    if deals.empty:
+def _values(assignments: pd.DataFrame, cell: str, metric: str, name: str) -> list[float]:
+    if assignments.empty:
         return []
     kind = "image" if name == "leaky" else "patient"
-    own = (deals["cell"] == cell) & (deals["metric"] == metric) & (deals["kind"] == kind)
-    return [float(value) for value in deals.loc[own, "value"]]
+    own = (
+        (assignments["cell"] == cell)
+        & (assignments["metric"] == metric)
+        & (assignments["kind"] == kind)
+    )
+    return [float(value) for value in assignments.loc[own, "value"]]
