@@ -48,6 +48,11 @@ MORE_TABLES = {
         *[name + end for name in ("cv", "official", "gap") for end in _BOUNDS],
     ],
     "gap_ranks": ["metric", "methods", "rho", "rho_lo", "rho_hi"],
+    "leading": [
+        "cell", *[f"validation{end}" for end in _BOUNDS], "difference", "lo", "hi", "upper",
+        "in_set", "chosen",
+        *[name + end for name in ("auc", "precision", "recall") for end in _BOUNDS],
+    ],
     "comparisons": [
         "cell_a", "cell_b", "metric", "operating_point", "test", "value_a", "value_b",
         "difference", "lo", "hi", "only_a", "only_b", "p", "p_holm",
@@ -68,8 +73,15 @@ MORE_TABLES = {
         "cell", "recalibration",
         *[name + end for name in ("brier_change", "ece_change") for end in _BOUNDS],
     ],
-    "decision": ["cell", "threshold", "net_benefit", "lo", "hi"],
+    "decision": [
+        "cell", "threshold", "net_benefit", "lo", "hi", *[f"minus_all{end}" for end in _BOUNDS],
+    ],
     "prevalence": ["cell", "operating_point", "prevalence", "precision", "lo", "hi"],
+    "patients": [
+        "cell", "level", "n", "n_positive",
+        *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
+        "difference", "lo", "hi",
+    ],
     "subgroups": [
         "cell", "operating_point", "kind", "name", "metric", "n", "patients", "value", "lo", "hi",
     ],
@@ -142,12 +154,12 @@ CHOICES = {
 WHOLE = frozenset({
     "label", "fold", "seed", "width", "height", "n", "n_positive", *COUNTS, "images", "patients",
     "folds", "draw", "draws", "assignment", "patients_from", "methods", "bin", "rank", "finding",
-    "epoch", "only_a", "only_b",
+    "epoch", "only_a", "only_b", "in_set",
 })  # fmt: skip
 # Least and greatest number in a column.
 LIMITS = {
     "label": (0, 2**31), "score": (0, 1), "width": (1, 2**31), "height": (1, 2**31),
-    "value": (-2**53, 2**53),
+    "value": (-2**53, 2**53), "in_set": (0, 1), "chosen": (0, 1),
 }  # fmt: skip
 # Columns without a blank field.
 FILLED = {
@@ -166,6 +178,7 @@ COMPLETE: dict[str, dict[str, Sequence[str]]] = {
     "scores": {"split": ("test",), "operating_point": OPERATING_POINTS},
     "prevalence": {"operating_point": OPERATING_POINTS},
     "matched": {"split": ("validation", "test")},
+    "patients": {"level": ("image", "mean", "maximum")},
 }
 # Columns of which a table has every combination of values, for each of its finished cells.
 CROSSED = {
@@ -181,6 +194,7 @@ KEYS = {
     "scores": ["cell", "split", "operating_point"],
     "features": ["family"],
     "comparisons": ["cell_a", "cell_b", "metric", "operating_point", "test"],
+    "leading": ["cell"],
     "calibration": ["cell", "recalibration"],
     "recalibration": ["cell", "recalibration"],
     "gap_ranks": ["metric"],
@@ -191,4 +205,5 @@ KEYS = {
     "leaky_assignments": ["cell", "kind", "assignment", "metric"],
     "learning": ["cell", "fraction", "draw"],
     "learning_gains": ["cell", "metric", "kind", "fraction_from", "fraction"],
+    "patients": ["cell", "level"],
 }

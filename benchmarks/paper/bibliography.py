@@ -101,6 +101,8 @@ def _statistics(results: Results) -> set[str]:
     if len(comparisons):
         keys |= {key for test in comparisons["test"].unique() for key in _TESTS.get(test, ())}
         keys |= {"holm1979"} if comparisons["p_holm"].notna().any() else set()
+    if len(results.table("leading")):
+        keys.add("hsu1981")
     if len(calibration):
         kinds = calibration["recalibration"].unique()
         keys |= {"murphy1973", *(key for kind in kinds for key in _RECALIBRATIONS.get(kind, ()))}

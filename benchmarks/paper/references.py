@@ -149,6 +149,10 @@ STATISTICS = {
     "gosset1908": _article(
         "Gosset, W. S.", "The probable error of a mean", 1908, "Biometrika", "6", "1-25",
         "10.1093/biomet/6.1.1", "Student's t, for the spread between repetitions of a study"),
+    "hsu1981": _article(
+        "Hsu, J. C.", "Simultaneous confidence intervals for all distances from the \"best\"", 1981,
+        "The Annals of Statistics", "9", "1026-1034", "10.1214/aos/1176345523",
+        "Multiple comparisons with the best"),
     "murphy1973": _article(
         "Murphy, A. H.", "A new vector partition of the probability score", 1973,
         "Journal of Applied Meteorology", "12", "595-600",

@@ -10,12 +10,15 @@ from benchmarks.statistics import (
     comparisons,
     decision,
     gap,
+    leading,
     matched,
+    patients,
     prevalence,
     subgroups,
 )
 
 STATISTICS: dict[str, ModuleType] = {
+    "leading": leading,
     "comparisons": comparisons,
     "matched": matched,
     "calibration": calibration,
@@ -23,6 +26,7 @@ STATISTICS: dict[str, ModuleType] = {
     "prevalence": prevalence,
     "gap": gap,
     "subgroups": subgroups,
+    "patients": patients,
 }
 
 

@@ -269,7 +269,7 @@ def leaders_caption(table: Sequence[Row]) -> str:
     network = ", and the CNN" if any(row.is_cnn for row in table) else ""
     return (
         "for each feature set, the classifier with the highest average precision on the "
-        f"validation set{network}"
+        f"validation set (other validation patients may select another){network}"
     )
 
 

@@ -166,13 +166,43 @@ def test_sentences_follow_from_the_numbers(graded: Results) -> None:
     assert "from its target by up to 0.150 and is below it in 3 of 3 cases" in text
     assert "Target recall 0.90: test recall 0.750, below the target for the one method; from "
     assert "specificity falls from 1.000 to 0.625" in text
-    # At 0.75: three true positives and one false positive of weight 3, so no benefit.
-    ranges = decision.ranges_of(graded, decision.leaders(decision.measured(graded, "decision"))[0])
-    assert not any(low <= 0.75 <= high for low, high in ranges)
-    assert any(low <= 0.5 <= high for low, high in ranges)
     text = texts(prevalence.render(graded))
     assert "precision of 0.583 on the test set, where the prevalence of pneumonia is 50 %" in text
     assert f"precision would be {0.05 * 7 / (0.05 * 7 + 0.95 * 5):.3f}" in text
+
+
+def test_decision_ranges_need_both_intervals_above_0(tmp_path: Path) -> None:
+    """The ranges are those of the lower bounds, not of the estimates."""
+    rng = np.random.default_rng(1)
+    label = {split: np.repeat([1, 0], 40) for split in LABEL}
+    noisy = {split: (0.6 * rng.random(80) + 0.4 * y).clip(0, 1) for split, y in label.items()}
+    results = make_results(tmp_path, [("hog", "svm", 0, noisy)], label)
+    own = results.tables["decision"].set_index(["cell", "threshold"])
+    everyone, model = own.loc["treat_all"], own.loc["hog/svm/seed0"]
+    expected = model["net_benefit"] - everyone["net_benefit"]
+    np.testing.assert_allclose(model["minus_all"], expected, atol=1e-12)
+    assert (everyone[["minus_all", "minus_all_lo", "minus_all_hi"]] == 0).all(axis=None)
+    (row,) = decision.leaders(decision.measured(results, "decision"))
+    ranges = decision.ranges_of(results, row)
+    for at, line in model.iterrows():
+        inside = any(low <= at <= high for low, high in ranges)
+        assert inside == (min(line["lo"], line["minus_all_lo"]) > 1e-12), at
+    better = (model["net_benefit"] > 0) & (model["minus_all"] > 1e-12)
+    assert 0 < sum(round((b - a) * 100) + 1 for a, b in ranges) < better.sum()
+    text = texts(decision.render(results))
+    assert "both 95 % intervals of the difference above 0, at some threshold for the one" in text
+
+
+def test_decision_intervals_are_paired(tmp_path: Path) -> None:
+    """The difference to treating all varies less than it would for unpaired draws."""
+    results = make_results(tmp_path, [("a", "svm", 0, GRADED)])
+    test = decision_table.read_split(results, "test", ["a/svm/seed0"])
+    weights = test.bootstrap().weights
+    y, score = LABEL["test"], GRADED["test"]
+    gain = np.where(y == 1, 1.0, -0.25) * ((score >= 0.2).astype(float) - 1)
+    low, high = np.quantile(weights @ gain / weights.sum(axis=1), [0.025, 0.975])
+    own = results.tables["decision"].set_index(["cell", "threshold"]).loc[("a/svm/seed0", 0.2)]
+    assert (own["minus_all_lo"], own["minus_all_hi"]) == pytest.approx((low, high))
 
 
 def test_verdict_on_recalibration_follows_the_table(tmp_path: Path) -> None:

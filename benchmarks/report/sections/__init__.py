@@ -17,6 +17,7 @@ from benchmarks.report.sections import (
     differences,
     gap,
     importance,
+    leading,
     leakage,
     learning,
     limits,
@@ -24,6 +25,7 @@ from benchmarks.report.sections import (
     methods,
     mistakes,
     multiclass,
+    patients,
     prevalence,
     published,
     settings,
@@ -37,9 +39,11 @@ from benchmarks.report.sections import (
 # In the order of the report; the keys become anchors.
 SECTIONS = {
     "summary": summary.render,
+    "leading": leading.render,
     "curves": curves.render,
     "confusion": confusion.render,
     "subgroups": subgroups.render,
+    "patients": patients.render,
     "differences": differences.render,
     "matched": matched.render,
     "calibration": calibration.render,

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.io.formatting import count_of, interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence
 from benchmarks.metrics.arrays import Floats
-from benchmarks.report.blocks import Cell, Figure, Section, Table, paragraph, row, text_section
+from benchmarks.report.blocks import (
+    Cell,
+    Figure,
+    Group,
+    Section,
+    Table,
+    paragraph,
+    row,
+    text_section,
+)
 from benchmarks.report.method_tables import first_seed, measured, part
 from benchmarks.report.plots import INK, draw, frame, method_looks
 from benchmarks.statistics.method_rows import Row, leaders, leaders_caption, rows
@@ -48,28 +58,30 @@ def render(results: Results) -> Section:
     return Section(title, (paragraph(text), _figure(results, chosen), _table(results, chosen)))
 
 
-def useful(model: Floats, treat_all: Floats, thresholds: Floats) -> list[tuple[float, float]]:
-    """Find the ranges of thresholds where a net benefit exceeds treating all and treating none.
+def useful(minus_none: Floats, minus_all: Floats, thresholds: Floats) -> list[tuple[float, float]]:
+    """Find the ranges of thresholds where a method is shown to exceed treating all and none.
 
     Parameters
     ----------
-    model, treat_all : ndarray of shape (n_thresholds,)
-        Net benefit.
+    minus_none, minus_all : ndarray of shape (n_thresholds,)
+        Lower bounds of the net benefit minus that of treating none, which is 0, and of treating
+        all.
     thresholds : ndarray of shape (n_thresholds,)
         Threshold probabilities in (0, 1), ascending.
 
     Returns
     -------
     list of (float, float)
-        First and last threshold of each range.
+        First and last threshold of each range in which both bounds are above 0.
 
     Examples
     --------
     >>> at = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
-    >>> useful(np.array([0.5, 0.5, 0.4, -0.1, 0.1]), np.array([0.5, 0.4, 0.3, 0.1, 0.0]), at)
+    >>> useful(np.array([0.5, 0.5, 0.4, -0.1, 0.1]), np.array([0.0, 0.1, 0.1, 0.2, 0.3]), at)
     [(0.2, 0.3), (0.5, 0.5)]
     """
-    better = (model > np.maximum(treat_all, 0) + 1e-12).astype(int)  # a tie is no benefit
+    lower = np.minimum(minus_none, minus_all)
+    better = (lower > 1e-12).astype(int)  # a tie is no benefit
     edges = np.flatnonzero(np.diff(np.r_[0, better, 0]))
     return [
         (float(thresholds[a]), float(thresholds[b - 1]))
@@ -78,7 +90,7 @@ def useful(model: Floats, treat_all: Floats, thresholds: Floats) -> list[tuple[f
 
 
 def ranges_of(results: Results, method: Row) -> list[tuple[float, float]]:
-    """Find the ranges of thresholds where a method exceeds treating all and none on the test set.
+    """Find the ranges of thresholds where a method is shown to exceed treating all and none.
 
     Parameters
     ----------
@@ -88,16 +100,12 @@ def ranges_of(results: Results, method: Row) -> list[tuple[float, float]]:
     Returns
     -------
     list of (float, float)
-        First and last threshold of each range.
+        First and last threshold of each range, where both 95 % intervals of the difference in net
+        benefit on the test set are above 0.
     """
-    table = results.tables["decision"]
     own = part(results, "decision", method)
-    everyone = table[table["cell"] == TREAT_ALL]
-    return useful(
-        own["net_benefit"].to_numpy(float),
-        everyone["net_benefit"].to_numpy(float),
-        own["threshold"].to_numpy(float),
-    )
+    columns = ("lo", "minus_all_lo", "threshold")
+    return useful(*(own[name].to_numpy(float) for name in columns))
 
 
 def _words(ranges: Sequence[tuple[float, float]]) -> str:
@@ -108,15 +116,16 @@ def _sentence(results: Results, chosen: Sequence[Row]) -> str:
     found = [ranges_of(results, method) for method in chosen]
     some = sum(bool(ranges) for ranges in found)
     text = (
-        "On the test set, the net benefit exceeds that of treating all and of treating none at "
-        f"some threshold for {count_of(some, len(chosen), 'leading methods')}"
+        "On the test set, the net benefit exceeds that of treating all and of treating none, with "
+        "both 95 % intervals of the difference above 0, at some threshold for "
+        f"{count_of(some, len(chosen), 'leading methods')}"
     )
     parts = [
         f"{method.label} at {_words(ranges)}"
         for method, ranges in zip(chosen, found, strict=True)
         if ranges
     ]
-    return f"{text}{': ' if parts else ''}{'; '.join(parts)}."
+    return f"{text}{': ' if parts else ''}{'; '.join(parts)}. Each interval is for one threshold."
 
 
 def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
@@ -158,22 +167,42 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
 
 def _table(results: Results, chosen: Sequence[Row]) -> Table:
     table = results.tables["decision"]
-    own = [(method.label, part(results, "decision", method)) for method in chosen]
-    lines = [(*row("treat none", "–"), *row(*[number(0.0)] * len(_SHOWN)))]
-    for label, part_ in (("treat all", table[table["cell"] == TREAT_ALL]), *own):
-        at = [part_[np.isclose(part_["threshold"], t)].iloc[0].to_dict() for t in _SHOWN]
-        cells = [Cell(number(one["net_benefit"]), interval(one["lo"], one["hi"])) for one in at]
-        method = next((one for one in chosen if one.label == label), None)
-        where = _words(ranges_of(results, method)) if method else "–"
-        lines.append((*row(label, where), *cells))
+    lines = [row("treat none", "–", *[number(0.0), "–"] * len(_SHOWN))]
+    everyone = _at(table[table["cell"] == TREAT_ALL])
+    lines.append(
+        (*row("treat all", "–"), *(c for one in everyone for c in (_value(one), Cell("–"))))
+    )
+    for method in chosen:
+        found = _at(part(results, "decision", method))
+        cells = [cell for one in found for cell in (_value(one), _value(one, "minus_all"))]
+        lines.append((*row(method.label, _words(ranges_of(results, method))), *cells))
     return Table(
         name="decision",
-        caption="Net benefit on the test set at four thresholds, with 95 % intervals.",
-        header=("Policy", "Exceeds both at thresholds", *[f"at {t}" for t in _SHOWN]),
+        caption=(
+            "Net benefit on the test set at four thresholds, and its difference to treating all "
+            "patients, with 95 % intervals."
+        ),
+        header=(
+            "Policy",
+            "Exceeds both at thresholds",
+            *["Net benefit", "Minus all"] * len(_SHOWN),
+        ),
+        groups=(Group("", 2), *(Group(f"Threshold {t}", 2, f"{t}") for t in _SHOWN)),
         rows=tuple(lines),
         labels=2,
         note=(
-            "A range shows where the estimate is larger. It is not a test of significance: see the "
-            "intervals."
+            "Treating none has net benefit 0, so the net benefit is the difference to it. Exceeds "
+            "both: the intervals of both differences are above 0 (bootstrap over patients, paired, "
+            "for each threshold alone)."
         ),
     )
+
+
+def _at(own: pd.DataFrame) -> list[dict[str, float]]:
+    """Select the rows at the thresholds shown."""
+    return [own[np.isclose(own["threshold"], t)].iloc[0].to_dict() for t in _SHOWN]
+
+
+def _value(one: dict[str, float], name: str = "net_benefit") -> Cell:
+    low, high = ("lo", "hi") if name == "net_benefit" else (f"{name}_lo", f"{name}_hi")
+    return Cell(number(one[name]), interval(one[low], one[high]))

@@ -48,6 +48,7 @@ def render(results: Results) -> Section:
         *_external(results),
         _scoring(results),
         *_cross_validated(results),
+        *_chosen(results),
         *_compared(results),
         *_calibrated(results),
         *_explained(results),
@@ -215,6 +216,18 @@ def _cross_validated(results: Results) -> list[str]:
         f"The methods{without} were also cross-validated on the training rows in "
         f"{own['fold'].max()} folds grouped by patient, to measure the gap between training data "
         "and the test split."
+    ]
+
+
+def _chosen(results: Results) -> list[str]:
+    """Describe how the leading method was selected."""
+    if len(results.table("leading")) < 2:
+        return []
+    return [
+        "The leading classical method has the highest average precision on the validation set; the "
+        "methods that the validation patients cannot tell apart from it are a 95 % confidence set "
+        f"by multiple comparisons with the best ({cite('hsu1981')}), with quantiles from the "
+        "bootstrap."
     ]
 
 

@@ -17,6 +17,7 @@ from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table,
 from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
 from benchmarks.report.plots import draw, frame, mark_estimate, method_looks, name_rows
 from benchmarks.report.sections.gap import gap_cells
+from benchmarks.report.sections.leading import headline
 from benchmarks.statistics.method_rows import (
     POINT_TITLES,
     Estimate,
@@ -56,7 +57,7 @@ _SEEDS = "Values: mean ± standard deviation over seeds; intervals: mean of the 
 
 
 def render(results: Results) -> Section:
-    """Summarise the run in three sentences and tabulate all methods.
+    """Summarise the run and tabulate all methods.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def standing(results: Results) -> list[Block]:
 
 
 def sentences(results: Results, table: Sequence[Row]) -> list[str]:
-    """Describe the data, the methods and the result in a sentence each.
+    """Describe the data, the methods and the result.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def sentences(results: Results, table: Sequence[Row]) -> list[str]:
         f"{thousands(sizes['validation'])} for validation and {thousands(sizes['test'])} "
         "for testing."
     )
-    return [first, _methods_sentence(results, table), _outcome_sentence(table)]
+    return [first, _methods_sentence(results, table), _outcome(results, table)]
 
 
 def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
@@ -167,18 +168,18 @@ def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
     return f"{', and '.join(parts) or 'No cell was requested'}; {done} of {cells} cells finished."
 
 
-def _outcome_sentence(table: Sequence[Row]) -> str:
+def _outcome(results: Results, table: Sequence[Row]) -> str:
     finished = [row for row in classical(table) if row.ok]
     network = next((row for row in table if row.ok and row.is_cnn), None)
     if not finished and network is None:
         return "No cell finished, so there is nothing to compare."
     lead = max(finished, key=validation_precision) if finished else network
     assert lead is not None
-    text = (
+    text = (headline(results, lead) if finished else "") or (
         f"With the threshold selected on the validation set for a recall of 0.95, {lead.label}, "
-        f"{'the best classical method on the validation set' if finished else 'the only method'}"
-        f", reaches {_reached(lead)} on the test images"
+        f"{'the best classical method on the validation set' if finished else 'the only method'},"
     )
+    text += f" reaches {_reached(lead)} on the test images"
     if finished and network is not None:
         text += f", and the end-to-end CNN {_reached(network)}"
     return text + "."
