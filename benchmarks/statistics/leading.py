@@ -130,7 +130,7 @@ def _lines(methods: Sequence[Row], draws: Floats) -> list[dict[str, object]]:
 
 
 def _on_test(row: Row) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for metric, point in _TEST.items():
         one = row.estimate("test", point, metric)
         found |= {metric: one.value, f"{metric}_lo": one.low, f"{metric}_hi": one.high}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -198,11 +198,11 @@ def _table(results: Results, chosen: Sequence[Row]) -> Table:
     )
 
 
-def _at(own: pd.DataFrame) -> list[dict[str, float]]:
+def _at(own: pd.DataFrame) -> list[dict[Any, Any]]:
     """Select the rows at the thresholds shown."""
     return [own[np.isclose(own["threshold"], t)].iloc[0].to_dict() for t in _SHOWN]
 
 
-def _value(one: dict[str, float], name: str = "net_benefit") -> Cell:
+def _value(one: dict[Any, Any], name: str = "net_benefit") -> Cell:
     low, high = ("lo", "hi") if name == "net_benefit" else (f"{name}_lo", f"{name}_hi")
     return Cell(number(one[name]), interval(one[low], one[high]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -120,7 +121,7 @@ def _table(results: Results, own: Sequence[Row]) -> Table:
     )  # fmt: skip
 
 
-def _cells(one: dict[str, float], top: float) -> list[Cell]:
+def _cells(one: dict[Any, Any], top: float) -> list[Cell]:
     """Make the cells of one method; average precisions need four decimals to differ."""
     found = [
         Cell(number(one["validation"], 4), interval(one["validation_lo"], one["validation_hi"], 4)),
