@@ -20,6 +20,7 @@ from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import RunError
 from benchmarks.studies.stage import selected_studies
 from features.backbone import MissingExtra
+from tests.conftest import figures_drafted
 from tests.helpers import textured
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
@@ -59,7 +60,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def full(run: Path) -> results.Results:
-    importance(run, HERE, None)
+    with figures_drafted():
+        importance(run, HERE, None)
     return results.read_results(run)
 
 
@@ -133,7 +135,7 @@ def test_clusters_have_columns_and_single_drops(full: results.Results) -> None:
 def test_a_second_call_writes_equal_files(run: Path, full: results.Results, tmp_path: Path) -> None:
     names = ("importance", "importance_stability", "importance_clusters")
     before = {name: (run / f"{name}.csv").read_bytes() for name in names}
-    importance(run, {"jobs": 2, "quiet": True}, None)
+    importance(run, {"jobs": 2, "quiet": True}, ["intensity/svm", "texture/xgboost"])
     assert before == {name: (run / f"{name}.csv").read_bytes() for name in names}
 
 

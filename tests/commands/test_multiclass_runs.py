@@ -219,7 +219,7 @@ def test_a_folder_with_a_network_and_a_cell_that_fails(three: Path, tmp_path: Pa
     done = invoke(
         "--data", three, "--task", "subtype", "--features", "hog,intensity", "--models",
         "logistic,cnn", "--backbone", "resnet10t", "--epochs", 1, "--image-size", 28, "--balance",
-        "none", "--folds", 0, "--allow-leakage", "--out", out, "--quiet",
+        "none", "--folds", 0, "--jobs", 1, "--allow-leakage", "--out", out, "--quiet",
     )  # fmt: skip
     assert done.exit_code == 1, done.output
     table = pd.read_csv(out / "classes.csv").set_index("cell")
