@@ -51,6 +51,15 @@ def test_no_loss_is_named_where_there_is_none() -> None:
     assert "2 lie within ± 0.02" in text
 
 
+def test_no_largest_loss_where_its_corrected_interval_includes_0() -> None:
+    text = words_of(balancing.render(ablation({
+        "smote": [ALIKE, ALIKE], "undersample": [(-0.02, -0.039, -0.001), ALIKE],
+    })))  # fmt: skip
+    assert "1 lies below 0" in text
+    assert "largest loss" not in text
+    assert "Corrected, no loss is shown; the largest estimate is −0.0200 (95 %" in text
+
+
 def test_a_higher_brier_score_is_a_loss() -> None:
     text = words_of(balancing.render(ablation({"smote": [ALIKE, ALIKE]}, (0.02, 0.015, 0.025))))
     assert "largest loss is 0.0200 (95 % interval 0.0150–0.0250" in text

@@ -126,15 +126,14 @@ def _most_lost(own: pd.DataFrame, joint: pd.DataFrame, metric: str) -> str:
     if not benefit.min() < 0:
         return "No comparison is worse than no balancing."
     worst = own.iloc[int(benefit.to_numpy().argmin())]
-    bounds = ""
-    if worst.name in joint.index:
-        together = joint[joint.index == worst.name].iloc[0]
-        both = ((worst[f"{column}_lo"], worst[f"{column}_hi"]), (together["lo"], together["hi"]))
-        one, corrected = (interval(low, high, _DIGITS) for low, high in both)
-        bounds = f" (95 % interval {one}; corrected {corrected})"
+    together = joint[joint.index == worst.name]
+    shown = bool((sign * together["hi" if sign > 0 else "lo"] < 0).any())
+    what = (
+        "The largest loss is" if shown else "Corrected, no loss is shown; the largest estimate is"
+    )
     text = (
-        f"The largest loss is {number(worst[column], _DIGITS)}{bounds}, of {worst['features']} + "
-        f"{worst['model']} with {worst['balance']}"
+        f"{what} {number(worst[column], _DIGITS)}{_both(worst, together, column)}, of "
+        f"{worst['features']} + {worst['model']} with {worst['balance']}"
     )
     means = benefit.groupby(own["balance"]).mean()
     if not means.min() < 0:
@@ -146,6 +145,15 @@ def _most_lost(own: pd.DataFrame, joint: pd.DataFrame, metric: str) -> str:
         f"{text}. Of the methods of balancing, {means.idxmin()} loses most on average: {mean}, "
         f"with {lost} of {len(mine)} intervals on the side of a loss."
     )
+
+
+def _both(worst: pd.Series, together: pd.DataFrame, column: str) -> str:
+    """Write the interval of a difference, before and after correction; empty if it has none."""
+    if together.empty:
+        return ""
+    one = interval(worst[f"{column}_lo"], worst[f"{column}_hi"], _DIGITS)
+    corrected = interval(together["lo"].iloc[0], together["hi"].iloc[0], _DIGITS)
+    return f" (95 % interval {one}; corrected {corrected})"
 
 
 def brier_text(results: Results) -> str:
