@@ -15,12 +15,14 @@ from benchmarks.audit.class_marks import (
 )
 from benchmarks.audit.evidence import Evidence, gather
 from benchmarks.audit.findings import NOTE, SEVERITIES, STOP, WARN, Audit, Finding
+from benchmarks.audit.patient_groups import keep_together
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.datasets.splits import MIN_VALIDATION_PER_CLASS
 from benchmarks.io.columns import MORE_TABLES
 
 FLAT = 8  # grey levels; 95 % of the pixels of a nearly empty image span fewer
 PICTURED = ("label_conflict", "exact_duplicate", "near_duplicate", "empty_image")
+_BEFORE_JOINING = ("label_conflict", "exact_duplicate", "near_duplicate", "patient_leak")
 _LISTED = 4  # images that a finding lists
 
 
@@ -47,7 +49,7 @@ def audit(dataset: Dataset) -> Audit:
     found = [finding for check in CHECKS.values() for finding in check(evidence)]
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Audit(
-        findings=_findings(found, dataset.manifest),
+        findings=_findings(found, dataset.manifest, _joined(evidence)),
         images=_images(found, dataset.manifest),
         duplicates=(*evidence.exact, *evidence.near),
     )
@@ -147,15 +149,21 @@ def _small_splits(evidence: Evidence) -> list[Finding]:
 
 
 def _counts(evidence: Evidence) -> list[Finding]:
-    """Count classes, subtypes and images per patient in each split."""
+    """Count classes, subtypes and images per patient, as joined for the splits, in each split."""
     found = []
-    for split, part in evidence.manifest.groupby("split", sort=True):
+    for split, part in _joined(evidence).groupby("split", sort=True):
         classes = [_class_counts(name, own) for name, own in part.groupby("class", sort=True)]
         each = part.groupby("group").size()
         detail = f"{split}: {'; '.join(classes)}; {each.min()} to {each.max()} images per patient"
         rows = np.flatnonzero(evidence.manifest["split"] == split)
         found.append(Finding("counts", NOTE, detail, tuple(rows.tolist())))
     return found
+
+
+def _joined(evidence: Evidence) -> pd.DataFrame:
+    """Manifest in which patients who share an image are one patient, as in a run."""
+    group = keep_together(evidence.manifest, (*evidence.exact, *evidence.near))
+    return evidence.manifest.assign(group=group)
 
 
 CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {
@@ -207,13 +215,14 @@ def _listed(names: list[str], what: str = "images") -> str:
     return ", ".join(names[:_LISTED]) + (f" and {more} more {what}" if more > 0 else "")
 
 
-def _findings(found: list[Finding], manifest: pd.DataFrame) -> pd.DataFrame:
-    group = manifest["group"]
-    rows = [
-        (one.check, one.severity, len(one.rows) + one.unlisted,
-         group.iloc[list(one.rows)].nunique(), one.detail)
-        for one in found
-    ]  # fmt: skip
+def _findings(found: list[Finding], manifest: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate findings; only copies and leaks count patients before these are joined."""
+    rows = []
+    for one in found:
+        table = manifest if one.check in _BEFORE_JOINING else joined
+        patients = table["group"].iloc[list(one.rows)].nunique()
+        images = len(one.rows) + one.unlisted
+        rows.append((one.check, one.severity, images, patients, one.detail))
     return pd.DataFrame(rows, columns=MORE_TABLES["audit"])
 
 

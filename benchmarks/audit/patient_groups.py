@@ -69,3 +69,31 @@ def keep_together(manifest: pd.DataFrame, duplicates: Iterable[tuple[int, ...]])
     joined = components(len(patients), np.array(pairs, dtype=np.intp).reshape(-1, 2))
     names = {patients[member]: patients[members[0]] for members in joined for member in members}
     return manifest["group"].map(lambda patient: str(names.get(patient, patient)))
+
+
+def joined_notes(before: pd.Series, after: pd.Series) -> list[str]:
+    """Say how many patients count as one with others.
+
+    Parameters
+    ----------
+    before, after : Series of str
+        Patient of each image as found, and from :func:`keep_together`.
+
+    Returns
+    -------
+    list of str
+        For the report; empty if no patients were joined.
+
+    Examples
+    --------
+    >>> joined_notes(pd.Series(["a", "b", "c"]), pd.Series(["a", "a", "c"]))
+    ['2 patients share a copied image and count as 1 in all numbers: 2 patients instead of 3.']
+    """
+    sizes = before.groupby(after).nunique()
+    shared = sizes[sizes > 1]
+    if shared.empty:
+        return []
+    return [
+        f"{shared.sum():,} patients share a copied image and count as {len(shared):,} in all "
+        f"numbers: {after.nunique():,} patients instead of {before.nunique():,}."
+    ]

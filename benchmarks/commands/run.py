@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks import datasets
 from benchmarks.audit.checks import audit
 from benchmarks.audit.findings import shown, stop_or_mark, summary
-from benchmarks.audit.patient_groups import keep_together
+from benchmarks.audit.patient_groups import joined_notes, keep_together
 from benchmarks.commands.report import render_report
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
@@ -29,6 +29,7 @@ from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
 from benchmarks.io.results import RunError
 from benchmarks.io.workers import Interrupted, interruptible, received, stop_workers
+from benchmarks.metrics.operating_points import TARGET_RECALL
 from benchmarks.run import exploration, stages
 from benchmarks.run.multiclass_tables import MulticlassTables
 from benchmarks.run.result_tables import ResultTables
@@ -203,6 +204,7 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
             joined, allow_leakage=config.allow_leakage, classes=dataset.classes
         )
         manifest = joined.assign(split=split)
+        notes += _notes(dataset, manifest)
         state.begin(dataset, manifest, notes, leakage)
         if state.before:
             check_same(state.folder, state.before, state.record)
@@ -216,6 +218,17 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
         say(f"  {note}", config.quiet)
     state.write()
     return dataset, manifest, external_results
+
+
+def _notes(dataset: Dataset, manifest: pd.DataFrame) -> list[str]:
+    """Note patients that were joined, and a validation set too small to select a threshold."""
+    notes = []
+    if dataset.patients_known:
+        notes += joined_notes(dataset.manifest["group"], manifest["group"])
+    if len(dataset.classes) == 2:
+        positives = int(manifest.loc[manifest["split"] == "validation", "label"].sum())
+        notes += splits.threshold_notes(positives, TARGET_RECALL)
+    return notes
 
 
 def _kept_external(state: RunState, manifest: pd.DataFrame) -> dict[str, CellResult]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -70,6 +71,41 @@ def assign(
                 "Add patients, or raise --limit if it was given."
             )
     return split, notes
+
+
+def threshold_notes(positives: int, recall: float) -> list[str]:
+    """Say whether the validation set has too few positives to select a threshold by their recall.
+
+    Parameters
+    ----------
+    positives : int
+        Positive images in the validation set.
+    recall : float, in (0, 1)
+        Target recall of the threshold.
+
+    Returns
+    -------
+    list of str
+        For the report; empty if at least one positive may be missed.
+
+    Notes
+    -----
+    With fewer than 1 / (1 − recall) positives, missing one lowers the recall below its target. The
+    threshold is then the lowest score of a positive image.
+
+    Examples
+    --------
+    >>> threshold_notes(20, 0.95), len(threshold_notes(19, 0.95))
+    ([], 1)
+    """
+    needed = math.ceil(round(1 / (1 - recall), 9))
+    if positives >= needed:
+        return []
+    return [
+        f"Warning: the validation set has {positives} positive images. A recall of {recall:.2f} "
+        f"with less than all of them needs at least {needed}, so the threshold selected for it is "
+        "the lowest score of a positive image, which a single image decides."
+    ]
 
 
 def limit(manifest: pd.DataFrame, n_images: int, seed: int = SEED) -> NDArray[np.intp]:

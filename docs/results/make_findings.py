@@ -269,7 +269,7 @@ def page() -> str:
              subgroups(), audit()]  # fmt: skip
     head = f"""# Findings on the radiographs of Kermany et al. 2018
 
-Data: 5,840 of the 5,856 radiographs at 224 × 224 pixels, official test split (624 images of 428 patients).
+Data: 5,840 of the 5,856 radiographs at 224 × 224 pixels, official test split (624 images of 427 patients).
 Seed 0; 95 % intervals by bootstrap over patients unless stated otherwise. All numbers come from one run
 and, for the cross-validated CNN, from a second run on a GPU:
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.audit.checks import CHECKS, audit
 from benchmarks.audit.findings import Audit, shown, stop_or_mark, summary
-from benchmarks.audit.patient_groups import keep_together
+from benchmarks.audit.patient_groups import joined_notes, keep_together
 from benchmarks.commands.audit import audit_data
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
@@ -80,6 +80,20 @@ def test_copy_within_train_is_a_note_and_joins_the_patients(sound: Dataset) -> N
     groups = keep_together(data.manifest, found.duplicates)
     assert groups[first] == groups[second] == min(data.manifest["group"][[first, second]])
     assert (groups != data.manifest["group"]).sum() == 1
+    before, after = data.manifest["group"].nunique(), groups.nunique()
+    assert after == before - 1
+    assert joined_notes(data.manifest["group"], groups) == [
+        f"2 patients share a copied image and count as 1 in all numbers: {after} patients instead "
+        f"of {before}."
+    ]
+    table = found.findings[found.findings["check"] == "counts"]
+    train = data.manifest["split"] == "train"
+    counted = table[table["detail"].str.startswith("train:")]
+    assert counted["patients"].tolist() == [groups[train].nunique()]
+    assert (
+        f"PNEUMONIA of {groups[train & (data.manifest['class'] == 'PNEUMONIA')].nunique()} "
+        in (counted["detail"].iloc[0])
+    )
 
 
 def test_copy_in_test_and_train_stops(sound: Dataset) -> None:

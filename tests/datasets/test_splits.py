@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError
+from benchmarks.metrics.operating_points import threshold_at_recall
 
 
 def manifest(
@@ -126,3 +128,15 @@ def test_limit_keeps_whole_patients_in_proportion(n: int) -> None:
 def test_limit_beyond_the_data_keeps_all() -> None:
     table = whole()
     assert len(splits.limit(table, 10_000, seed=0)) == len(table)
+
+
+def test_few_validation_positives_are_warned_of() -> None:
+    """Exactly where the threshold for the recall is the lowest score of a positive."""
+    for recall in (0.9, 0.95, 0.98):
+        for n in range(1, 61):
+            score = np.arange(n, dtype=float)
+            lowest = threshold_at_recall(np.ones(n, dtype=int), score, recall) == 0
+            assert bool(splits.threshold_notes(n, recall)) == lowest, (n, recall)
+    (note,) = splits.threshold_notes(19, 0.95)
+    assert note.startswith("Warning: the validation set has 19 positive images.")
+    assert "needs at least 20" in note

@@ -81,7 +81,7 @@ def render(results: Results) -> Section:
 
 
 def standing(results: Results) -> list[Block]:
-    """Note whether the run is unfinished, a sample, or of unknown patients.
+    """Note whether the run is unfinished, a sample, of few validation images or unknown patients.
 
     Parameters
     ----------
@@ -97,6 +97,8 @@ def standing(results: Results) -> list[Block]:
     limit = results.run.get("config", {}).get("limit")
     if limit:
         blocks.append(note(f"A sample of about {limit} images (--limit): not a final result."))
+    notes = [str(one) for one in results.run.get("data", {}).get("notes", [])]
+    blocks += [note(one) for one in notes if one.startswith("Warning: ")]
     if not results.run.get("data", {}).get("groups_known", True):
         blocks.append(
             note(
