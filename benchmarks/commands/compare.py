@@ -14,9 +14,14 @@ from benchmarks.io.results import Results, RunError, read_results
 from benchmarks.io.run_files import check_file
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.metrics.bootstrap import SEED, PatientBootstrap
 from benchmarks.statistics.comparisons import Scored, compare_pairs
-from benchmarks.statistics.split_scores import read_split, thresholds
+from benchmarks.statistics.split_scores import (
+    CHOSEN_POINT,
+    read_split,
+    thresholds,
+    thresholds_with_draws,
+)
 
 _SAME = ("sha256", "group", "label")
 
@@ -59,16 +64,18 @@ def compare(
     images = _test_images(runs[0])
     label, group = images["label"].to_numpy(dtype=int), images["group"].to_numpy(dtype=object)
     sides = list(zip(runs, names, strict=True))
+    bootstrap = PatientBootstrap.draw(group, label, SEED)
+    draws = len(bootstrap.weights)
     scored = Scored(
         [*names[0], *names[1]],
         label,
         group,
         np.concatenate([_scores(run, side, images["image"]) for run, side in sides]),
         {
-            point: np.concatenate([_thresholds(run, side, point) for run, side in sides])
+            point: np.concatenate([_thresholds(run, side, point, draws) for run, side in sides])
             for point in OPERATING_POINTS
         },
-        PatientBootstrap.draw(group, label, seed=0),
+        bootstrap,
     )
     table = compare_pairs(scored, [(k, len(wanted) + k) for k in range(len(wanted))])
     if out is not None:
@@ -86,19 +93,22 @@ def readable(table: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Both AUCs, their difference with interval and p value (clustered DeLong), and McNemar's
-        counts and p value. p values are given unadjusted and adjusted by Holm's method.
+        Both AUCs, their difference with interval and p value (clustered DeLong), and the
+        difference in specificity at the threshold for a recall of 0.95 on the validation set, with
+        interval and p value (bootstrap). p values are unadjusted and adjusted by Holm's method.
     """
     areas = table[table["test"] == "clustered_delong"].reset_index(drop=True)
-    right = table[table["test"] == "mcnemar"].reset_index(drop=True)
+    chosen = (table["metric"] == "specificity") & (table["operating_point"] == CHOSEN_POINT)
+    rates = table[chosen & (table["test"] == "bootstrap")].reset_index(drop=True)
     lines = pd.DataFrame({
         "cell A": areas["cell_a"], "cell B": areas["cell_b"],
         "AUC A": areas["value_a"].map(number), "AUC B": areas["value_b"].map(number),
         "A − B": areas["difference"].map(number),
         "95 % interval": [interval(low, high) for low, high in areas[["lo", "hi"]].to_numpy()],
         "p": areas["p"].map(p_value), "p (Holm)": areas["p_holm"].map(p_value),
-        "only A correct": right["only_a"], "only B correct": right["only_b"],
-        "McNemar p": right["p"].map(p_value), "McNemar p (Holm)": right["p_holm"].map(p_value),
+        "specificity A − B": rates["difference"].map(number),
+        "95 % interval ": [interval(low, high) for low, high in rates[["lo", "hi"]].to_numpy()],
+        "p ": rates["p"].map(p_value), "p (Holm) ": rates["p_holm"].map(p_value),
     })  # fmt: skip
     return lines.to_markdown(index=False, disable_numparse=True)
 
@@ -167,6 +177,6 @@ def _scores(results: Results, cells: list[str], images: pd.Series) -> Floats:
     return np.stack(found)
 
 
-def _thresholds(results: Results, cells: list[str], point: str) -> Floats:
-    known = thresholds(results, point)
-    return np.array([known[cell] for cell in cells])
+def _thresholds(results: Results, cells: list[str], point: str, draws: int) -> Floats:
+    known = thresholds_with_draws(results, point, cells, draws)
+    return np.stack([known[cell] for cell in cells])

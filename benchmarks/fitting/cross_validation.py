@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.metrics.arrays import Floats, Labels
-from benchmarks.metrics.operating_points import TARGET_RECALL, threshold_at_recall
+from benchmarks.metrics.operating_points import (
+    TARGET_RECALL,
+    threshold_at_recall,
+    thresholds_in_draws,
+)
 
 CV = "cv"
 
@@ -67,6 +71,33 @@ def cross_fitted_thresholds(
     for k in np.unique(fold):
         others = fold != k
         threshold[fold == k] = threshold_at_recall(label[others], score[others], recall)
+    return threshold
+
+
+def cross_fitted_thresholds_in_draws(
+    label: Labels, score: Floats, fold: NDArray[np.integer], weights: Floats,
+    recall: float = TARGET_RECALL,
+) -> Floats:  # fmt: skip
+    """Find what :func:`cross_fitted_thresholds` finds, in each bootstrap draw.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n,), 1 = positive
+    score : ndarray of shape (n,)
+    fold : ndarray of shape (n,)
+    weights : ndarray of shape (draws, n)
+        How often each image is in each draw.
+    recall : float in (0, 1]
+
+    Returns
+    -------
+    ndarray of shape (draws, n)
+    """
+    threshold = np.empty(weights.shape)
+    for k in np.unique(fold):
+        others = fold != k
+        drawn = thresholds_in_draws(label[others], score[others], weights[:, others], recall)
+        threshold[:, fold == k] = drawn[:, None]
     return threshold
 
 

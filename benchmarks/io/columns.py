@@ -14,6 +14,7 @@ CLASS_METRICS = [
     "precision", "recall", "specificity", "f1", "auc", "average_precision", "accuracy",
 ]  # fmt: skip
 RECALLS = ["recall_bacteria", "recall_virus"]
+AT_THRESHOLD = [*METRICS[:7], *RECALLS]  # metrics that depend on the threshold
 COUNTS = ["tp", "fp", "tn", "fn"]
 OPERATING_POINTS = ["0.5", "recall95"]
 PREDICTION_COLUMNS = [
@@ -25,6 +26,7 @@ SCORE_COLUMNS = [
     "n", "n_positive",
     *[name + end for name in METRICS + RECALLS for end in ("", "_lo", "_hi")],
     "fit_seconds", "predict_seconds", "status", "reason", *COUNTS,
+    *[name + end for name in AT_THRESHOLD for end in ("_lo_threshold", "_hi_threshold")],
 ]  # fmt: skip
 FEATURE_COLUMNS = [
     "family", "dimension", "milliseconds_per_image", "from_store", "weights", "status", "reason",
@@ -59,6 +61,10 @@ MORE_TABLES = {
     ],
     "matched": [
         "cell", "split", "target_recall", "threshold",
+        *[name + end for name in ("recall", "specificity", "precision") for end in _BOUNDS],
+    ],
+    "matched_on_test": [
+        "cell", "target_recall", "threshold",
         *[name + end for name in ("recall", "specificity", "precision") for end in _BOUNDS],
     ],
     "calibration": [
@@ -185,6 +191,7 @@ CROSSED = {
     "scores": ["split", "operating_point"],
     "prevalence": ["operating_point", "prevalence"],
     "matched": ["split", "target_recall"],
+    "matched_on_test": ["target_recall"],
     "decision": ["threshold"],
 }
 # Columns that together occur once.
@@ -199,6 +206,7 @@ KEYS = {
     "recalibration": ["cell", "recalibration"],
     "gap_ranks": ["metric"],
     "matched": ["cell", "split", "target_recall"],
+    "matched_on_test": ["cell", "target_recall"],
     "prevalence": ["cell", "operating_point", "prevalence"],
     "decision": ["cell", "threshold"],
     "leaky": ["cell", "metric"],

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from benchmarks.metrics.arrays import Floats, Labels
+from benchmarks.metrics.arrays import Floats, Labels, divide
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.calibration import brier_score
+from benchmarks.metrics.operating_points import RedrawnThreshold
+from benchmarks.metrics.proportions import clustered_wilson, wilson_over_thresholds
 from benchmarks.metrics.ranking import Ranking, fold_positions, ranking_metrics
-from benchmarks.metrics.rates import confusion, fraction_predicted_positive
+from benchmarks.metrics.rates import confusion, confusion_in_draws, fraction_predicted_positive
 
 RATES = ("precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy", "mcc")
 
@@ -93,7 +95,7 @@ def bootstrap_metrics(
 def evaluate(
     label: Labels, score: Floats, threshold: float | Floats, subtype: NDArray[np.object_],
     bootstrap: PatientBootstrap, ranking: Ranking | None = None,
-    fold: NDArray[np.integer] | None = None,
+    fold: NDArray[np.integer] | None = None, redrawn: RedrawnThreshold | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Compute the metrics, intervals and counts of one row of ``scores.csv``.
 
@@ -110,24 +112,81 @@ def evaluate(
         AUC and average precision in each draw; computed if not given.
     fold : ndarray of shape (n,), optional
         As in :func:`point_metrics`.
+    redrawn : RedrawnThreshold, optional
+        The threshold in each draw, if it was chosen on a sample of patients.
 
     Returns
     -------
     dict
-        Each metric with its ``_lo`` and ``_hi``, then the counts ``tp``, ``fp``, ``tn`` and
-        ``fn``. The recall of a subtype without images is NaN.
+        Each metric with its ``_lo`` and ``_hi`` at the given threshold, then the counts ``tp``,
+        ``fp``, ``tn`` and ``fn``. A metric that depends on the threshold also has
+        ``_lo_threshold`` and ``_hi_threshold``, which include the uncertainty of the threshold;
+        they are the same bounds if ``redrawn`` is not given. The recall of a subtype without images
+        is NaN.
+
+    Notes
+    -----
+    Recall and specificity have clustered Wilson intervals, the other metrics percentile intervals
+    over the draws.
     """
-    predicted = score >= threshold
     values = point_metrics(label, score, threshold, fold)
     ranking = ranking or ranking_metrics(label, score, bootstrap.weights, fold)
     draws = bootstrap_metrics(label, score, threshold, bootstrap.weights, ranking)
-    for name in ("bacteria", "virus"):
-        member = (label == 1) & (subtype == name)
-        key = f"recall_{name}"
-        values[key] = float(fraction_predicted_positive(predicted, member))
-        draws[key] = fraction_predicted_positive(predicted, member, bootstrap.weights)
-    row: dict[str, float] = {}
-    for key, value in values.items():
-        row[key] = value
-        row[f"{key}_lo"], row[f"{key}_hi"] = percentile_interval(draws[key])
+    bounds = {name: percentile_interval(drawn) for name, drawn in draws.items()}
+    predicted = score >= threshold
+    groups = _groups(label, subtype)
+    for name, member in groups.items():
+        if name not in values:
+            values[name] = float(fraction_predicted_positive(predicted, member))
+        bounds[name] = _rate_interval(name, predicted, member, bootstrap.patient)
+    row = _with_bounds(values, bounds)
+    at_threshold = {name: bounds[name] for name in (*RATES, *groups)}
+    if redrawn is not None:
+        at_threshold = _redrawn_intervals(label, score, groups, bootstrap, redrawn)
+    for name, (low, high) in at_threshold.items():
+        row |= {f"{name}_lo_threshold": low, f"{name}_hi_threshold": high}
     return row | {name: int(count) for name, count in asdict(confusion(label, predicted)).items()}
+
+
+def _groups(label: Labels, subtype: NDArray[np.object_]) -> dict[str, NDArray[np.bool_]]:
+    """Members of the groups of which a fraction is predicted positive, or negative."""
+    subtypes = {
+        f"recall_{name}": (label == 1) & (subtype == name) for name in ("bacteria", "virus")
+    }
+    return {"recall": label == 1, "specificity": label == 0, **subtypes}
+
+
+def _rate_interval(
+    name: str, predicted: NDArray[np.bool_], member: NDArray[np.bool_], patient: NDArray[np.intp]
+) -> tuple[float, float]:
+    """Wilson interval at one threshold, or over those of all draws."""
+    hit = ~predicted if name == "specificity" else predicted
+    return (clustered_wilson if hit.ndim == 1 else wilson_over_thresholds)(hit, member, patient)
+
+
+def _redrawn_intervals(
+    label: Labels, score: Floats, groups: dict[str, NDArray[np.bool_]],
+    bootstrap: PatientBootstrap, redrawn: RedrawnThreshold,
+) -> dict[str, tuple[float, float]]:  # fmt: skip
+    """Intervals of the metrics that depend on a threshold, which each draw chooses again."""
+    predicted = score >= redrawn.values
+    counts = confusion_in_draws(label, predicted, bootstrap.weights)
+    bounds = {name: percentile_interval(getattr(counts, name)) for name in RATES}
+    for name, member in groups.items():
+        if redrawn.other_patients:
+            bounds[name] = _rate_interval(name, predicted, member, bootstrap.patient)
+        elif name not in bounds:
+            own = bootstrap.weights * member
+            fraction = divide((own * predicted).sum(axis=1), own.sum(axis=1), np.nan)
+            bounds[name] = percentile_interval(fraction)
+    return bounds
+
+
+def _with_bounds(
+    values: dict[str, float], bounds: dict[str, tuple[float, float]]
+) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for name, value in values.items():
+        low, high = bounds[name]
+        row |= {name: value, f"{name}_lo": low, f"{name}_hi": high}
+    return row

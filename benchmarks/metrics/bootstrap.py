@@ -11,6 +11,8 @@ from benchmarks.metrics.arrays import Floats, Labels
 
 DRAWS = 2000
 CONFIDENCE = 0.95
+SEED = 0  # all methods are evaluated on the same draws of patients
+THRESHOLD_SEED = 1  # of the draws in which thresholds are chosen again
 _TAIL = (1 - CONFIDENCE) / 2
 
 
@@ -22,6 +24,10 @@ class PatientBootstrap:
     ----------
     weights : ndarray of shape (draws, n)
         How often each image is in each draw.
+    patient : ndarray of shape (n,), int
+        Patient of each image, numbered from 0.
+    dropped : int
+        Number of draws that lacked a class and were drawn again.
 
     References
     ----------
@@ -30,6 +36,8 @@ class PatientBootstrap:
     """
 
     weights: Floats
+    patient: NDArray[np.intp]
+    dropped: int = 0
 
     @staticmethod
     def draw(
@@ -45,18 +53,26 @@ class PatientBootstrap:
             0 to k - 1 for k > 2 classes.
         seed : int
         draws : int
-            Number of draws. Draws that lack a class are dropped, so fewer may remain.
+            Number of draws. A draw that lacks a class is dropped, and another is drawn.
 
         Returns
         -------
         PatientBootstrap
+            Without draws if the images themselves lack a class.
         """
         patients, member = np.unique(groups, return_inverse=True)
         n = len(patients)
-        picks = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
-        weights = picks[:, member].astype(np.float64)
-        present = [weights @ (label == k) > 0 for k in range(max(2, int(label.max()) + 1))]
-        return PatientBootstrap(weights[np.all(present, axis=0)])
+        rng = np.random.default_rng(seed)
+        classes = range(max(2, int(label.max()) + 1))
+        kept, dropped, missing = [np.empty((0, n), dtype=np.int64)], 0, draws
+        while missing and all((label == k).any() for k in classes):
+            picks = rng.multinomial(n, np.full(n, 1 / n), size=missing)
+            present = [picks @ np.bincount(member[label == k], minlength=n) > 0 for k in classes]
+            kept.append(picks[np.all(present, axis=0)])
+            dropped += missing - len(kept[-1])
+            missing -= len(kept[-1])
+        weights = np.concatenate(kept)[:, member].astype(np.float64)
+        return PatientBootstrap(weights, member, dropped)
 
     def with_original(self) -> Floats:
         """Return weights of the original images, then those of the draws.
@@ -70,7 +86,7 @@ class PatientBootstrap:
 
         Examples
         --------
-        >>> PatientBootstrap(np.array([[2.0, 0.0]])).with_original()
+        >>> PatientBootstrap(np.array([[2.0, 0.0]]), np.array([0, 1])).with_original()
         array([[1., 1.],
                [2., 0.]])
         """

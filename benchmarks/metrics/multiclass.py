@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
+from benchmarks.metrics.proportions import clustered_wilson
 from benchmarks.metrics.ranking import Ranking, ranking_metrics
 from benchmarks.metrics.rates import Confusion
 
@@ -120,10 +121,11 @@ def evaluate(
     list of dict
         One row per class, then one of the macro averages (unweighted means over the classes).
         Each has ``n`` and all of ``METRICS`` with ``_lo`` and ``_hi``; the last row also has
-        ``accuracy``. Macro-averaged recall is also called balanced accuracy.
+        ``accuracy``. Macro-averaged recall is also called balanced accuracy. Recall and
+        specificity of a class have clustered Wilson intervals, all others percentile intervals.
     """
     values = _values(label, proba, bootstrap.with_original(), fold)
-    k = proba.shape[1]
+    k, predicted = proba.shape[1], decide(proba)
     sizes = [*np.bincount(label, minlength=k).tolist(), len(label)]
     table = []
     for position, n in enumerate(sizes):
@@ -131,6 +133,12 @@ def evaluate(
         for name in (*METRICS, *(("accuracy",) if position == k else ())):
             at = 0 if name == "accuracy" else position
             row |= with_interval(name, values[name][:, at])
+        if position < k:
+            own = label == position
+            right = (predicted == position) == own
+            for name, member in (("recall", own), ("specificity", ~own)):
+                bounds = clustered_wilson(right, member, bootstrap.patient)
+                row |= dict(zip((f"{name}_lo", f"{name}_hi"), bounds, strict=True))
         table.append(row)
     return table
 

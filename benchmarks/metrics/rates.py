@@ -122,6 +122,36 @@ def confusion(
     return Confusion(tp, fp, tn, fn)
 
 
+def confusion_in_draws(label: Labels, predicted: NDArray[np.bool_], weights: Floats) -> Confusion:
+    """Count true and false positives and negatives where predictions differ between draws.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n,), 1 = positive
+    predicted : ndarray of shape (draws, n), bool
+        Whether each image is predicted positive in each draw.
+    weights : ndarray of shape (draws, n)
+        How often each image is in each draw.
+
+    Returns
+    -------
+    Confusion
+        Of arrays of shape (draws,).
+
+    Examples
+    --------
+    >>> label, score = np.array([0, 1, 1]), np.array([0.4, 0.3, 0.6])
+    >>> predicted = score >= np.array([[0.5], [0.2]])
+    >>> confusion_in_draws(label, predicted, np.array([[1.0, 1, 1], [1, 0, 2]])).recall
+    array([0.5, 1. ])
+    """
+    positive = (label == 1).astype(float)
+    hits = weights * predicted
+    tp, total = hits @ positive, weights @ positive
+    fp, negatives = hits.sum(axis=1) - tp, weights.sum(axis=1) - total
+    return Confusion(tp, fp, negatives - fp, total - tp)
+
+
 def fraction_predicted_positive(
     predicted: NDArray[np.bool_], member: NDArray[np.bool_], weights: Floats | None = None
 ) -> Floats:

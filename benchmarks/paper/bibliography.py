@@ -30,7 +30,7 @@ BALANCING = {
 }
 _TESTS = {
     "bootstrap": (), "clustered_delong": ("delong1988", "obuchowski1997"),
-    "delong": ("delong1988",), "mcnemar": ("mcnemar1947",),
+    "delong": ("delong1988",), "mcnemar": ("mcnemar1947",), "sign_flip": ("durkalski2003",),
 }  # fmt: skip
 _RECALIBRATIONS = {"none": (), "sigmoid": ("platt1999",), "isotonic": ("zadrozny2002",)}
 _IMPORTANCE = {

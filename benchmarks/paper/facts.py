@@ -11,6 +11,7 @@ from benchmarks.fitting.cell import PIXELS
 from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, validation_drawn
+from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
 from models import model_libraries
@@ -273,6 +274,29 @@ def _measures(results: Results) -> str:
     ) + "."  # fmt: skip
 
 
+def intervals(results: Results) -> str:
+    """Describe the intervals of a run and what they include.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+        Three sentences.
+    """
+    draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", DRAWS))
+    return (
+        "Intervals (95 %) of recall and specificity are Wilson intervals for clustered data, with "
+        "patients as clusters; all others are percentile intervals from a bootstrap over patients "
+        f"with {draws} resamples. At a threshold that was chosen on validation patients, these are "
+        "resampled, too, and the threshold is chosen again in each resample; scores.csv also holds "
+        "the intervals at the chosen threshold held fixed (_lo and _hi beside _lo_threshold and "
+        "_hi_threshold). Fitted models are held fixed."
+    )
+
+
 def _uncertainty(results: Results) -> str:
     draws = results.run.get("protocol", {}).get("bootstrap_draws")
     if not draws:
@@ -280,9 +304,7 @@ def _uncertainty(results: Results) -> str:
     comparisons = results.table("comparisons")
     corrected = len(comparisons) > 0 and comparisons["p_holm"].notna().any()
     more = " p values were corrected by Holm's method." if corrected else ""
-    return (
-        f"95 % percentile intervals, bootstrap over patients, {thousands(draws)} resamples.{more}"
-    )
+    return f"{intervals(results)}{more}"
 
 
 def _validation(results: Results) -> str:

@@ -128,6 +128,18 @@ STATISTICS = {
         "Note on the sampling error of the difference between correlated proportions or "
         "percentages", 1947, "Psychometrika", "12", "153-157", "10.1007/BF02295996",
         "McNemar's test"),
+    "durkalski2003": _article(
+        "Durkalski, V. L. and Palesch, Y. Y. and Lipsitz, S. R. and Rust, P. F.",
+        "Analysis of clustered matched-pair data", 2003, "Statistics in Medicine", "22",
+        "2417-2428", "10.1002/sim.1438", "McNemar's test with several images per patient"),
+    "wilson1927": _article(
+        "Wilson, E. B.", "Probable inference, the law of succession, and statistical inference",
+        1927, "Journal of the American Statistical Association", "22", "209-212",
+        "10.1080/01621459.1927.10502953", "Interval of a proportion"),
+    "rao1992": _article(
+        "Rao, J. N. K. and Scott, A. J.", "A simple method for the analysis of clustered binary "
+        "data", 1992, _BIOMETRICS, "48", "577-585", "10.2307/2532311",
+        "Design effect of several images per patient"),
     "holm1979": Reference(
         "article", "Holm, S.", "A simple sequentially rejective multiple test procedure", 1979,
         "Scandinavian Journal of Statistics", "Correction for multiple comparisons",

@@ -11,18 +11,25 @@ from numpy.typing import NDArray
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds, in_training_order
+from benchmarks.fitting.cross_validation import (
+    CV,
+    cross_fitted_thresholds,
+    cross_fitted_thresholds_in_draws,
+    in_training_order,
+)
 from benchmarks.fitting.split_indices import SCORED_SPLITS, SplitIndices
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, TABLES
 from benchmarks.io.run_files import write_text
 from benchmarks.io.tables import to_csv
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.binary import evaluate
-from benchmarks.metrics.bootstrap import PatientBootstrap
-from benchmarks.metrics.operating_points import threshold_at_recall
+from benchmarks.metrics.bootstrap import SEED, THRESHOLD_SEED, PatientBootstrap
+from benchmarks.metrics.operating_points import (
+    RedrawnThreshold,
+    threshold_at_recall,
+    thresholds_in_draws,
+)
 from benchmarks.metrics.ranking import ranking_metrics
-
-SEED = 0  # of the bootstrap: all cells are evaluated on the same draws of patients
 
 
 class ResultTables:
@@ -66,6 +73,11 @@ class ResultTables:
             split: PatientBootstrap.draw(rows.group[part], rows.label[part], SEED)
             for split, part in self._parts().items()
         }
+        # Other draws than those of the test patients: the two sets are independent samples.
+        part = rows.parts["validation"]
+        self._for_thresholds = PatientBootstrap.draw(
+            rows.group[part], rows.label[part], THRESHOLD_SEED
+        )
 
     def _parts(self) -> dict[str, NDArray[np.intp]]:
         return {**self.rows.parts, **({} if self.fold is None else {CV: self.rows.train})}
@@ -182,12 +194,19 @@ class ResultTables:
 
     def _evaluate(self, result: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
         chosen = None  # an external model may have no scores on validation
+        redrawn: dict[str, RedrawnThreshold] = {}
         if "validation" in result.scores:
             label = self.rows.label[self.rows.parts["validation"]]
-            chosen = threshold_at_recall(label, result.scores["validation"])
+            score = result.scores["validation"]
+            chosen = threshold_at_recall(label, score)
+            for split in result.scores:
+                other = split != "validation"
+                drawn = self._for_thresholds if other else self._bootstraps[split]
+                cut = thresholds_in_draws(label, score, drawn.weights)
+                redrawn[split] = RedrawnThreshold(cut[:, None], other)
         numbers: dict[tuple[str, str], dict[str, Any]] = {}
         for split, score in result.scores.items():
-            numbers |= self._at_points(split, score, (0.5, chosen))
+            numbers |= self._at_points(split, score, (0.5, chosen), redrawn.get(split))
         return numbers
 
     def _cross_validate(self, result: CellResult) -> dict[tuple[str, str], dict[str, Any]]:
@@ -195,11 +214,14 @@ class ResultTables:
         score = in_training_order(self.fold, result.folds)
         label = self.rows.label[self.rows.train]
         chosen = cross_fitted_thresholds(label, score, self.fold)
-        return self._at_points(CV, score, (0.5, chosen), self.fold)
+        weights = self._bootstraps[CV].weights
+        drawn = cross_fitted_thresholds_in_draws(label, score, self.fold, weights)
+        redrawn = RedrawnThreshold(drawn, other_patients=False)
+        return self._at_points(CV, score, (0.5, chosen), redrawn, self.fold)
 
     def _at_points(
         self, split: str, score: Floats, thresholds: tuple[float, float | Floats | None],
-        fold: NDArray[np.integer] | None = None,
+        redrawn: RedrawnThreshold | None, fold: NDArray[np.integer] | None = None,
     ) -> dict[tuple[str, str], dict[str, Any]]:  # fmt: skip
         part, bootstrap = self._parts()[split], self._bootstraps[split]
         label = self.rows.label[part]
@@ -209,9 +231,11 @@ class ResultTables:
             (split, point): {
                 "threshold": threshold if isinstance(threshold, float) else None,
                 "n": len(part), "n_positive": int(label.sum()),
-                **evaluate(label, score, threshold, subtype, bootstrap, ranking, fold),
+                **evaluate(label, score, threshold, subtype, bootstrap, ranking, fold, again),
             }
-            for point, threshold in zip(OPERATING_POINTS, thresholds, strict=True)
+            for point, threshold, again in zip(
+                OPERATING_POINTS, thresholds, (None, redrawn), strict=True
+            )
             if threshold is not None
         }  # fmt: skip
 

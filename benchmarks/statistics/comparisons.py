@@ -8,21 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from benchmarks.io.columns import METRICS, MORE_TABLES, OPERATING_POINTS
+from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.arrays import Floats, Labels
-from benchmarks.metrics.binary import bootstrap_metrics
+from benchmarks.metrics.arrays import Floats, Labels, divide
+from benchmarks.metrics.binary import RATES
 from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals
+from benchmarks.metrics.calibration import brier_score
 from benchmarks.metrics.delong import AucCovariance, auc_difference, clustered_delong, delong
-from benchmarks.metrics.holm import holm
-from benchmarks.metrics.mcnemar import mcnemar
+from benchmarks.metrics.hypothesis_tests import holm, mcnemar, sign_flip_test
 from benchmarks.metrics.ranking import ranking_metrics
-from benchmarks.statistics.split_scores import methods, read_split, thresholds
+from benchmarks.metrics.rates import confusion_in_draws
+from benchmarks.statistics.split_scores import (
+    CHOSEN_POINT,
+    methods,
+    read_split,
+    thresholds_with_draws,
+)
 
 COLUMNS = MORE_TABLES["comparisons"]
 THRESHOLD_FREE = ("auc", "average_precision", "brier")
-MCNEMAR_POINT = "recall95"
+TESTED = {(metric, CHOSEN_POINT) for metric in ("specificity", "precision")}
 
 Pair = tuple[int, int]
 
@@ -39,8 +46,9 @@ class Scored:
     group : ndarray of shape (n,)
         Patient of each image.
     scores : ndarray of shape (methods, n)
-    thresholds : dict of str to ndarray of shape (methods,)
-        By operating point.
+    thresholds : dict of str to ndarray of shape (methods, 1 + draws)
+        By operating point: the threshold, then that of each bootstrap draw, in which a chosen
+        threshold is chosen again. NaN for a method without a threshold.
     bootstrap : PatientBootstrap
         Draws of these images' patients.
     """
@@ -69,14 +77,18 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     cells = list(split.scores)
     if len(cells) < 2:
         return {"comparisons": pd.DataFrame(columns=COLUMNS)}
-    cuts = {point: thresholds(results, point) for point in OPERATING_POINTS}
+    bootstrap = split.bootstrap()
+    cuts = {
+        point: thresholds_with_draws(results, point, cells, len(bootstrap.weights))
+        for point in OPERATING_POINTS
+    }
     scored = Scored(
         cells,
         split.label,
         split.group,
         np.stack(list(split.scores.values())),
-        {point: np.array([cut[cell] for cell in cells]) for point, cut in cuts.items()},
-        split.bootstrap(),
+        {point: np.stack([cut[cell] for cell in cells]) for point, cut in cuts.items()},
+        bootstrap,
     )
     pairs = [(i, j) for i in range(len(cells)) for j in range(i + 1, len(cells))]
     return {"comparisons": compare_pairs(scored, pairs)}
@@ -98,11 +110,14 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
 
         - ``clustered_delong``: AUC, assuming independent patients (Obuchowski 1997);
         - ``delong``: AUC, assuming independent images;
-        - ``mcnemar``: accuracy at the threshold for a recall of 0.95 on the validation set; exact
-          test assuming independent images; the interval is in the rows of ``bootstrap``;
-        - ``bootstrap``: every metric, resampling patients, with an interval and no p value.
+        - ``bootstrap``: every metric, resampling patients, with an interval; where the operating
+          point is chosen on validation patients, these are resampled, too. For specificity and
+          precision there, ``p`` is of a Wald test with the standard error over the draws;
+        - ``sign_flip``: accuracy, recall and specificity at the threshold for a recall of 0.95 on
+          the validation set, which is held fixed; exact test assuming independent patients;
+        - ``mcnemar``: the same, exact test assuming independent images.
 
-        ``p_holm`` is adjusted over all pairs, separately for each test.
+        ``p_holm`` is adjusted over all pairs, separately for each test and metric.
     """
     if not pairs:
         return pd.DataFrame(columns=COLUMNS)
@@ -112,7 +127,7 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
         "delong": delong(scored.label, scored.scores),
     }
     parts = [_area_rows(name, found, i, j) for name, found in areas.items()]
-    parts += [_mcnemar_rows(scored, i, j), *_bootstrap_rows(scored, i, j)]
+    parts += [*_mcnemar_rows(scored, i, j), *_bootstrap_rows(scored, i, j)]
     table = pd.concat(parts, ignore_index=True)
     names = np.array(scored.cells, dtype=object)
     repeats = len(parts)
@@ -142,34 +157,69 @@ def _area_rows(
     return rows.assign(difference=difference, lo=low, hi=high, p=p, p_holm=holm(p))
 
 
-def _mcnemar_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> pd.DataFrame:
-    predicted = scored.scores >= scored.thresholds[MCNEMAR_POINT][:, None]
-    right = (predicted == (scored.label == 1)).astype(np.int64)
-    both = right @ right.T
-    only_a = np.diag(both)[i] - both[i, j]
-    only_b = np.diag(both)[j] - both[i, j]
-    p = np.array([mcnemar(int(a), int(b)) for a, b in zip(only_a, only_b, strict=True)])
-    accuracy = np.where(np.isnan(scored.thresholds[MCNEMAR_POINT]), np.nan, right.mean(axis=1))
-    rows = _rows("mcnemar", "accuracy", MCNEMAR_POINT, accuracy, i, j)
-    untested = rows["difference"].isna().to_numpy()
-    p[untested] = np.nan
-    counts = {"only_a": only_a, "only_b": only_b}
-    return rows.assign(
-        **{
-            name: pd.arrays.IntegerArray(count.astype(np.int64), untested)
-            for name, count in counts.items()
-        },
-        p=p, p_holm=holm(p),
-    )  # fmt: skip
+def _mcnemar_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> list[pd.DataFrame]:
+    """Rows of McNemar's test and of its form for patients, on all images and on each class."""
+    cut = scored.thresholds[CHOSEN_POINT][:, 0]
+    positive = scored.label == 1
+    right = ((scored.scores >= cut[:, None]) == positive).astype(np.int64)
+    patient = scored.bootstrap.patient
+    everyone = np.ones(len(positive), dtype=bool)
+    parts = []
+    for metric, member in (
+        ("accuracy", everyone), ("recall", positive), ("specificity", ~positive)
+    ):  # fmt: skip
+        own = right[:, member]
+        values = np.where(np.isnan(cut), np.nan, own.mean(axis=1))
+        sums = np.array([np.bincount(patient[member], hits) for hits in own])
+        flips = (sums[i] - sums[j]).round().astype(np.int64)
+        p = {"sign_flip": np.array([sign_flip_test(row) for row in flips])}
+        both = own @ own.T
+        only_a, only_b = (np.diag(both)[k] - both[i, j] for k in (i, j))
+        pairs = zip(only_a, only_b, strict=True)
+        p["mcnemar"] = np.array([mcnemar(int(a), int(b)) for a, b in pairs])
+        for test, found in p.items():
+            rows = _rows(test, metric, CHOSEN_POINT, values, i, j)
+            untested = rows["difference"].isna().to_numpy()
+            found[untested] = np.nan
+            rows["only_a"], rows["only_b"] = (
+                pd.arrays.IntegerArray(count.astype(np.int64), untested)
+                for count in (only_a, only_b)
+            )
+            parts.append(rows.assign(p=found, p_holm=holm(found)))
+    return parts
 
 
 def _bootstrap_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> list[pd.DataFrame]:
     parts = []
     for (metric, point), draws in _draws(scored).items():
         low, high = paired_intervals(draws[:, 1:], i, j)
-        rows = _rows("bootstrap", metric, point, draws[:, 0], i, j)
-        parts.append(rows.assign(lo=low, hi=high))
+        rows = _rows("bootstrap", metric, point, draws[:, 0], i, j).assign(lo=low, hi=high)
+        if (metric, point) in TESTED:
+            p = wald_p(rows["difference"].to_numpy(), (draws[i] - draws[j])[:, 1:].std(axis=1))
+            rows = rows.assign(p=p, p_holm=holm(p))
+        parts.append(rows)
     return parts
+
+
+def wald_p(difference: Floats, error: Floats) -> Floats:
+    """Two-sided p values of differences from their standard errors.
+
+    Parameters
+    ----------
+    difference, error : ndarray of shape (pairs,)
+
+    Returns
+    -------
+    ndarray of shape (pairs,)
+        1 where both are 0.
+
+    Examples
+    --------
+    >>> wald_p(np.array([0.0, 1.96]), np.array([0.0, 1.0])).round(3).tolist()
+    [1.0, 0.05]
+    """
+    ratio = divide(np.abs(difference), error, np.inf)
+    return 2 * ndtr(-np.where(difference == 0, 0, ratio))
 
 
 def _draws(scored: Scored) -> dict[tuple[str, str], Floats]:
@@ -177,14 +227,16 @@ def _draws(scored: Scored) -> dict[tuple[str, str], Floats]:
     weights = scored.bootstrap.with_original()
     found: dict[tuple[str, str], list[Floats]] = {}
     for k, score in enumerate(scored.scores):
-        ranking = ranking_metrics(scored.label, score, weights)
+        free = {**ranking_metrics(scored.label, score, weights)._asdict(),
+                "brier": brier_score(scored.label, score, weights)}  # fmt: skip
+        for metric in THRESHOLD_FREE:
+            found.setdefault((metric, ""), []).append(free[metric])
         for point in OPERATING_POINTS:
-            threshold = float(scored.thresholds[point][k])
-            values = bootstrap_metrics(scored.label, score, threshold, weights, ranking)
-            for metric in METRICS:
-                free = metric in THRESHOLD_FREE
-                if np.isnan(threshold) and not free:  # an external model without validation scores
-                    values[metric] = np.full(len(weights), np.nan)
-                if not (free and point != OPERATING_POINTS[0]):
-                    found.setdefault((metric, "" if free else point), []).append(values[metric])
+            cut = scored.thresholds[point][k][:, None]
+            counts = confusion_in_draws(scored.label, score >= cut, weights)
+            for metric in RATES:
+                values = getattr(counts, metric)
+                # An external model without scores on the validation set has no threshold there.
+                values = np.where(np.isnan(cut[:, 0]), np.nan, values)
+                found.setdefault((metric, point), []).append(values)
     return {key: np.stack(draws) for key, draws in found.items()}

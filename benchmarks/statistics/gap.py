@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -10,15 +10,21 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds_in_draws
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import percentile_interval, with_interval
 from benchmarks.metrics.calibration import brier_score
 from benchmarks.metrics.ranking import ranking_metrics
-from benchmarks.metrics.rates import MAIN_RATES, confusion
-from benchmarks.statistics.split_scores import SplitScores, methods, read_split, thresholds
+from benchmarks.metrics.rates import MAIN_RATES, confusion_in_draws
+from benchmarks.statistics.split_scores import (
+    CHOSEN_POINT,
+    SplitScores,
+    methods,
+    read_split,
+    thresholds_with_draws,
+)
 
 TEST = "test"
 WITHOUT_POINT = ("auc", "average_precision", "brier")
@@ -108,17 +114,15 @@ def gap_draws(cv: Floats, official: Floats) -> Floats:
     return cv[:n] - official[:n][::-1]
 
 
-def draws_of(
-    split: SplitScores, chosen: Mapping[tuple[str, str], float | Floats]
-) -> dict[Key, Floats]:
+def draws_of(split: SplitScores, chosen: Iterable[tuple[str, str, Floats]]) -> dict[Key, Floats]:
     """Compute the metrics of all cells in every draw of a split's patients.
 
     Parameters
     ----------
     split : SplitScores
         AUC and average precision are means over its folds.
-    chosen : dict of float or ndarray of shape (n,)
-        Threshold, common or of each image, by cell and operating point.
+    chosen : iterable of (str, str, ndarray)
+        Cell, operating point and threshold of each draw, of shape (1, 1), (draws, 1) or (draws, n).
 
     Returns
     -------
@@ -131,31 +135,25 @@ def draws_of(
         ranking = ranking_metrics(label, score, weights, split.fold)
         values = (*ranking, brier_score(label, score, weights))
         draws |= {(cell, name, ""): v for name, v in zip(WITHOUT_POINT, values, strict=True)}
-    predicted = [split.scores[cell] >= threshold for (cell, _), threshold in chosen.items()]
-    counts = confusion(label, np.column_stack(predicted), weights)
-    for name in MAIN_RATES:
-        found = getattr(counts, name).T
-        draws |= {(cell, name, point): v for (cell, point), v in zip(chosen, found, strict=True)}
+    for cell, point, threshold in chosen:
+        counts = confusion_in_draws(label, split.scores[cell] >= threshold, weights)
+        draws |= {(cell, name, point): getattr(counts, name) for name in MAIN_RATES}
     return draws
 
 
 def _rows(results: Results, cells: list[str]) -> tuple[list[Line], list[Line]]:
     """Rows of both tables."""
     cv, test = read_split(results, CV, cells), read_split(results, TEST, cells)
-    at_cv: dict[tuple[str, str], float | Floats] = {(cell, "0.5"): 0.5 for cell in cells}
-    for cell, score in cv.scores.items():
-        at_cv[cell, "recall95"] = cross_fitted_thresholds(cv.label, score, cv.fold)
-    on_test = {point: thresholds(results, point) for point in OPERATING_POINTS}
-    at_test = {(cell, point): on_test[point][cell] for cell, point in at_cv}
-    drawn, official = draws_of(cv, at_cv), draws_of(test, at_test)
+    drawn = draws_of(cv, _cv_thresholds(cv, cells))
+    official = draws_of(test, _test_thresholds(results, test, cells))
     keys = results.scores[["cell", "split", "operating_point"]].itertuples(index=False, name=None)
     scores = dict(zip(keys, results.scores.to_dict("records"), strict=True))
     lines = []
     for cell, (metric, point) in product(cells, _METRICS):
-        key = (cell, metric, point)
+        key, suffix = (cell, metric, point), "_threshold" if point else ""
         low, high = percentile_interval(gap_draws(drawn[key], official[key]))
         values = {
-            name + end: scores[cell, split, point or "0.5"][metric + end]
+            name + end: scores[cell, split, point or "0.5"][metric + end + (end and suffix)]
             for name, split in (("cv", CV), ("official", TEST)) for end in ("", "_lo", "_hi")
         }  # fmt: skip
         lines.append({
@@ -176,6 +174,24 @@ def _ranks(cv: Floats, official: Floats, cv_draws: Floats, test_draws: Floats) -
     drawn = rank_correlation(cv_draws[:, :n], test_draws[:, :n][:, ::-1])
     value = rank_correlation(cv[:, None], official[:, None])
     return [{"metric": "auc", "methods": len(cv), **with_interval("rho", np.append(value, drawn))}]
+
+
+def _cv_thresholds(cv: SplitScores, cells: list[str]) -> Iterator[tuple[str, str, Floats]]:
+    weights = cv.bootstrap().weights
+    for cell in cells:
+        yield cell, "0.5", np.full((1, 1), 0.5)
+        drawn = cross_fitted_thresholds_in_draws(cv.label, cv.scores[cell], cv.fold, weights)
+        yield cell, CHOSEN_POINT, drawn
+
+
+def _test_thresholds(
+    results: Results, test: SplitScores, cells: list[str]
+) -> Iterator[tuple[str, str, Floats]]:
+    draws = len(test.bootstrap().weights)
+    for point in OPERATING_POINTS:
+        found = thresholds_with_draws(results, point, cells, draws)
+        for cell in cells:
+            yield cell, point, found[cell][1:, None]
 
 
 _METRICS = [

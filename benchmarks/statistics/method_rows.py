@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmarks.fitting.cell import EXTERNAL, PIXELS
-from benchmarks.io.columns import OPERATING_POINTS
+from benchmarks.io.columns import AT_THRESHOLD, OPERATING_POINTS
 from benchmarks.io.results import Results
+from benchmarks.metrics.delong import QUANTILE as NORMAL_QUANTILE
 
 POINT_TITLES = {"0.5": "threshold 0.5", "recall95": "threshold for recall ≥ 0.95 on validation"}
 
@@ -22,7 +23,9 @@ class Estimate:
     Attributes
     ----------
     value, low, high : float
-        Mean over seeds of the metric and of the bounds of its 95 % interval.
+        Mean over seeds of the metric, and its 95 % interval. With several seeds, the interval
+        includes the variance between seeds. At a threshold that was chosen on the validation set,
+        it includes the uncertainty of the threshold.
     spread : float
         Standard deviation over seeds; NaN for one seed.
     """
@@ -141,16 +144,19 @@ class Row:
         -------
         Estimate
         """
-        chosen = self._at(split, point)
-
-        def _values(column: str) -> pd.Series:
-            return self.scores[column][chosen].astype(float)
+        own = self.scores[self._at(split, point)]
 
         def _mean(column: str) -> float:
-            return float(_values(column).mean()) if column in self.scores else math.nan
+            return float(own[column].astype(float).mean()) if column in own else math.nan
 
-        spread = float(_values(metric).std(ddof=1)) if chosen.sum() > 1 else math.nan
-        return Estimate(_mean(metric), _mean(f"{metric}_lo"), _mean(f"{metric}_hi"), spread)
+        end = "_threshold" if metric in AT_THRESHOLD else ""
+        value, low, high = (_mean(metric + name) for name in ("", f"_lo{end}", f"_hi{end}"))
+        spread = float(own[metric].astype(float).std(ddof=1)) if len(own) > 1 else math.nan
+        if len(own) > 1:  # errors from patients and from the seed are independent
+            of_seed = NORMAL_QUANTILE * spread / math.sqrt(len(own))
+            low = value - math.hypot(value - low, of_seed)
+            high = min(value + math.hypot(high - value, of_seed), 1.0)
+        return Estimate(value, low, high, spread)
 
 
 def rows(results: Results) -> list[Row]:

@@ -10,8 +10,8 @@ import pandas as pd
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import percentile_interval
-from benchmarks.metrics.rates import confusion, precision_at_prevalence
-from benchmarks.statistics.split_scores import methods, read_split, thresholds
+from benchmarks.metrics.rates import confusion_in_draws, precision_at_prevalence
+from benchmarks.statistics.split_scores import methods, read_split, thresholds_with_draws
 
 COLUMNS = MORE_TABLES["prevalence"]
 PREVALENCES = (0.05, 0.10, 0.25, 0.50)
@@ -27,20 +27,23 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``prevalence``: one row per method, operating point and prevalence.
+        ``prevalence``: one row per method, operating point and prevalence. A threshold that was
+        chosen on the validation set is chosen again in each draw.
     """
     test = read_split(results, "test", methods(results))
+    weights = test.bootstrap().with_original()
+    cells = list(test.scores)
+    found = {point: thresholds_with_draws(results, point, cells, len(weights) - 1)
+             for point in OPERATING_POINTS}  # fmt: skip
     lines: list[dict[str, Any]] = []
     for cell, score in test.scores.items():
-        at = np.array([thresholds(results, point)[cell] for point in OPERATING_POINTS])
-        counts = confusion(test.label, score[:, None] >= at, test.bootstrap().with_original())
-        for k, point in enumerate(OPERATING_POINTS):
-            if np.isnan(at[k]):  # an external model without scores on validation
+        for point in OPERATING_POINTS:
+            cut = found[point][cell]
+            if np.isnan(cut[0]):  # an external model without scores on validation
                 continue
+            counts = confusion_in_draws(test.label, score >= cut[:, None], weights)
             for prevalence in PREVALENCES:
-                draws = precision_at_prevalence(
-                    counts.recall[:, k], counts.specificity[:, k], prevalence
-                )
+                draws = precision_at_prevalence(counts.recall, counts.specificity, prevalence)
                 low, high = percentile_interval(draws[1:])
                 lines.append({
                     "cell": cell, "operating_point": point, "prevalence": prevalence,

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from benchmarks.io.results import Results, RunError
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.metrics.bootstrap import SEED, THRESHOLD_SEED, PatientBootstrap
+from benchmarks.metrics.operating_points import TARGET_RECALL, thresholds_in_draws
+
+CHOSEN_POINT = "recall95"  # the operating point whose threshold is chosen on the validation set
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +39,39 @@ class SplitScores:
     fold: NDArray[np.int64]
     scores: dict[str, Floats]
 
-    def bootstrap(self) -> PatientBootstrap:
+    def bootstrap(self, seed: int = SEED) -> PatientBootstrap:
         """Draw patients, in the same way as for the intervals of ``scores.csv``.
+
+        Parameters
+        ----------
+        seed : int
 
         Returns
         -------
         PatientBootstrap
         """
-        return _draws(tuple(self.group), tuple(self.label.tolist()))
+        return _draws(tuple(self.group), tuple(self.label.tolist()), seed)
+
+    def chosen_thresholds(self, cell: str, recall: float = TARGET_RECALL) -> Floats:
+        """Choose a threshold on this split, and again in each draw of its patients.
+
+        Parameters
+        ----------
+        cell : str
+        recall : float in (0, 1]
+
+        Returns
+        -------
+        ndarray of shape (1 + draws,)
+            The draws are independent of those of :meth:`bootstrap` of another split.
+        """
+        weights = self.bootstrap(THRESHOLD_SEED).with_original()
+        return thresholds_in_draws(self.label, self.scores[cell], weights, recall)
 
 
-@lru_cache(maxsize=3)
-def _draws(group: tuple[str, ...], label: tuple[int, ...]) -> PatientBootstrap:
-    return PatientBootstrap.draw(np.array(group, dtype=object), np.array(label), seed=0)
+@lru_cache(maxsize=4)
+def _draws(group: tuple[str, ...], label: tuple[int, ...], seed: int) -> PatientBootstrap:
+    return PatientBootstrap.draw(np.array(group, dtype=object), np.array(label), seed)
 
 
 def methods(results: Results) -> list[str]:
@@ -129,3 +152,32 @@ def thresholds(results: Results, point: str) -> dict[str, float]:
         (table["split"] == "test") & (table["operating_point"] == point) & (table["status"] == "ok")
     ]
     return dict(zip(table["cell"].astype(str), table["threshold"].astype(float), strict=True))
+
+
+def thresholds_with_draws(
+    results: Results, point: str, cells: Sequence[str], draws: int
+) -> dict[str, Floats]:
+    """Read the thresholds of cells at an operating point, and choose them again in draws.
+
+    Parameters
+    ----------
+    results : Results
+    point : str
+        One of ``benchmarks.io.columns.OPERATING_POINTS``.
+    cells : sequence of str
+    draws : int
+
+    Returns
+    -------
+    dict of ndarray of shape (1 + draws,)
+        By cell: the threshold of ``scores.csv``, then that of each draw of the validation patients;
+        a given threshold is the same in all. All NaN for a cell without a threshold.
+    """
+    fixed = thresholds(results, point)
+    found = {cell: np.full(1 + draws, fixed[cell]) for cell in cells if cell in fixed}
+    if point == CHOSEN_POINT:
+        validation = read_split(results, "validation", cells)
+        for cell in validation.scores:
+            if cell in found and np.isfinite(fixed[cell]):
+                found[cell][1:] = validation.chosen_thresholds(cell)[1:]
+    return found

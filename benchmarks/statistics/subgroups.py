@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import percentile_interval
-from benchmarks.metrics.rates import fraction_predicted_positive
-from benchmarks.statistics.split_scores import SplitScores, methods, read_split, thresholds
+from benchmarks.metrics.arrays import Floats, divide
+from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.proportions import clustered_wilson, wilson_over_thresholds
+from benchmarks.statistics.split_scores import (
+    CHOSEN_POINT,
+    SplitScores,
+    methods,
+    read_split,
+    thresholds_with_draws,
+)
 
 MIN_PATIENTS = 5  # of a series
 KINDS = ("subtype", "series")
@@ -40,7 +46,8 @@ class Subgroup:
     member: NDArray[np.bool_]
 
 
-Fractions = tuple[Subgroup, Floats]  # fractions of shape (1 + draws, methods × operating points)
+# A subgroup, its fraction on the original images, the interval, and the fraction in each draw.
+_Value = tuple[Subgroup, float, tuple[float, float], Floats]
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
@@ -55,33 +62,44 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     dict of DataFrame
         ``subgroups``: the fraction is the recall for a kind of pneumonia, and the false positive
         rate for a series of normal radiographs. If there are two kinds, or two series, their
-        difference has a row, too. Intervals are from the bootstrap over patients.
+        difference has a row, too. Fractions have clustered Wilson intervals, differences percentile
+        intervals over draws of patients. Both include the choice of a chosen threshold.
     """
     cells = methods(results)
     test = read_split(results, "test", cells)
-    chosen = {
-        (cell, point): threshold
-        for point in OPERATING_POINTS
-        for cell, threshold in thresholds(results, point).items()
-        if cell in test.scores and np.isfinite(threshold)
-    }
-    found = subgroups(test)
-    keys = [
-        (cell, point) for cell in cells for point in OPERATING_POINTS if (cell, point) in chosen
-    ]
-    lines = []
-    if keys and found:
-        weights = test.bootstrap().with_original()
-        predicted = np.column_stack(
-            [test.scores[cell] >= chosen[cell, point] for cell, point in keys]
-        )
-        fractions = [
-            (one, fraction_predicted_positive(predicted, one.member, weights)) for one in found
-        ]
-        fractions += [difference for kind in KINDS if (difference := _difference(fractions, kind))]
-        lines = [line for one in fractions for line in _lines(test, *one, keys)]
-    table = pd.DataFrame(lines, columns=MORE_TABLES["subgroups"])
+    bootstrap, found = test.bootstrap(), subgroups(test)
+    draws = len(bootstrap.weights)
+    cuts = {point: thresholds_with_draws(results, point, list(test.scores), draws)
+            for point in OPERATING_POINTS}  # fmt: skip
+    keys = [(cell, point) for cell in test.scores for point in OPERATING_POINTS]
+    lines: dict[tuple[int, int], dict[str, object]] = {}
+    for k, (cell, point) in enumerate(keys):
+        if np.isnan(cuts[point][cell][0]):  # an external model without scores on validation
+            continue
+        cut = cuts[point][cell][:, None] if point == CHOSEN_POINT else cuts[point][cell][:1, None]
+        values = [_value(one, test.scores[cell] >= cut, bootstrap) for one in found]
+        values += [both for kind in KINDS if (both := _difference(values, kind))]
+        for place, (one, value, (low, high), _) in enumerate(values):
+            lines[place, k] = {
+                "cell": cell, "operating_point": point, "kind": one.kind, "name": one.name,
+                "metric": one.metric, "n": int(one.member.sum()),
+                "patients": len(set(test.group[one.member])), "value": value, "lo": low, "hi": high,
+            }  # fmt: skip
+    table = pd.DataFrame([lines[key] for key in sorted(lines)], columns=MORE_TABLES["subgroups"])
     return {"subgroups": table}
+
+
+def _value(one: Subgroup, predicted: NDArray[np.bool_], bootstrap: PatientBootstrap) -> _Value:
+    """Compute a fraction with its interval; row 0 of ``predicted`` is at the threshold itself."""
+    value = float(predicted[0, one.member].mean())
+    if len(predicted) == 1:
+        bounds = clustered_wilson(predicted[0], one.member, bootstrap.patient)
+        drawn = np.broadcast_to(predicted, bootstrap.weights.shape)
+    else:
+        drawn = predicted[1:]
+        bounds = wilson_over_thresholds(drawn, one.member, bootstrap.patient)
+    own = bootstrap.weights * one.member
+    return one, value, bounds, divide((own * drawn).sum(axis=1), own.sum(axis=1), np.nan)
 
 
 def subgroups(test: SplitScores) -> list[Subgroup]:
@@ -116,26 +134,12 @@ def subgroups(test: SplitScores) -> list[Subgroup]:
     return found + (series if len(series) > 1 else [])
 
 
-def _difference(fractions: Sequence[Fractions], kind: str) -> Fractions | None:
+def _difference(values: Sequence[_Value], kind: str) -> _Value | None:
     """First minus second, where a kind has two subgroups."""
-    own = [one for one in fractions if one[0].kind == kind]
+    own = [value for value in values if value[0].kind == kind]
     if len(own) != 2:
         return None
-    (a, of_a), (b, of_b) = own
+    (a, of_a, _, draws_a), (b, of_b, _, draws_b) = own
     both = Subgroup(kind, f"{a.name} − {b.name}", f"{a.metric}_difference", a.member | b.member)
-    return both, of_a - of_b
-
-
-def _lines(
-    test: SplitScores, subgroup: Subgroup, values: Floats, keys: Sequence[tuple[str, str]]
-) -> list[dict[str, object]]:  # fmt: skip
-    lines = []
-    for k, (cell, point) in enumerate(keys):
-        low, high = percentile_interval(values[1:, k])
-        lines.append({
-            "cell": cell, "operating_point": point, "kind": subgroup.kind, "name": subgroup.name,
-            "metric": subgroup.metric, "n": int(subgroup.member.sum()),
-            "patients": len(set(test.group[subgroup.member])), "value": float(values[0, k]),
-            "lo": low, "hi": high,
-        })  # fmt: skip
-    return lines
+    draws = draws_a - draws_b
+    return both, of_a - of_b, percentile_interval(draws), draws

@@ -1,4 +1,4 @@
-"""Pairwise comparisons of all methods on the test set: DeLong's and McNemar's tests."""
+"""Pairwise comparisons of all methods on the test set: AUC, specificity, precision, decisions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from benchmarks.report.blocks import (
     Group,
     Part,
     Section,
+    Subheading,
     Table,
     note,
     paragraph,
@@ -35,6 +36,7 @@ from benchmarks.statistics.method_rows import (
     leaders_caption,
     validation_precision,
 )
+from benchmarks.statistics.split_scores import CHOSEN_POINT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -54,7 +56,9 @@ class _Pairs(NamedTuple):
     methods: list[Row]
     clustered: pd.DataFrame
     plain: pd.DataFrame
-    mcnemar: pd.DataFrame
+    specificity: pd.DataFrame
+    precision: pd.DataFrame
+    decisions: pd.DataFrame
 
 
 def render(results: Results) -> Section:
@@ -74,7 +78,12 @@ def render(results: Results) -> Section:
     compared = set(table["cell_a"]) | set(table["cell_b"])
     methods = [row for row in finished(results) if row.cells()[0] in compared]
     pairs = _Pairs(
-        methods, *(_both_ways(table, test) for test in ("clustered_delong", "delong", "mcnemar"))
+        methods,
+        clustered=_both_ways(table, "clustered_delong", "auc"),
+        plain=_both_ways(table, "delong", "auc"),
+        specificity=_both_ways(table, "bootstrap", "specificity"),
+        precision=_both_ways(table, "bootstrap", "precision"),
+        decisions=_both_ways(table, "sign_flip", "accuracy"),
     )
     return Section(
         _TITLE,
@@ -89,12 +98,16 @@ def render(results: Results) -> Section:
             ),
             _figure(pairs, is_synthetic(results)),
             _table(pairs, leaders(methods)),
+            Subheading("Decisions at a fixed threshold"),
+            paragraph(_decisions(pairs)),
+            _decision_table(table, leaders(methods)),
         ),
     )
 
 
-def _both_ways(table: pd.DataFrame, test: str) -> pd.DataFrame:
-    one = table[table["test"] == test]
+def _both_ways(table: pd.DataFrame, test: str, metric: str) -> pd.DataFrame:
+    own = (table["test"] == test) & (table["metric"] == metric)
+    one = table[own & table["operating_point"].isin(["", CHOSEN_POINT])]
     names = ("cell", "value", "only")
     swap = {f"{name}_{x}": f"{name}_{y}" for name in names for x, y in ("ab", "ba")}
     other = one.rename(columns=swap)
@@ -153,7 +166,7 @@ def _bullets(pairs: _Pairs) -> list[tuple[Part, ...]]:
         if inside:
             count = int(_significant(_between(pairs.clustered, inside)).sum())
             found.append((f"{words} differ significantly in {count} of {len(inside)} pairs.",))
-    return [*found, (_plain(pairs),), (_mcnemar(pairs),)]
+    return [*found, (_matched(pairs),), (_plain(pairs),)]
 
 
 def _network(pairs: _Pairs, network: Row, lead: Row) -> str:
@@ -203,13 +216,58 @@ def _plain(pairs: _Pairs) -> str:
     return f"{text}. Its intervals are, in the median, {width} the clustered ones."
 
 
-def _mcnemar(pairs: _Pairs) -> str:
-    count, total = int(_significant(pairs.mcnemar).sum()) // 2, len(pairs.mcnemar) // 2
+def _matched(pairs: _Pairs) -> str:
+    total = len(pairs.specificity) // 2
+    counts = [int(_significant(table).sum()) // 2 for table in (pairs.specificity, pairs.precision)]
     return (
-        "McNemar’s exact test of accuracy, at the threshold for a recall of 0.95 on the "
-        f"validation set, finds a significant difference in {count} of {total} pairs. This test "
-        "also treats images as independent. Read it as a description of how often only one method "
-        "is correct."
+        "At the thresholds for a recall of 0.95 on the validation set, specificity differs "
+        f"significantly in {counts[0]} of {total} pairs and precision in {counts[1]} (Wald test "
+        "with the standard error of a bootstrap over test and validation patients, in which the "
+        "thresholds are chosen again; Holm’s correction)."
+    )
+
+
+def _decisions(pairs: _Pairs) -> str:
+    count, total = int(_significant(pairs.decisions).sum()) // 2, len(pairs.decisions) // 2
+    return (
+        "With each method’s threshold for a recall of 0.95 on the validation set held fixed, the "
+        f"fraction of correct decisions differs significantly in {count} of {total} pairs "
+        "(McNemar’s test with patients as clusters: exact sign-flip test, doi:10.1002/sim.1438; "
+        "Holm’s correction). The test does not include the choice of the thresholds. McNemar’s "
+        "test without clusters treats images as independent; its p values are shown for comparison "
+        "with other work."
+    )
+
+
+def _decision_table(table: pd.DataFrame, chosen: Sequence[Row]) -> Table:
+    shown = (("accuracy", "All"), ("recall", "Pneumonia"), ("specificity", "Normal"))
+    both = {
+        (test, metric): _both_ways(table, test, metric)
+        for test in ("sign_flip", "mcnemar") for metric, _ in shown
+    }  # fmt: skip
+    lines = []
+    for pair in combinations(chosen, 2):
+        line = [Cell(row.label) for row in pair]
+        for metric, _ in shown:
+            right = _between(both["sign_flip", metric], [pair]).iloc[0]
+            plain = _between(both["mcnemar", metric], [pair]).iloc[0]
+            line += [
+                Cell(number(right["only_a"], 0)), Cell(number(right["only_b"], 0)),
+                Cell(p_value(right["p_holm"]), best=bool(right["p_holm"] < _LEVEL)),
+                Cell(p_value(plain["p_holm"])),
+            ]  # fmt: skip
+        lines.append(tuple(line))
+    return Table(
+        name="decisions",
+        caption=(
+            "Test images that only one of two methods classifies correctly, thresholds held fixed, "
+            f"and p values after Holm’s correction ({leaders_caption(chosen)})."
+        ),
+        header=("A", "B", *("Only A", "Only B", "p, patients", "p, images") * len(shown)),
+        groups=(Group("", 2), *(Group(f"{title} images", 4, title) for _, title in shown)),
+        rows=tuple(lines),
+        labels=2,
+        note=f"Bold: p < {_LEVEL} after Holm’s correction over all pairs of the run.",
     )
 
 
@@ -262,26 +320,38 @@ def _figure(pairs: _Pairs, synthetic: bool) -> Figure:
 def _table(pairs: _Pairs, chosen: Sequence[Row]) -> Table:
     lines = []
     for a, b in combinations(chosen, 2):
-        area = _between(pairs.clustered, [(a, b)]).iloc[0]
-        right = _between(pairs.mcnemar, [(a, b)]).iloc[0]
+        area, rates, precision = (
+            _between(one, [(a, b)]).iloc[0]
+            for one in (pairs.clustered, pairs.specificity, pairs.precision)
+        )
         lines.append((
             Cell(a.label), Cell(b.label),
             Cell(number(area["difference"]), detail=interval(area["lo"], area["hi"])),
             Cell(p_value(area["p"])),
             Cell(p_value(area["p_holm"]), best=bool(area["p_holm"] < _LEVEL)),
-            Cell(number(right["only_a"], 0)), Cell(number(right["only_b"], 0)),
-            Cell(p_value(right["p"])),
-            Cell(p_value(right["p_holm"]), best=bool(right["p_holm"] < _LEVEL)),
+            *(
+                cell
+                for one in (rates, precision)
+                for cell in (
+                    Cell(number(one["difference"]), detail=interval(one["lo"], one["hi"])),
+                    Cell(p_value(one["p_holm"]), best=bool(one["p_holm"] < _LEVEL)),
+                )
+            ),
         ))  # fmt: skip
     return Table(
         name="differences",
         caption=(
-            f"Pairwise comparisons on the test set ({leaders_caption(chosen)}): difference in AUC "
-            "with 95 % interval (clustered DeLong), and images that only one method classifies "
-            "correctly at the threshold for a recall of 0.95 on the validation set (McNemar)."
+            f"Pairwise comparisons on the test set ({leaders_caption(chosen)}), A − B with 95 % "
+            "interval: AUC (clustered DeLong), and specificity and precision at the thresholds for "
+            "a recall of 0.95 on the validation set, which each bootstrap resample chooses again."
         ),
-        header=("A", "B", "A − B", "p", "Holm’s p", "Only A", "Only B", "p", "Holm’s p"),
-        groups=(Group("", 2), Group("AUC", 3, "AUC"), Group("Correct images", 4, "McNemar")),
+        header=("A", "B", "A − B", "p", "Holm’s p", *("A − B", "Holm’s p") * 2),
+        groups=(
+            Group("", 2),
+            Group("AUC", 3, "AUC"),
+            Group("Specificity", 2, "spec."),
+            Group("Precision", 2, "prec."),
+        ),
         rows=tuple(lines),
         labels=2,
         note=f"Bold: p < {_LEVEL} after Holm’s correction over all pairs of the run.",

@@ -9,7 +9,7 @@ from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_drawn
 from benchmarks.paper.bibliography import cite
-from benchmarks.paper.facts import audit_summary, balancing, preparation
+from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.statistics.method_rows import classical, feature_sets, rows
 from features import FEATURES, all_feature_sets
@@ -19,8 +19,12 @@ _TESTS = {
     "clustered_delong": "AUCs by DeLong's test for clustered data, with patients as clusters "
     f"({cite('delong1988', 'obuchowski1997')})",
     "delong": f"AUCs by DeLong's test without clustering ({cite('delong1988')})",
-    "mcnemar": f"decisions by McNemar's test ({cite('mcnemar1947')})",
-    "bootstrap": "differences in each metric by paired bootstrap intervals over patients",
+    "bootstrap": "differences in each metric, among them specificity and precision at the "
+    "threshold for a recall of 0.95 on the validation set, by paired bootstrap intervals over "
+    "patients in which the threshold is chosen again",
+    "sign_flip": "decisions at the threshold held fixed by McNemar's test with patients as "
+    f"clusters ({cite('durkalski2003')})",
+    "mcnemar": f"and without clusters ({cite('mcnemar1947')})",
 }
 _RECALIBRATIONS = {
     "sigmoid": f"a sigmoid ({cite('platt1999')})",
@@ -193,13 +197,15 @@ def _scoring(results: Results) -> str:
             "Methods were scored on the test split by the class of the largest probability: "
             "precision, recall and F1 of each class against all others, and their unweighted "
             "(macro) means. Intervals are 95 % percentile intervals from a bootstrap over patients "
-            f"({cite('field2007')}) with {draws} resamples. No test score was used for selection."
+            f"({cite('field2007')}) with {draws} resamples; those of the recall and specificity "
+            "of a class are Wilson intervals for clustered data "
+            f"({cite('wilson1927', 'rao1992')}). No test score was used for selection."
         )
     return (
         "Methods were scored on the test split at a probability threshold of 0.5 and at the "
-        "largest threshold with a recall of at least 0.95 on the validation set. Intervals are "
-        f"95 % percentile intervals from a bootstrap over patients ({cite('field2007')}) with "
-        f"{draws} resamples. No test score was used for selection."
+        f"largest threshold with a recall of at least 0.95 on the validation set. "
+        f"{intervals(results)} ({cite('wilson1927', 'rao1992', 'field2007')}) No test score was "
+        "used for selection."
     )
 
 

@@ -18,7 +18,6 @@ from benchmarks.report.method_tables import breaks, column, table_rows
 from benchmarks.report.sections.limits import CAUTION, MANY, data_limitations
 from benchmarks.report.sections.limits import TITLE as LIMITATIONS
 from benchmarks.report.sections.summary import (
-    RULE_OF_THREE,
     TITLE,
     estimates_text,
     sentences,
@@ -32,12 +31,12 @@ _MACRO = (("precision", "Macro precision"), ("recall", "Macro recall"), ("f1", "
 _EACH = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Specificity"),
          ("f1", "F1"), ("auc", "AUC"), ("average_precision", "Average precision"))  # fmt: skip
 _READING = (
-    "The predicted class has the largest probability. Values have 95 % intervals (bootstrap over "
-    "patients). Bold: largest value of the column on the test set; nothing is selected by it."
+    "The predicted class has the largest probability. Values have 95 % intervals over "
+    "patients. Bold: largest value of the column on the test set; nothing is selected by it."
 )
 _MEANS = (
     "Macro: the unweighted mean over the classes, each against all others; macro recall is also "
-    "called balanced accuracy. " + RULE_OF_THREE
+    "called balanced accuracy."
 )
 
 

@@ -11,8 +11,7 @@ from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start
-from benchmarks.metrics.bootstrap import DRAWS
-from benchmarks.paper.facts import balancing
+from benchmarks.paper.facts import balancing, intervals
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
 from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
 from benchmarks.report.plots import draw, frame, mark_estimate, method_looks, name_rows
@@ -33,16 +32,11 @@ if TYPE_CHECKING:
 
 TITLE = "Main results"
 _SHOWN = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Specificity"))
-RULE_OF_THREE = (
-    "A value of exactly 0 or 1 is the same in every bootstrap resample, so its interval has no "
-    "width: extend it by 3/n, where n is the number of patients of that class (rule of three, "
-    "doi:10.1001/jama.1983.03330370053031)."
-)
 _READING = (
-    "Values have 95 % intervals (bootstrap over patients). Bold: largest value of the column on "
-    "the test set; nothing is selected by it. With a threshold selected on the validation set, a "
-    "method can have a high recall merely because its threshold is low, at the cost of precision. "
-    + RULE_OF_THREE
+    "Values have 95 % intervals over patients, which include the choice of a chosen threshold. "
+    "Bold: largest value of the column on the test set; nothing is selected by it. With a "
+    "threshold selected on the validation set, a method can have a high recall merely because its "
+    "threshold is low, at the cost of precision."
 )
 _THRESHOLDS = {
     "0.5": "Threshold: a probability of 0.5, fixed in advance.",
@@ -53,7 +47,10 @@ _GAP = (
     " Gap: AUC in cross-validation by patient on the training images (CV AUC) minus AUC on the "
     "test set; its interval is in the section on cross-validation."
 )
-_SEEDS = "Values: mean ± standard deviation over seeds; intervals: mean of the bounds over seeds."
+_SEEDS = (
+    "Values: mean ± standard deviation over seeds; intervals: of the mean, including the variance "
+    "between seeds."
+)
 
 
 def render(results: Results) -> Section:
@@ -290,7 +287,7 @@ def latex_table(results: Results, table: Sequence[Row], point: str) -> Table:
         name=f"main-{point.replace('.', '')}",
         caption=(
             f"Test split of {data_name(results)}, {POINT_TITLES[point]}: value and 95 % interval "
-            "(bootstrap over patients); best of each column in bold."
+            "over patients; best of each column in bold."
         ),
         header=("Features", "Classifier", *(title for _, title in shown)),
         rows=table_rows(table, columns),
@@ -324,11 +321,7 @@ def _split_note(results: Results) -> str:
 
 
 def _draws_note(results: Results) -> str:
-    draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", DRAWS))
-    return (
-        f"Intervals: 2.5th to 97.5th percentile of {draws} bootstrap resamples of patients. "
-        "No test score was used for selection."
-    )
+    return f"{intervals(results)} No test score was used for selection."
 
 
 def _data_note(results: Results) -> list[str]:
@@ -348,7 +341,7 @@ def _every_seed(results: Results) -> Table:
         for point in OPERATING_POINTS:
             one = table[table["operating_point"] == point].iloc[0].to_dict()
             for metric, _ in _SHOWN:
-                bounds = interval(one[f"{metric}_lo"], one[f"{metric}_hi"])
+                bounds = interval(one[f"{metric}_lo_threshold"], one[f"{metric}_hi_threshold"])
                 values.append(Cell(number(one[metric]), detail=bounds))
         lines.append((*values, Cell(number(float(table["auc"].iloc[0])))))
     titles = tuple(title for _, title in _SHOWN)
