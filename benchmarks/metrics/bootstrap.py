@@ -63,7 +63,7 @@ class PatientBootstrap:
         patients, member = np.unique(groups, return_inverse=True)
         n = len(patients)
         rng = np.random.default_rng(seed)
-        classes = range(max(2, int(label.max()) + 1))
+        classes = range(max(2, int(label.max(initial=0)) + 1))
         kept, dropped, missing = [np.empty((0, n), dtype=np.int64)], 0, draws
         while missing and all((label == k).any() for k in classes):
             picks = rng.multinomial(n, np.full(n, 1 / n), size=missing)

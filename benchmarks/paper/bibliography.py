@@ -94,7 +94,7 @@ def _balance(done: pd.DataFrame) -> set[str]:
 
 def _statistics(results: Results) -> set[str]:
     done = (results.scores["status"] == "ok").any()
-    keys = {"field2007", "hanley1983"} if done else set()
+    keys = {"field2007", "wilson1927", "rao1992"} if done else set()
     if done and results.table("classes").empty:  # two classes
         keys |= {"schuirmann1987", "dunn1961"}
     comparisons, calibration = results.table("comparisons"), results.table("calibration")

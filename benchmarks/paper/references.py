@@ -194,10 +194,6 @@ STATISTICS = {
         "Bias in random forest variable importance measures: illustrations, sources and a solution",
         2007, "BMC Bioinformatics", "8", "25", "10.1186/1471-2105-8-25",
         "Bias of impurity and gain importances"),
-    "hanley1983": _article(
-        "Hanley, J. A. and Lippman-Hand, A.",
-        "If nothing goes wrong, is everything all right? Interpreting zero numerators", 1983,
-        "JAMA", "249", "1743-1745", "10.1001/jama.1983.03330370053031", "Rule of three"),
 }  # fmt: skip
 SOFTWARE = {
     "pedregosa2011": Reference(

@@ -33,7 +33,8 @@ def tidy(results: Results) -> pd.DataFrame:
     DataFrame
         Columns ``COLUMNS``. ``operating_point`` and ``threshold`` are empty for metrics over all
         thresholds. With several seeds ``value``, ``lo``, ``hi`` and ``threshold`` are means over
-        the ``seeds`` that finished, as in the report, and ``sd`` is the standard deviation of the
+        the ``seeds`` that finished, as in the report, whose intervals include the choice of a
+        chosen threshold, and ``sd`` is the standard deviation of the
         value over them. Methods that did not finish have no rows.
     """
     lines = [line for row in rows(results) if row.ok for line in _lines(row)]

@@ -22,8 +22,9 @@ LABEL = np.array([1, 1, 1, 1, 0, 0, 0])
 GROUP = np.array(["p1", "p2", "p3", "p4", "p4", "p5", "p6"], dtype=object)
 SURE = np.array([0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2])
 UNSURE = np.array([0.9, 0.3, 0.7, 0.35, 0.8, 0.6, 0.2])
-CUTS = {"0.5": np.array([0.5, 0.5]), "recall95": np.array([0.6, 0.3])}
 DRAWS = PatientBootstrap.draw(GROUP, LABEL, seed=0)
+EACH = np.ones(1 + len(DRAWS.weights))
+CUTS = {"0.5": np.outer([0.5, 0.5], EACH), "recall95": np.outer([0.6, 0.3], EACH)}
 
 
 def write(folder: Path, scores: dict[str, np.ndarray], cuts: dict[str, float]) -> Path:
@@ -78,7 +79,8 @@ def test_pair_by_hand() -> None:
     table = compare_pairs(scored, [(0, 1)])
     assert list(table.columns) == COLUMNS
     assert table["test"].value_counts().to_dict() == {
-        "bootstrap": 2 * (len(METRICS) - 3) + 3, "clustered_delong": 1, "delong": 1, "mcnemar": 1,
+        "bootstrap": 2 * (len(METRICS) - 3) + 3, "clustered_delong": 1, "delong": 1,
+        "sign_flip": 3, "mcnemar": 3,
     }  # fmt: skip
     # b's negatives .8 .6 .2: its .9 beats three, .3 one, .7 two, .35 one: 7 of 12.
     area = only(table, "clustered_delong", "auc", "")
@@ -89,6 +91,8 @@ def test_pair_by_hand() -> None:
     right = only(table, "mcnemar", "accuracy", "recall95")
     assert (right["only_a"], right["only_b"]) == (2, 0)
     assert right["p"] == pytest.approx(0.5)
+    assert only(table, "mcnemar", "specificity", "recall95")["only_a"] == 2
+    assert only(table, "sign_flip", "recall", "recall95")["p"] == 1
     assert right["difference"] == pytest.approx(2 / 7)
     # At 0.5 b calls .9 .7 .8 .6: two right, two false alarms.
     assert only(table, "bootstrap", "recall", "0.5")["difference"] == pytest.approx(1 - 2 / 4)
@@ -114,16 +118,19 @@ def test_holm_is_over_the_pairs_of_a_test() -> None:
     rng = np.random.default_rng(0)
     label, group = np.repeat([1, 0], 100), np.arange(200).astype(object)
     scores = np.array([label * shift for shift in (2.0, 1.0, 0.9)]) + rng.normal(size=(3, 200))
-    cuts = {point: np.full(3, 0.5) for point in ("0.5", "recall95")}
+    cuts = {point: np.full((3, 21), 0.5) for point in ("0.5", "recall95")}
     draws = PatientBootstrap.draw(group, label, seed=0, draws=20)
     scored = Scored(list("abc"), label, group, scores, cuts, draws)
     table = compare_pairs(scored, [(0, 1), (0, 2), (1, 2)])
-    for test in ("clustered_delong", "delong", "mcnemar"):
-        rows = table[table["test"] == test].sort_values("p")
+    for test, metric in (("clustered_delong", "auc"), ("delong", "auc"), ("mcnemar", "recall"),
+                         ("sign_flip", "specificity"), ("bootstrap", "specificity")):  # fmt: skip
+        rows = table[(table["test"] == test) & (table["metric"] == metric)]
+        rows = rows[rows["operating_point"] != "0.5"].sort_values("p")
         p, adjusted = rows["p"].to_numpy(), rows["p_holm"].to_numpy()
         assert adjusted[0] == pytest.approx(min(1, 3 * p[0]))
         assert adjusted[1] == pytest.approx(max(adjusted[0], min(1, 2 * p[1])))
-    assert table.loc[table["test"] == "bootstrap", ["p", "p_holm"]].isna().all(axis=None)
+    tested = table.loc[(table["test"] == "bootstrap") & table["p"].notna(), "metric"]
+    assert set(tested) == {"specificity", "precision"}
 
 
 def test_runs_are_compared_cell_by_cell(runs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -204,8 +211,11 @@ def line(
     return [
         {**values, **bounds, "test": "clustered_delong", "metric": "auc", "p": p, "p_holm": p_holm},
         {**values, **half, "test": "delong", "metric": "auc", "p": 0.001, "p_holm": 0.003},
-        {**values, "test": "mcnemar", "metric": "accuracy", "only_a": 12, "only_b": 4, "p": 0.08,
-         "p_holm": 0.2, "operating_point": "recall95"},
+        *({**values, "test": test, "metric": metric, "only_a": 12, "only_b": 4, "p": 0.08,
+           "p_holm": 0.2, "operating_point": "recall95"}
+          for test in ("sign_flip", "mcnemar") for metric in ("accuracy", "recall", "specificity")),
+        *({**values, **bounds, "test": "bootstrap", "metric": metric, "p": 0.01, "p_holm": 0.03,
+           "operating_point": "recall95"} for metric in ("specificity", "precision")),
     ]  # fmt: skip
 
 
@@ -252,10 +262,12 @@ def test_report_names_the_significant_differences() -> None:
     table = next(block for block in section.blocks if isinstance(block, Table))
     assert len(table.rows) == 1  # the forest leads its feature set, and the CNN
     assert [cell.text for cell in table.rows[0]] == [
-        "hog + forest", "CNN, end to end", "−0.060", "< 0.001", "< 0.001", "12", "4", "0.080",
-        "0.200",
+        "hog + forest", "CNN, end to end", "−0.060", "< 0.001", "< 0.001", "−0.060", "0.030",
+        "−0.060", "0.030",
     ]  # fmt: skip
-    assert [cell.best for cell in table.rows[0]] == [False] * 4 + [True] + [False] * 4
+    assert [cell.best for cell in table.rows[0]] == [False] * 4 + [True, False, True, False, True]
+    decisions = [block for block in section.blocks if isinstance(block, Table)][1]
+    assert [cell.text for cell in decisions.rows[0][2:6]] == ["12", "4", "0.200", "0.200"]
 
 
 def test_report_of_a_pair_that_could_not_be_tested() -> None:

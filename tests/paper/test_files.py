@@ -44,7 +44,8 @@ def run(folder: Path, **change: Any) -> Results:
              "status": "not_run", "reason": "no | weights"}  # fmt: skip
     lines = [
         {**cell, "split": split, "operating_point": point, "threshold": 0.5, "n": 4,
-         "n_positive": 2, "precision": 0.75, "precision_lo": 0.5, "precision_hi": 1.0, "auc": 0.8,
+         "n_positive": 2, "precision": 0.75, "precision_lo": 0.5, "precision_hi": 1.0,
+         "precision_lo_threshold": 0.4, "precision_hi_threshold": 0.9, "auc": 0.8,
          "auc_lo": 0.6, "auc_hi": 0.9}
         for cell in (one, other)
         for split in ("validation", "test")
@@ -88,7 +89,7 @@ def test_bibtex_is_balanced_ascii_with_one_field_per_line() -> None:
 def test_only_what_finished_is_cited(tmp_path: Path) -> None:
     assert bibliography.used(run(tmp_path)) == [
         "dalal2005", "breiman2001", "chawla2002", "field2007", "dunn1961", "schuirmann1987",
-        "hanley1983", "pedregosa2011", "lemaitre2017", "vanderwalt2014", "lam2015",
+        "pedregosa2011", "lemaitre2017", "vanderwalt2014", "lam2015",
     ]  # fmt: skip
     comparisons = pd.DataFrame({"test": ["clustered_delong", "bootstrap"], "p_holm": [0.1, np.nan]})
     calibration = pd.DataFrame({"recalibration": ["none", "isotonic"]})
@@ -103,7 +104,7 @@ def test_only_what_finished_is_cited(tmp_path: Path) -> None:
     assert bibliography.used(more) == [
         "kermany2018", "manjunath1996", "breiman2001", "field2007", "delong1988", "obuchowski1997",
         "holm1979", "dunn1961", "schuirmann1987", "spearman1904", "gosset1908", "murphy1973",
-        "zadrozny2002", "hanley1983", "pedregosa2011", "lemaitre2017", "lam2015",
+        "zadrozny2002", "pedregosa2011", "lemaitre2017", "lam2015",
     ]  # fmt: skip
 
 
@@ -122,7 +123,9 @@ def test_every_family_model_and_balance_has_references() -> None:
 def test_what_the_methods_cite_is_in_the_references(
     tmp_path: Path, features: str, model: str
 ) -> None:
-    comparisons = pd.DataFrame({"test": ["clustered_delong", "mcnemar"], "p_holm": [0.1, 0.1]})
+    comparisons = pd.DataFrame(
+        {"test": ["clustered_delong", "mcnemar", "sign_flip"], "p_holm": [0.1, 0.1, 0.1]}
+    )
     calibration = pd.DataFrame({"recalibration": ["none", "sigmoid", "isotonic"]})
     more = {"comparisons": comparisons, "calibration": calibration,
             "decision": pd.DataFrame({"cell": ["a"]})}  # fmt: skip
@@ -162,7 +165,7 @@ def test_tidy_scores_hold_each_number_once(tmp_path: Path) -> None:
     assert not found.duplicated(["classifier", "metric", "operating_point", "split"]).any()
     one = found[(found["metric"] == "precision") & (found["operating_point"] == "recall95")
                 & (found["split"] == "test")].iloc[0]  # fmt: skip
-    assert (one["value"], one["lo"], one["hi"], one["n"]) == (0.75, 0.5, 1.0, 4)
+    assert (one["value"], one["lo"], one["hi"], one["n"]) == (0.75, 0.4, 0.9, 4)
     assert set(found.loc[found["metric"] == "auc", "operating_point"]) == {""}
 
 
@@ -198,7 +201,8 @@ def test_items_only_authors_can_answer_are_blank(tmp_path: Path) -> None:
     }
     assert tripod["11"].startswith("0 images could not be read")
     assert tripod["21"].startswith("Train 4 images of 2 patients, 2 with pneumonia; validation 1")
-    assert claim["29"] == "95 % percentile intervals, bootstrap over patients, 2,000 resamples."
+    assert claim["29"].startswith("Intervals (95 %) of recall and specificity are Wilson intervals")
+    assert "bootstrap over patients with 2,000 resamples" in claim["29"]
     kermany = checklists.checklists(run(tmp_path, facts=KERMANY.facts))["checklist_tripod_ai.md"]
     assert "Guangzhou" in lines(kermany)["6a"]
 
@@ -218,7 +222,7 @@ def test_latex_table_states_split_threshold_and_resamples(tmp_path: Path) -> Non
     assert "4 images (2 with pneumonia) of 2 patients, none of them in training" in notes[0]
     assert "a probability of 0.5, fixed in advance" in notes[0]
     assert "recall of at least 0.95 on the validation images" in notes[1]
-    assert "2,000 bootstrap resamples" in notes[1]
+    assert "2,000 resamples" in notes[1]
     assert notes[1].endswith(
         "Data: doi:10.1016/j.cell.2018.02.010, doi:10.17632/rscbjbr9sj.2."
     )  # fmt: skip

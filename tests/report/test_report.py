@@ -20,7 +20,7 @@ from sklearn import metrics as sk
 from benchmarks.commands.report import render_report
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.io import escaping
-from benchmarks.io.columns import METRICS, PREDICTION_COLUMNS, RECALLS, SCORE_COLUMNS
+from benchmarks.io.columns import AT_THRESHOLD, METRICS, PREDICTION_COLUMNS, RECALLS, SCORE_COLUMNS
 from benchmarks.io.results import Results, RunError, read_results, write_run, write_table
 from benchmarks.report import method_tables
 from benchmarks.report.sections import SECTIONS, gap
@@ -113,8 +113,10 @@ def fake_scores(predictions: pd.DataFrame) -> list[dict[str, Any]]:
                 }  # fmt: skip
                 for name in METRICS + RECALLS:
                     half = 1.96 * np.sqrt(max(values[name] * (1 - values[name]), 0.002) / len(y))
-                    line |= {name: values[name], f"{name}_lo": max(values[name] - half, -1),
-                             f"{name}_hi": min(values[name] + half, 1)}  # fmt: skip
+                    low, high = max(values[name] - half, -1), min(values[name] + half, 1)
+                    line |= {name: values[name], f"{name}_lo": low, f"{name}_hi": high}
+                    if name in AT_THRESHOLD:
+                        line |= {f"{name}_lo_threshold": low, f"{name}_hi_threshold": high}
                 lines.append(line)
     return lines
 
@@ -472,13 +474,14 @@ def test_best_is_bold_in_every_output(real_run: Path) -> None:
 
 def test_values_and_intervals_are_averaged_over_seeds(tmp_path: Path) -> None:
     seeds = [
-        {"recall": 0.8, "recall_lo": 0.7, "recall_hi": 0.85},
-        {"recall": 0.9, "recall_lo": 0.8, "recall_hi": 0.95},
-        {"recall": 1.0, "recall_lo": 0.9, "recall_hi": 1.0},
+        {"recall": 0.8, "recall_lo_threshold": 0.7, "recall_hi_threshold": 0.85},
+        {"recall": 0.9, "recall_lo_threshold": 0.8, "recall_hi_threshold": 0.95},
+        {"recall": 0.9, "recall_lo_threshold": 0.75, "recall_hi_threshold": 0.96},
     ]
     table = rows(small_results(tmp_path, {"a": seeds}))
     (cell,) = method_tables.estimate_cells(table, "test", "0.5", "recall")
-    assert (cell.text, cell.spread, cell.detail) == ("0.900", "± 0.100", "0.800–0.933")
+    # 0.867 − √(0.117² + (1.96 × 0.0577 / √3)²), and the same above with 0.053.
+    assert (cell.text, cell.spread, cell.detail) == ("0.867", "± 0.058", "0.733–0.951")
 
 
 def test_leaders_are_selected_on_validation_not_on_test(tmp_path: Path) -> None:

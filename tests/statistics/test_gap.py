@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds
+from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds_in_draws
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.io.columns import MORE_TABLES, TABLES
@@ -34,7 +34,7 @@ class Drawn(SplitScores):
     weights: np.ndarray = field(default_factory=lambda: np.ones((1, 4)))
 
     def bootstrap(self) -> PatientBootstrap:
-        return PatientBootstrap(self.weights)
+        return PatientBootstrap(self.weights, np.arange(4))
 
 
 def test_metrics_of_draws_by_hand() -> None:
@@ -42,7 +42,9 @@ def test_metrics_of_draws_by_hand() -> None:
     label, score = np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.6, 0.2])
     weights = np.array([[1.0, 1, 1, 1], [2, 0, 1, 1]])
     split = Drawn(names, names, names, label, np.zeros(4, int), {"x": score}, weights)
-    drawn = gap.draws_of(split, {("x", "0.5"): 0.5, ("x", "recall95"): np.array([1, 0.4, 1, 0])})
+    drawn = gap.draws_of(split, [
+        ("x", "0.5", np.full((1, 1), 0.5)), ("x", "recall95", np.array([[1, 0.4, 1, 0]])),
+    ])  # fmt: skip
     expected = {
         ("precision", "0.5"): [1 / 2, 2 / 3], ("recall", "0.5"): [1 / 2, 1],
         ("specificity", "0.5"): [1 / 2, 1 / 2],
@@ -64,7 +66,7 @@ def test_splits_of_equal_size_are_resampled_independently() -> None:
     label = (np.arange(80) % 2).astype(np.int64)
     split = SplitScores(patients, patients, patients, label, np.zeros(80, int),
                         {"x": rng.random(80)})  # fmt: skip
-    drawn = gap.draws_of(split, {("x", "0.5"): 0.5})["x", "brier", ""]
+    drawn = gap.draws_of(split, [])["x", "brier", ""]
     assert gap.gap_draws(drawn, drawn).var() == pytest.approx(2 * drawn.var(), rel=0.1)
 
 
@@ -108,7 +110,8 @@ def test_cross_validation_and_test_values_equal_the_scores(run: Results) -> None
         for name, split in (("cv", "cv"), ("official", "test")):
             row = scores.loc[line["cell"], split, line["operating_point"] or "0.5"]
             for end in ("", "_lo", "_hi"):
-                assert line[name + end] == row[line["metric"] + end]
+                more = "_threshold" if end and line["operating_point"] else ""
+                assert line[name + end] == row[line["metric"] + end + more]
         assert line["gap"] == line["cv"] - line["official"]
         assert line["gap_lo"] < line["gap"] < line["gap_hi"]
 
@@ -117,10 +120,13 @@ def test_resamples_equal_those_of_the_intervals_in_the_scores(run: Results) -> N
     """The interval of a gap uses the same patients, folds and thresholds as the scores."""
     cell = "hog/forest/seed0"
     split = read_split(run, CV, [cell])
-    chosen = cross_fitted_thresholds(split.label, split.scores[cell], split.fold, 0.95)
-    drawn = gap.draws_of(split, {(cell, "0.5"): 0.5, (cell, "recall95"): chosen})
+    weights, score = split.bootstrap().weights, split.scores[cell]
+    chosen = cross_fitted_thresholds_in_draws(split.label, score, split.fold, weights)
+    drawn = gap.draws_of(split, [(cell, "recall95", chosen)])
     table = gap.tabulate(run)["gap"]
-    for line in table[table["cell"] == cell].to_dict("records"):
+    for line in table[(table["cell"] == cell) & (table["operating_point"] != "0.5")].to_dict(
+        "records"
+    ):
         values = drawn[cell, line["metric"], line["operating_point"]]
         found = percentile_interval(values)
         assert found == pytest.approx((line["cv_lo"], line["cv_hi"]), abs=1e-12)

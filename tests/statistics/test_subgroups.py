@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.io.columns import MORE_TABLES, PREDICTION_COLUMNS, SCORE_COLUMNS
 from benchmarks.io.results import Results, read_results, write_table
+from benchmarks.metrics.proportions import clustered_wilson
 from benchmarks.report.sections import subgroups as section
 from benchmarks.statistics import subgroups
 from tests.report.test_report import make_run
@@ -59,18 +60,16 @@ def test_values_by_hand() -> None:
     }  # fmt: skip
 
 
-def test_intervals_resample_patients() -> None:
-    """Resampling takes both images of patient IM/0 or none, so no resample gives 1 of 6."""
+def test_intervals_know_patients() -> None:
+    """IM has 6 images of 5 patients, and both images of one patient are predicted positive."""
     table = subgroups.tabulate(made())["subgroups"].set_index(["operating_point", "name"])
-    virus = table.loc[("0.5", "virus")]
-    assert (virus["lo"], virus["hi"]) == (1, 1)
-    rng = np.random.default_rng(1)
-    drawn = rng.multinomial(14, np.full(14, 1 / 14), size=50_000)  # 5 + 5 + 1 + 3 patients
-    marked, others = 2 * drawn[:, 0], drawn[:, 1:5].sum(axis=1)
-    kept = marked + others > 0
-    expected = np.quantile((marked / np.maximum(marked + others, 1))[kept], [0.025, 0.975])
     im = table.loc[("0.5", "IM")]
-    assert [im["lo"], im["hi"]] == pytest.approx(expected, abs=0.05)
+    hit, patient = np.array([1, 1, 0, 0, 0, 0], dtype=bool), np.array([0, 0, 1, 2, 3, 4])
+    expected = clustered_wilson(hit, np.ones(6, dtype=bool), patient)
+    assert (im["lo"], im["hi"]) == pytest.approx(expected)
+    virus = table.loc[("0.5", "virus")]
+    assert virus["value"] == virus["hi"] == 1
+    assert virus["lo"] < 0.9
 
 
 @pytest.mark.parametrize(

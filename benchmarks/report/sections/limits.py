@@ -32,8 +32,9 @@ _METRICS = {
     "specificity": "specificity", "precision": "precision", "brier": "Brier score",
 }  # fmt: skip
 _ALWAYS = (
-    "Unless stated otherwise, intervals reflect the sampling of test patients and, at a chosen threshold, of the validation "
-    "patients that it was chosen on; the fitted model and the split are held fixed.",
+    "Unless stated otherwise, intervals reflect the sampling of test patients and, at a chosen "
+    "threshold, of the validation patients that it was chosen on; the fitted model and the split "
+    "are held fixed.",
     MANY,
 )
 TITLE = "Limitations"
