@@ -156,6 +156,7 @@ def test_a_file_name_stands_for_one_thing() -> None:
     assert {name for name, found in repeated.items() if not found <= LAYERS} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["features", "models", "benchmarks.commands.run"])
 def test_import_is_light(module: str) -> None:
     heavy = ["torch", "timm", "matplotlib", "shap", "skops", "sklearnex"]

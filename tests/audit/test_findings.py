@@ -245,6 +245,7 @@ def test_command_writes_tables_and_sets_its_exit_code(
     assert audit_data(again) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_real_radiographs_have_their_known_duplicates_and_no_leak(real_data: Path) -> None:
     from benchmarks import datasets

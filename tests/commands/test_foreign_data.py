@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from run_benchmark import main
 from tests.datasets.test_npz import arrays
 
-pytestmark = pytest.mark.usefixtures("draft_figures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 
 PAGES = ("report.html", "report.md", "tables.tex", "references.bib", "checklist_claim.md",
          "checklist_tripod_ai.md", "run.json")  # fmt: skip

@@ -12,7 +12,7 @@ from benchmarks.io.results import read_results
 from benchmarks.io.tables import read_csv
 from run_benchmark import main
 
-pytestmark = pytest.mark.usefixtures("draft_figures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 
 ODD = ["\r", "a\rb", "\r\n", "\n", '"', '",\r"', "=1+1", "+1", "-1", "@a", "\x01", "a;b", "\udcff"]
 

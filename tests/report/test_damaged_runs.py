@@ -20,7 +20,7 @@ from tests.report.test_report import make_run
 
 DAMAGES = ["header", "one row", "half", "no file", "text", "NaN", "negative", "no column", "twice",
            "bytes"]  # fmt: skip
-pytestmark = pytest.mark.usefixtures("draft_figures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("draft_figures")]
 
 
 @pytest.fixture(scope="module")

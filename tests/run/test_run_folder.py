@@ -48,6 +48,7 @@ def test_a_folder_with_files_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").exists()
 
 
+@pytest.mark.slow
 def test_two_programs_can_not_use_one_folder(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
@@ -69,6 +70,7 @@ def test_two_programs_can_not_use_one_folder(tmp_path: Path) -> None:
     assert not (tmp_path / LOCK).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("empty_report")
 def test_a_second_resume_of_one_folder_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
