@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.io.formatting import join_words
+from benchmarks.fitting.cross_validation import CV
+from benchmarks.io.formatting import join_words, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
+from benchmarks.metrics.bootstrap import DRAWS, SEED, PatientBootstrap
 from benchmarks.paper.bibliography import cite
 from benchmarks.report.blocks import Bullets, Section, Strong, paragraph
 from benchmarks.report.sections.gap import medians_text
@@ -31,6 +33,10 @@ _METRICS = {
     "auc": "AUC", "average_precision": "average precision", "recall": "recall",
     "specificity": "specificity", "precision": "precision", "brier": "Brier score",
 }  # fmt: skip
+_SPLITS = {
+    "validation": ("validation", "on the validation set"), "test": ("test", "on the test set"),
+    CV: ("train", "in cross-validation"),
+}  # fmt: skip
 _ALWAYS = (
     "Unless stated otherwise, intervals reflect the sampling of test patients and, at a chosen "
     "threshold, of the validation patients that it was chosen on; the fitted model and the split "
@@ -54,7 +60,9 @@ def render(results: Results) -> Section:
     -------
     Section
     """
-    points = [*data_limitations(results), *_shift(results), *_ALWAYS, _margins()]
+    points = [
+        *data_limitations(results), *_shift(results), *_ALWAYS, *drawn_again(results), _margins()
+    ]  # fmt: skip
     return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))
 
 
@@ -73,6 +81,35 @@ def data_limitations(results: Results) -> tuple[str, ...]:
         return (PHANTOMS,)
     declared = [str(one) for one in results.run.get("data", {}).get("limitations", [])]
     return (*(declared or [_UNKNOWN]), SHORTCUTS)
+
+
+def drawn_again(results: Results) -> tuple[str, ...]:
+    """Count the bootstrap draws that lacked a class.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    tuple of str
+        A sentence, if a draw of a scored split lacked a class.
+    """
+    found = []
+    scored = set(results.scores.loc[results.scores["status"] == "ok", "split"])
+    for split, (rows, name) in _SPLITS.items():
+        own = results.manifest[results.manifest["split"] == rows]
+        if split in scored and len(own):
+            group, label = own["group"].to_numpy(dtype=object), own["label"].to_numpy(dtype=int)
+            dropped = PatientBootstrap.draw(group, label, SEED).dropped
+            found += [f"{thousands(dropped)} {name}"] * bool(dropped)
+    if not found:
+        return ()
+    return (
+        "Bootstrap resamples that lacked a class were drawn again "
+        f"({join_words(found)}; {thousands(DRAWS)} were needed), so the intervals hold for samples "
+        "that have every class.",
+    )
 
 
 def _shift(results: Results) -> list[str]:

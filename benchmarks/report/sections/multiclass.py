@@ -15,7 +15,7 @@ from benchmarks.io.results import Results, class_names
 from benchmarks.io.run_record import data_name
 from benchmarks.report.blocks import Block, Bullets, Cell, Section, Subheading, Table, paragraph
 from benchmarks.report.method_tables import breaks, column, table_rows
-from benchmarks.report.sections.limits import CAUTION, MANY, data_limitations
+from benchmarks.report.sections.limits import CAUTION, MANY, data_limitations, drawn_again
 from benchmarks.report.sections.limits import TITLE as LIMITATIONS
 from benchmarks.report.sections.summary import (
     TITLE,
@@ -227,6 +227,7 @@ def render_limits(results: Results) -> Section:
         "unknown.",
         "Intervals reflect the sampling of test patients only; the fitted model is held fixed.",
         MANY,
+        *drawn_again(results),
         "Curves, calibration, thresholds for a given recall, tests between methods, studies and "
         "checklists are available for two classes only: run without --task subtype.",
     ]
