@@ -195,7 +195,7 @@ def test_recall_is_counted_on_both_sides_of_its_target(tmp_path: Path) -> None:
     given = {"hog/svm/seed0": (0.99, 0.98, 1.0), "hog/forest/seed0": (0.9, 0.85, 0.93)}
     for cell, bounds in given.items():
         at = place & (scores["cell"] == cell)
-        scores.loc[at, ["recall", "recall_lo", "recall_hi"]] = bounds
+        scores.loc[at, ["recall", "recall_lo_threshold", "recall_hi_threshold"]] = bounds
     chosen = [row for row in finished(results) if row.cells()[0] in given]
     assert len(chosen) == 2
     text = recall_text(chosen)
