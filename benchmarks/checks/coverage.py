@@ -248,7 +248,7 @@ def check(scenario: Scenario, repetitions: int, bootstraps: int, seed: int) -> p
     true = truths(scenario)
     rows = [
         {**facts, "quantity": quantity, "method": method, "truth": true[quantity],
-         **_coverage(np.array(bounds), true[quantity]),
+         **coverage(np.array(bounds), true[quantity]),
          "draws": DRAWS if method == "bootstrap" else 0,
          "variance_ratio": np.nan if method == "bootstrap" else _variance_ratio(np.array(bounds))}
         for (quantity, method), bounds in found.items()
@@ -256,7 +256,19 @@ def check(scenario: Scenario, repetitions: int, bootstraps: int, seed: int) -> p
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def _coverage(bounds: Floats, truth: float) -> dict[str, float]:
+def coverage(bounds: Floats, truth: float) -> dict[str, float]:
+    """Count how often intervals contain the truth.
+
+    Parameters
+    ----------
+    bounds : ndarray of shape (repetitions, 2)
+    truth : float
+
+    Returns
+    -------
+    dict of float
+        Coverage, its Wilson interval, and the mean width.
+    """
     held = (bounds[:, 0] <= truth) & (truth <= bounds[:, 1])
     wilson = binomtest(int(held.sum()), len(held)).proportion_ci(method="wilson")
     return {

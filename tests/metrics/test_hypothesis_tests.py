@@ -45,6 +45,12 @@ def test_signs_of_all_patients_are_flipped() -> None:
     assert sign_flip_test(np.zeros(5, dtype=int)) == 1
 
 
+def test_scipy_gives_the_same() -> None:
+    """SciPy 1.17.1: ``permutation_test((d,), np.sum, permutation_type="samples")``, exact."""
+    difference = np.array([3, -1, 2, 2, 0, -1, 1, 2, -2, 1, 3, 1, -1, 2])
+    assert sign_flip_test(difference) == pytest.approx(0.096923828125, abs=1e-12)
+
+
 def test_holm_by_hand() -> None:
     """Smallest first: 4 × .005, 3 × .01, 2 × .03, then .04, at least the value before it."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])

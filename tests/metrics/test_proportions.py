@@ -83,3 +83,17 @@ def test_an_uncertain_threshold_widens_the_interval() -> None:
     fixed = clustered_wilson(score >= 0.2, everyone(200), np.arange(200))
     assert found[0] < fixed[0]
     assert found[1] > fixed[1]
+
+
+def test_statsmodels_gives_the_same() -> None:
+    """By ``OLS(hit, ones).fit(cov_type="cluster")`` and ``proportion_confint(method="wilson")``.
+
+    statsmodels 0.15.0; p (1 - p) / se² is the effective number of images, and alpha is that of the
+    normal quantile which equals the t quantile.
+    """
+    rng = np.random.default_rng(7)
+    patient = np.repeat(np.arange(40), rng.integers(1, 5, 40))
+    base = rng.random(40)[patient]
+    hit = 0.35 * rng.random(len(patient)) + base < 1.05
+    found = clustered_wilson(hit, everyone(len(hit)), patient)
+    assert found == pytest.approx((0.793047568581621, 0.957334443365973), abs=1e-12)

@@ -1,0 +1,82 @@
+"""Intervals in which validation patients, and with them the threshold, are drawn again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.metrics.binary import evaluate
+from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.metrics.operating_points import (
+    RedrawnThreshold,
+    threshold_at_recall,
+    thresholds_in_draws,
+)
+from benchmarks.statistics.comparisons import Scored, compare_pairs
+
+DRAWS = 400
+
+
+def made(
+    seed: int, patients: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.random.Generator]:
+    rng = np.random.default_rng(seed)
+    group = np.arange(patients).repeat(rng.integers(1, 4, patients)).astype(object)
+    label = (group.astype(int) % 3 > 0).astype(int)
+    return group, label, np.clip(0.3 * label + 0.7 * rng.random(len(group)), 0, 1), rng
+
+
+def test_precision_by_a_loop_over_validation_and_test_patients() -> None:
+    group_v, label_v, score_v, _ = made(0, 50)
+    group, label, score, _ = made(1, 60)
+    validation = PatientBootstrap.draw(group_v, label_v, 1, DRAWS)
+    test = PatientBootstrap.draw(group, label, 0, DRAWS)
+    cut = thresholds_in_draws(label_v, score_v, validation.weights)
+    threshold = threshold_at_recall(label_v, score_v)
+    row = evaluate(label, score, threshold, np.full(len(label), ""), test,
+                   redrawn=RedrawnThreshold(cut[:, None], other_patients=True))  # fmt: skip
+    found = []
+    for weight_v, weight in zip(validation.weights, test.weights, strict=True):
+        drawn_v = np.repeat(np.arange(len(label_v)), weight_v.astype(int))
+        drawn = np.repeat(np.arange(len(label)), weight.astype(int))
+        own = score[drawn] >= threshold_at_recall(label_v[drawn_v], score_v[drawn_v])
+        found.append(label[drawn][own].mean())
+    expected = np.quantile(found, [0.025, 0.975])
+    bounds = [row["precision_lo_threshold"], row["precision_hi_threshold"]]
+    assert bounds == pytest.approx(expected.tolist())
+    for name in ("recall", "specificity", "precision", "f1"):
+        fixed = row[f"{name}_hi"] - row[f"{name}_lo"]
+        assert row[f"{name}_hi_threshold"] - row[f"{name}_lo_threshold"] > fixed
+
+
+def test_a_given_threshold_has_one_interval() -> None:
+    group, label, score, _ = made(1, 60)
+    row = evaluate(label, score, 0.5, np.full(len(label), ""),
+                   PatientBootstrap.draw(group, label, 0, 50))  # fmt: skip
+    for name in ("precision", "recall", "specificity", "accuracy"):
+        assert row[f"{name}_lo_threshold"] == row[f"{name}_lo"]
+
+
+def test_on_the_images_where_it_is_chosen_the_recall_hardly_varies() -> None:
+    """Each draw chooses its threshold on the same images as it evaluates."""
+    group, label, score, _ = made(2, 80)
+    bootstrap = PatientBootstrap.draw(group, label, 0, DRAWS)
+    cut = thresholds_in_draws(label, score, bootstrap.weights)
+    row = evaluate(
+        label, score, threshold_at_recall(label, score), np.full(len(label), ""), bootstrap,
+        redrawn=RedrawnThreshold(cut[:, None], other_patients=False),
+    )  # fmt: skip
+    assert row["recall_lo_threshold"] >= 0.95
+
+
+def test_differences_share_the_draws_of_validation_patients() -> None:
+    """A method does not differ from itself, though both thresholds are uncertain."""
+    group, label, score, rng = made(3, 60)
+    bootstrap = PatientBootstrap.draw(group, label, 0, DRAWS)
+    cut = np.concatenate([[0.4], rng.normal(0.4, 0.1, DRAWS)])
+    points = {"0.5": np.full((2, 1 + DRAWS), 0.5), "recall95": np.stack([cut, cut])}
+    scored = Scored(["a", "b"], label, group, np.stack([score, score]), points, bootstrap)
+    table = compare_pairs(scored, [(0, 1)])
+    own = table[(table["test"] == "bootstrap") & (table["operating_point"] == "recall95")]
+    assert own[["difference", "lo", "hi"]].eq(0).all(axis=None)
+    assert own.loc[own["metric"] == "specificity", "p"].tolist() == [1]
