@@ -178,8 +178,8 @@ def audit(context: click.Context, **options: Any) -> None:
 def compare(run_a: Path, run_b: Path, cells: list[str], out: Path | None) -> None:
     """Test the differences between two runs.
 
-    Both need the same test images. Tests: DeLong's, clustered by patient and plain, and McNemar's,
-    with Holm's correction; bootstrap intervals over patients.
+    Both need the same test images. Tests with Holm's correction: DeLong's and McNemar's, with
+    patients and with images as the unit; bootstrap over patients for every metric.
     """
     from benchmarks.commands.compare import compare as compare_runs
     from benchmarks.commands.compare import readable
