@@ -14,7 +14,7 @@ from benchmarks.datasets import splits
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import (
-    cross_fitted_thresholds,
+    cross_fitted_thresholds_in_draws,
     fold_rows,
     in_training_order,
 )
@@ -24,7 +24,7 @@ from benchmarks.io.columns import MORE_TABLES
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, with_interval
 from benchmarks.metrics.ranking import ranking_metrics
-from benchmarks.metrics.rates import confusion
+from benchmarks.metrics.rates import confusion_in_draws
 from benchmarks.studies.cell_fits import fit_cells, held_out_scores, status_of
 from benchmarks.studies.repeats import mean_over_repeats
 
@@ -50,9 +50,10 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         ``leaky``: one row per cell and metric (AUC, average precision, and specificity at the
         cross-fitted threshold for a recall of 0.95). ``grouped`` and ``leaky`` are means over the
         assignments. ``worth`` is the performance inflation: the leaky value minus the grouped
-        value. All intervals are from the same bootstrap draws of patients and include the spread
-        between assignments. ``mixed`` is the fraction of training images with an image of the
-        same patient in another leaky fold. ``leaky_assignments``: the value of each assignment.
+        value. All intervals are from the same bootstrap draws of patients, in which the thresholds
+        are selected again, and include the spread between assignments. ``mixed`` is the fraction
+        of training images with an image of the same patient in another leaky fold.
+        ``leaky_assignments``: the value of each assignment.
     """
     rows, folds = context.rows, fold_assignments(context)
     selected = list(best_cells(context.finished, rows).values())
@@ -228,8 +229,8 @@ def _draws(
     context: StudyContext, score: Floats, fold: NDArray[np.integer], weights: Floats
 ) -> dict[str, Floats]:
     label = context.rows.label[context.rows.train]
-    threshold = cross_fitted_thresholds(label, score, fold)
+    threshold = cross_fitted_thresholds_in_draws(label, score, fold, weights)
     return {
         **ranking_metrics(label, score, weights, fold)._asdict(),
-        "specificity": confusion(label, score >= threshold, weights).specificity,
+        "specificity": confusion_in_draws(label, score >= threshold, weights).specificity,
     }

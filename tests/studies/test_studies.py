@@ -12,7 +12,11 @@ import pytest
 from benchmarks.config import RunConfig
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
-from benchmarks.fitting.cross_validation import fold_rows
+from benchmarks.fitting.cross_validation import (
+    cross_fitted_thresholds,
+    fold_rows,
+    in_training_order,
+)
 from benchmarks.fitting.fit import fit_on_features
 from benchmarks.fitting.selection import best_cells
 from benchmarks.fitting.split_indices import SplitIndices
@@ -145,6 +149,18 @@ def test_leakage_is_a_mean_over_several_assignments(
     for metric, line in leaky.iterrows():
         assert line["grouped"] == pytest.approx(means[metric, "patient"])
         assert line["leaky"] == pytest.approx(means[metric, "image"])
+
+
+def test_leaky_specificity_is_that_of_the_cross_fitted_threshold(
+    context: StudyContext, tables: dict[str, pd.DataFrame]
+) -> None:
+    (result,) = context.finished.values()
+    label = context.rows.label[context.rows.train]
+    score = in_training_order(context.fold, result.folds)
+    predicted = score >= cross_fitted_thresholds(label, score, context.fold)
+    own = tables["leaky_assignments"].set_index(["kind", "assignment", "metric"])["value"]
+    found = own["patient", 1, "specificity"]
+    assert found == pytest.approx((~predicted[label == 0]).mean())
 
 
 def test_resampling_counts_by_fold(tables: dict[str, pd.DataFrame]) -> None:
