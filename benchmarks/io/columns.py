@@ -83,6 +83,9 @@ MORE_TABLES = {
         "cell", "threshold", "net_benefit", "lo", "hi", *[f"minus_all{end}" for end in _BOUNDS],
     ],
     "prevalence": ["cell", "operating_point", "prevalence", "precision", "lo", "hi"],
+    "sample_size": [
+        "cell", "metric", "value", "images", "effective", "expected", "conservative", "observed",
+    ],
     "patients": [
         "cell", "level", "n", "n_positive",
         *[name + end for name in ("auc", "average_precision") for end in _BOUNDS],
@@ -214,4 +217,5 @@ KEYS = {
     "learning": ["cell", "fraction", "draw"],
     "learning_gains": ["cell", "metric", "kind", "fraction_from", "fraction"],
     "patients": ["cell", "level"],
+    "sample_size": ["metric"],
 }

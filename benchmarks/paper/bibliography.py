@@ -103,6 +103,8 @@ def _statistics(results: Results) -> set[str]:
         keys |= {"holm1979"} if comparisons["p_holm"].notna().any() else set()
     if len(results.table("leading")):
         keys.add("hsu1981")
+    if len(results.table("sample_size")):
+        keys |= {"hanley1982", "riley2021"}
     if len(calibration):
         kinds = calibration["recalibration"].unique()
         keys |= {"murphy1973", *(key for kind in kinds for key in _RECALIBRATIONS.get(kind, ()))}

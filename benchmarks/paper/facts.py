@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.fitting.cell import PIXELS
-from benchmarks.io.formatting import plain, thousands
+from benchmarks.io.formatting import number, plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, validation_drawn
 from benchmarks.metrics.bootstrap import DRAWS
@@ -81,9 +81,10 @@ def facts(results: Results) -> dict[str, str]:
         "seeds": f"Seeds {plain(config['seeds'])}." if config.get("seeds") else "",
         "limits": "Limitations are listed.",
         "external": "None.",
-        "size_origin": "A sample of about the size given by --limit was taken."
-        if config.get("limit") else "All readable images of the data were used; no sample size "
-        "was computed.",
+        "size_origin": " ".join(filter(None, [
+            "A sample of about the size given by --limit was taken."
+            if config.get("limit") else "All readable images of the data were used; no sample size "
+            "was computed.", sample_size(results)])),
         "choice": "No final model is selected: all methods are reported."
         + (" The CNN's epoch has the best average precision on the validation set."
            if any(row.is_cnn for row in done) else "")
@@ -91,6 +92,40 @@ def facts(results: Results) -> dict[str, str]:
         "judged": "Not applicable; the program computes them from the image." if done else "",
         **data.get("facts", {}),
     }  # fmt: skip
+
+
+def sample_size(results: Results, cited: bool = False) -> str:
+    """Describe the width of intervals to expect from the number of test images and patients.
+
+    Parameters
+    ----------
+    results : Results
+    cited : bool
+        Whether to cite the methods.
+
+    Returns
+    -------
+    str
+        Empty if the run folder has no table ``sample_size``.
+    """
+    table = results.table("sample_size")
+    if table.empty:
+        return ""
+    works = f" ({cite('hanley1982')})" if cited else ""
+    aim = f" (as in {cite('riley2021')})" if cited else ""
+    words = [
+        f"{'AUC' if one['metric'] == 'auc' else one['metric']} {number(one['value'])}: "
+        f"{number(one['expected'])} to {number(one['conservative'])}, observed "
+        f"{number(one['observed'])}"
+        for one in table.to_dict("records")
+    ]
+    return (
+        "The size of the test set was not chosen; what it allows is judged by the half-widths of "
+        f"95 % intervals to expect{aim}, from independent images to images of a patient that are "
+        f"copies of each other, by Hanley and McNeil's formula for the AUC{works} and Wilson's for "
+        "proportions. At the values of the leading method on the test set: "
+        f"{'; '.join(words)}."
+    )
 
 
 def _design(results: Results) -> str:

@@ -161,6 +161,17 @@ STATISTICS = {
     "gosset1908": _article(
         "Gosset, W. S.", "The probable error of a mean", 1908, "Biometrika", "6", "1-25",
         "10.1093/biomet/6.1.1", "Student's t, for the spread between repetitions of a study"),
+    "hanley1982": _article(
+        "Hanley, J. A. and McNeil, B. J.",
+        "The meaning and use of the area under a receiver operating characteristic (ROC) curve",
+        1982, "Radiology", "143", "29-36", "10.1148/radiology.143.1.7063747",
+        "Expected width of the interval of an AUC"),
+    "riley2021": _article(
+        "Riley, R. D. and Debray, T. P. A. and Collins, G. S. and Archer, L. and Ensor, J. and "
+        "van Smeden, M. and others",
+        "Minimum sample size for external validation of a clinical prediction model with a binary "
+        "outcome", 2021, "Statistics in Medicine", "40", "4230-4251", "10.1002/sim.9025",
+        "Sample size by the width of intervals"),
     "hsu1981": _article(
         "Hsu, J. C.", "Simultaneous confidence intervals for all distances from the \"best\"", 1981,
         "The Annals of Statistics", "9", "1026-1034", "10.1214/aos/1176345523",

@@ -14,6 +14,7 @@ from benchmarks.statistics import (
     matched,
     patients,
     prevalence,
+    sample_size,
     subgroups,
 )
 
@@ -27,6 +28,7 @@ STATISTICS: dict[str, ModuleType] = {
     "gap": gap,
     "subgroups": subgroups,
     "patients": patients,
+    "sample_size": sample_size,
 }
 
 

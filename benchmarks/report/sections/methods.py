@@ -9,7 +9,7 @@ from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_drawn
 from benchmarks.paper.bibliography import cite
-from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation
+from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation, sample_size
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.statistics.method_rows import classical, feature_sets, rows
 from features import FEATURES, all_feature_sets
@@ -51,6 +51,7 @@ def render(results: Results) -> Section:
         *_network(results),
         *_external(results),
         _scoring(results),
+        sample_size(results, cited=True),
         *_cross_validated(results),
         *_chosen(results),
         *_compared(results),
