@@ -16,7 +16,9 @@ COLUMNS = [
     "precision", "auc", "comparable", "why", "read",
 ]  # fmt: skip
 METRICS = ["accuracy", "recall", "specificity", "precision", "auc"]
-OFFICIAL, MEDMNIST, PRIVATE = "official 624", "PneumoniaMNIST 624", "private split"
+OFFICIAL, MEDMNIST = "official 624", "PneumoniaMNIST 624"
+PRIVATE, OTHER = "private split", "other protocol"
+SAME = (OFFICIAL, MEDMNIST)  # the same radiographs
 TASK = "pneumonia"
 TEST_IMAGES, TEST_PNEUMONIAS = 624, 390
 
@@ -33,7 +35,8 @@ def ledger(path: Path = LEDGER) -> pd.DataFrame:
     DataFrame
         Columns ``COLUMNS``. ``test_set`` is ``official 624`` (Kermany's own test images),
         ``PneumoniaMNIST 624`` (the same radiographs, cropped and resized by MedMNIST) or
-        ``private split`` (drawn by the authors from the pooled images); metrics are fractions,
+        ``private split`` (drawn by the authors from the pooled images) or ``other protocol``
+        (cross-validation, other images, or a split that is not told); metrics are fractions,
         NaN if not published; ``comparable`` is yes, partly or no, with a reason in ``why``;
         ``read`` is the source read: ``primary`` (the paper), ``abstract`` or ``secondhand``.
     """

@@ -18,6 +18,7 @@ from benchmarks.paper.published import (
     MEDMNIST,
     METRICS,
     OFFICIAL,
+    OTHER,
     PRIVATE,
     ledger,
     which_test_set,
@@ -29,7 +30,7 @@ from benchmarks.statistics.method_rows import rows
 def test_every_row_is_complete() -> None:
     found = ledger()
     assert found.columns.tolist() == COLUMNS
-    assert set(found["test_set"]) == {OFFICIAL, MEDMNIST, PRIVATE}
+    assert set(found["test_set"]) == {OFFICIAL, MEDMNIST, PRIVATE, OTHER}
     assert set(found["comparable"]) <= {"yes", "partly", "no"}
     assert set(found["read"]) <= {"primary", "abstract", "secondhand"}
     assert found["address"].str.startswith("https://").all()
@@ -41,7 +42,9 @@ def test_every_row_is_complete() -> None:
 
 def test_private_splits_and_other_pixels_are_not_fully_comparable() -> None:
     found = ledger()
-    assert set(found.loc[found["test_set"] == PRIVATE, "comparable"]) == {"no"}
+    others = found["test_set"].isin([PRIVATE, OTHER])
+    assert set(found.loc[others, "comparable"]) == {"no"}
+    assert set(found.loc[others, "read"]) <= {"abstract", "secondhand"}
     assert "yes" not in set(found.loc[found["test_set"] == MEDMNIST, "comparable"])
 
 
@@ -126,6 +129,19 @@ def test_text_counts_results_inside_the_interval(tmp_path: Path) -> None:
     assert "accuracies of 0.999–0.999" in text
     assert "MedMNIST's pixels" not in text
     assert "MedMNIST's pixels" in published.text(small_ledger(), best, MEDMNIST)
+
+
+def test_other_protocols_are_not_beside_this_run(tmp_path: Path) -> None:
+    section = published.render(run(tmp_path))
+    tables = {block.name: block for block in section.blocks if block.kind == "table"}
+    beside = {row[2].text for row in tables["published"].rows}
+    apart = {row[2].text for row in tables["published-other"].rows}
+    assert (beside, apart) == ({OFFICIAL, MEDMNIST}, {PRIVATE, OTHER})
+    (figure,) = (block for block in section.blocks if block.kind == "figure")
+    found = ledger()
+    own = int(found["test_set"].isin([OFFICIAL, MEDMNIST]).sum())
+    assert len(tables["published"].rows) == own + 1  # this run's best method
+    assert "another test set" not in figure.svg
 
 
 def test_leaders_are_selected_on_validation(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.paper import medmnist_form
-from benchmarks.paper.published import MEDMNIST, METRICS, PRIVATE, ledger, which_test_set
+from benchmarks.paper.published import MEDMNIST, METRICS, SAME, ledger, which_test_set
 from benchmarks.paper.references import is_cited
 from benchmarks.report.blocks import (
     Block,
@@ -30,7 +30,6 @@ from benchmarks.report.blocks import (
 from benchmarks.report.plots import (
     BLACK,
     BLUE,
-    GREY,
     Look,
     draw,
     frame,
@@ -46,10 +45,13 @@ if TYPE_CHECKING:
 TITLE = "Comparison with published results"
 POINT = "0.5"
 _SHOWN = (("auc", "AUC"), ("accuracy", "Accuracy"))
+_MARKS = (
+    "*: the number was read in another source than the paper; †: in the paper's abstract only. "
+    "The thresholds of the published results are unknown."
+)
 _OURS = "this run, with 95 % interval"
 _SAME = "published, the same 624 radiographs"
-_OTHER = "published, another test set: not comparable"
-_LOOKS = {_OURS: Look(BLUE, "-", "o"), _SAME: Look(BLACK, "-", "D"), _OTHER: Look(GREY, "-", "X")}
+_LOOKS = {_OURS: Look(BLUE, "-", "o"), _SAME: Look(BLACK, "-", "D")}
 
 
 def render(results: Results) -> Section:
@@ -81,9 +83,10 @@ def render(results: Results) -> Section:
         blocks += [
             paragraph(text(found, chosen, test_set)),
             _table(found, chosen, test_set),
+            *_others_table(found),
             Bullets(_reasons(found)),
             Bullets(_addresses(found)),
-            _figure(found, chosen, is_synthetic(results)),
+            _figure(_same(found), chosen, is_synthetic(results)),
         ]
     return Section(TITLE, (*blocks, *_medmnist(results)))
 
@@ -104,7 +107,7 @@ def text(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> str:
     -------
     str
     """
-    same, other = found[found["test_set"] != PRIVATE], found[found["test_set"] == PRIVATE]
+    same, other = _same(found), _others(found)
     counts = [
         f"{count} {words}"
         for kind, words in (("yes", "full"), ("partly", "partial"), ("no", "none"))
@@ -118,9 +121,10 @@ def text(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> str:
     if len(other):
         low, high = other["accuracy"].min(), other["accuracy"].max()
         parts.append(
-            f"{len(other)} results on the authors' own splits, with accuracies of "
-            f"{number(low)}–{number(high)}, are not comparable: such splits can have images of one "
-            "patient on both sides, and they are not the official test images."
+            f"{len(other)} results on the authors' own splits or under other protocols, with "
+            f"accuracies of {number(low)}–{number(high)}, are not comparable: they are not, or not "
+            "known to be, from the official test images, and splits by image can have images of "
+            "one patient on both sides."
         )
     if test_set == MEDMNIST:
         parts.append("This run also used MedMNIST's pixels, so that reason does not apply to "
@@ -155,7 +159,25 @@ def _table(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> Table:
         )
         for row in chosen
     ]  # fmt: skip
-    theirs = [
+    theirs = _lines(_same(found), letters)
+    return Table(
+        name="published",
+        caption=(
+            "The best method of each feature set on the validation set, at a threshold of 0.5, and "
+            "published results on the same radiographs. A dash: not published."
+        ),
+        header=("Source", "Method", "Test set", "Accuracy", "Recall", "Specificity", "Precision",
+                "AUC", "Comparable"),
+        rows=(*ours, *theirs),
+        labels=3,
+        breaks=(len(ours),),
+        note=_MARKS,
+        words=True,
+    )  # fmt: skip
+
+
+def _lines(found: pd.DataFrame, letters: Mapping[str, str]) -> list[tuple[Cell, ...]]:
+    return [
         (
             Cell(_source(one)), Cell(str(one["method"])), Cell(str(one["test_set"])),
             *(Cell(number(one[metric])) for metric in METRICS),
@@ -163,21 +185,31 @@ def _table(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> Table:
         )
         for one in _ordered(found).to_dict("records")
     ]  # fmt: skip
-    return Table(
-        name="published",
-        caption=(
-            "The best method of each feature set on the validation set, at a threshold of 0.5, and "
-            "published results. A dash: not published."
-        ),
-        header=("Source", "Method", "Test set", "Accuracy", "Recall", "Specificity", "Precision",
+
+
+def _others_table(found: pd.DataFrame) -> list[Table]:
+    """Tabulate results that are not comparable apart from this run's."""
+    other = _others(found)
+    if other.empty:
+        return []
+    return [Table(
+        name="published-other",
+        caption="Published results that are not comparable with those of this run.",
+        header=("Source", "Method", "Protocol", "Accuracy", "Recall", "Specificity", "Precision",
                 "AUC", "Comparable"),
-        rows=(*ours, *theirs),
+        rows=tuple(_lines(other, _letters(found))),
         labels=3,
-        breaks=(len(ours),),
-        note="*: the number was read in another work that cites it; †: in the paper's abstract "
-        "only. The thresholds of the published results are unknown.",
+        note=_MARKS,
         words=True,
-    )  # fmt: skip
+    )]  # fmt: skip
+
+
+def _same(found: pd.DataFrame) -> pd.DataFrame:
+    return found[found["test_set"].isin(SAME)]
+
+
+def _others(found: pd.DataFrame) -> pd.DataFrame:
+    return found[~found["test_set"].isin(SAME)]
 
 
 def _letters(found: pd.DataFrame) -> dict[str, str]:
@@ -212,7 +244,7 @@ def _source(one: Mapping[Any, Any]) -> str:
 
 
 def _ordered(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(other=found["test_set"] == PRIVATE).sort_values(
+    return found.assign(other=~found["test_set"].isin(SAME)).sort_values(
         ["other", "auc"], ascending=[True, False], kind="stable"
     )
 
@@ -229,21 +261,21 @@ def _figure(found: pd.DataFrame, chosen: Sequence[Row], synthetic: bool) -> Figu
                 one = row.estimate("test", POINT, metric)
                 mark_estimate(place, (one.value, one.low, one.high), k, _LOOKS[_OURS])
             for k, other in enumerate(theirs, start=len(chosen)):
-                look = _LOOKS[_OTHER if other["test_set"] == PRIVATE else _SAME]
+                look = _LOOKS[_SAME]
                 place.plot([other[metric]], [k], look.marker, color=look.colour)
             place.set_xlim(right=1.01)
             place.locator_params(axis="x", nbins=5)
             frame(place, title, grid="x")
-        other = sum(one["test_set"] == PRIVATE for one in theirs)
-        name_rows(places, labels, [len(chosen), *([len(labels) - other] if other else [])])
+        name_rows(places, labels, [len(chosen)])
         legend(figure, _LOOKS, marks=True)
 
     alt = "AUC and accuracy of this run's best methods with intervals, and of published results."
     return Figure(
         name="published",
         caption=(
-            "Test AUC, and accuracy at a threshold of 0.5, with published results. The scales "
-            "differ between panels."
+            "Test AUC, and accuracy at a threshold of 0.5, with published results on the same "
+            "radiographs, in the order of their AUC, which is no ranking: see the reasons. The "
+            "scales differ between panels."
         ),
         alt=alt,
         svg=draw("published", (9.2, 1.3 + 0.215 * len(labels)), _paint, alt, synthetic),
