@@ -16,13 +16,18 @@ from benchmarks.metrics.arrays import Floats, Labels, divide
 from benchmarks.metrics.binary import RATES
 from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals
 from benchmarks.metrics.calibration import brier_score
-from benchmarks.metrics.delong import AucCovariance, auc_difference, clustered_delong, delong
+from benchmarks.metrics.delong import (
+    QUANTILE,
+    AucCovariance,
+    auc_difference,
+    clustered_delong,
+    delong,
+)
 from benchmarks.metrics.hypothesis_tests import holm, mcnemar, sign_flip_test
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import confusion_in_draws
 from benchmarks.statistics.split_scores import (
     CHOSEN_POINT,
-    methods,
     read_split,
     thresholds_with_draws,
 )
@@ -62,7 +67,7 @@ class Scored:
 
 
 def tabulate(results: Results) -> dict[str, pd.DataFrame]:
-    """Compare all pairs of methods on the test set, by the first finished seed of each.
+    """Compare all pairs of methods on the test set.
 
     Parameters
     ----------
@@ -71,30 +76,40 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``comparisons``; see :func:`compare_pairs`. Empty with fewer than two methods.
+        ``comparisons``; see :func:`compare_pairs`. Empty with fewer than two methods. Cells are
+        the first finished seed of each method.
     """
-    split = read_split(results, "test", methods(results))
+    done = results.scores[results.scores["status"] == "ok"]
+    seeds = done.groupby(["features", "model"], sort=False)["cell"].unique().tolist()
+    common = min(map(len, seeds), default=0)
+    scored = [_scored(results, [str(names[k]) for names in seeds]) for k in range(common)]
+    n = len(scored[0].cells) if scored else 0
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    return {"comparisons": compare_pairs(scored[0], pairs, scored[1:]) if pairs
+            else pd.DataFrame(columns=COLUMNS)}  # fmt: skip
+
+
+def _scored(results: Results, names: list[str]) -> Scored:
+    split = read_split(results, "test", names)
     cells = list(split.scores)
-    if len(cells) < 2:
-        return {"comparisons": pd.DataFrame(columns=COLUMNS)}
     bootstrap = split.bootstrap()
     cuts = {
         point: thresholds_with_draws(results, point, cells, len(bootstrap.weights))
         for point in OPERATING_POINTS
     }
-    scored = Scored(
+    return Scored(
         cells,
         split.label,
         split.group,
-        np.stack(list(split.scores.values())),
-        {point: np.stack([cut[cell] for cell in cells]) for point, cut in cuts.items()},
+        np.array(list(split.scores.values())),
+        {point: np.array([cut[cell] for cell in cells]) for point, cut in cuts.items()},
         bootstrap,
     )
-    pairs = [(i, j) for i in range(len(cells)) for j in range(i + 1, len(cells))]
-    return {"comparisons": compare_pairs(scored, pairs)}
 
 
-def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
+def compare_pairs(
+    scored: Scored, pairs: Sequence[Pair], more_seeds: Sequence[Scored] = ()
+) -> pd.DataFrame:
     """Compare pairs of methods with every test.
 
     Parameters
@@ -102,6 +117,8 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
     scored : Scored
     pairs : sequence of (int, int)
         Positions of the methods; differences are first minus second.
+    more_seeds : sequence of Scored
+        The same methods fitted with other seeds.
 
     Returns
     -------
@@ -112,7 +129,8 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
         - ``delong``: AUC, assuming independent images;
         - ``bootstrap``: every metric, resampling patients, with an interval; where the operating
           point is chosen on validation patients, these are resampled, too. For specificity and
-          precision there, ``p`` is of a Wald test with the standard error over the draws;
+          precision there, ``p`` is of a Wald test with the standard error over the draws. With
+          several seeds, values are means over them, and the variance between seeds is included;
         - ``sign_flip``: accuracy, recall and specificity at the threshold for a recall of 0.95 on
           the validation set, which is held fixed; exact test assuming independent patients;
         - ``mcnemar``: the same, exact test assuming independent images.
@@ -127,7 +145,7 @@ def compare_pairs(scored: Scored, pairs: Sequence[Pair]) -> pd.DataFrame:
         "delong": delong(scored.label, scored.scores),
     }
     parts = [_area_rows(name, found, i, j) for name, found in areas.items()]
-    parts += [*_mcnemar_rows(scored, i, j), *_bootstrap_rows(scored, i, j)]
+    parts += [*_mcnemar_rows(scored, i, j), *_bootstrap_rows([scored, *more_seeds], i, j)]
     table = pd.concat(parts, ignore_index=True)
     names = np.array(scored.cells, dtype=object)
     repeats = len(parts)
@@ -189,13 +207,26 @@ def _mcnemar_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> l
     return parts
 
 
-def _bootstrap_rows(scored: Scored, i: NDArray[np.intp], j: NDArray[np.intp]) -> list[pd.DataFrame]:
+def _bootstrap_rows(
+    seeds: Sequence[Scored], i: NDArray[np.intp], j: NDArray[np.intp]
+) -> list[pd.DataFrame]:
     parts = []
-    for (metric, point), draws in _draws(scored).items():
+    found = [_draws(scored) for scored in seeds]
+    for metric, point in found[0]:
+        each = np.array([draws[metric, point] for draws in found])
+        draws, values = each.mean(axis=0), each[..., 0]
+        rows = _rows("bootstrap", metric, point, draws[:, 0], i, j)
+        difference = rows["difference"].to_numpy()
         low, high = paired_intervals(draws[:, 1:], i, j)
-        rows = _rows("bootstrap", metric, point, draws[:, 0], i, j).assign(lo=low, hi=high)
+        of_seed = np.zeros(len(i))  # standard error of the mean over seeds
+        if len(seeds) > 1:
+            of_seed = (values[:, i] - values[:, j]).std(axis=0, ddof=1) / np.sqrt(len(seeds))
+            low = difference - np.hypot(difference - low, QUANTILE * of_seed)
+            high = difference + np.hypot(high - difference, QUANTILE * of_seed)
+        rows = rows.assign(lo=low, hi=high)
         if (metric, point) in TESTED:
-            p = wald_p(rows["difference"].to_numpy(), (draws[i] - draws[j])[:, 1:].std(axis=1))
+            error = np.hypot((draws[i] - draws[j])[:, 1:].std(axis=1), of_seed)
+            p = wald_p(difference, error)
             rows = rows.assign(p=p, p_holm=holm(p))
         parts.append(rows)
     return parts

@@ -38,7 +38,9 @@ def full_table(scores: pd.DataFrame) -> str:
     shown = pd.DataFrame({"Features": rows["features"], "Classifier": rows["model"]})
     for metric, title in METRICS.items():
         best = rows[metric].max()
-        bounds = zip(rows[metric], rows[f"{metric}_lo"], rows[f"{metric}_hi"], strict=True)
+        end = "" if metric == "auc" else "_threshold"  # with the choice of the threshold
+        low, high = rows[f"{metric}_lo{end}"], rows[f"{metric}_hi{end}"]
+        bounds = zip(rows[metric], low, high, strict=True)
         shown[title] = [
             f"{f'**{value:.3f}**' if value == best else f'{value:.3f}'} ({low:.3f}–{high:.3f})"
             for value, low, high in bounds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.metrics.binary import evaluate
@@ -80,3 +81,26 @@ def test_differences_share_the_draws_of_validation_patients() -> None:
     own = table[(table["test"] == "bootstrap") & (table["operating_point"] == "recall95")]
     assert own[["difference", "lo", "hi"]].eq(0).all(axis=None)
     assert own.loc[own["metric"] == "specificity", "p"].tolist() == [1]
+
+
+def test_differences_over_seeds_include_the_variance_between_seeds() -> None:
+    group, label, score, _ = made(3, 60)
+    bootstrap = PatientBootstrap.draw(group, label, 0, DRAWS)
+    cuts = {point: np.full((2, 1 + DRAWS), 0.5) for point in ("0.5", "recall95")}
+
+    def scored(shift: float) -> Scored:
+        scores = np.stack([np.clip(score + shift, 0, 1), score])
+        return Scored(["a", "b"], label, group, scores, cuts, bootstrap)
+
+    def row(*seeds: Scored) -> pd.Series:
+        table = compare_pairs(seeds[0], [(0, 1)], seeds[1:])
+        own = (table["test"] == "bootstrap") & (table["metric"] == "specificity")
+        return table[own & (table["operating_point"] == "recall95")].iloc[0]
+
+    one, other = row(scored(0.05)), row(scored(0.3))
+    both = row(scored(0.05), scored(0.3))
+    assert both["difference"] == pytest.approx((one["difference"] + other["difference"]) / 2)
+    error = np.std([one["difference"], other["difference"]], ddof=1) / np.sqrt(2)
+    assert both["hi"] - both["difference"] > 1.95 * error
+    same = row(scored(0.05), scored(0.05), scored(0.05))
+    assert (same["lo"], same["hi"]) == pytest.approx((one["lo"], one["hi"]))

@@ -100,7 +100,7 @@ def test_section_says_what_the_table_holds(tmp_path: Path) -> None:
     text = " ".join(str(b.parts) for b in shown.blocks if b.kind == "paragraph")
     assert "IM (6 images of 5 patients), NORMAL2 (5 images of 5 patients)" in text
     assert "The difference (IM − NORMAL2) at the threshold for recall ≥ 0.95 on the validation " \
-        "set is −0.267; its" in text  # fmt: skip
+        "set is −0.267: the one interval contains 0." in text  # fmt: skip
     (table,) = [b for b in shown.blocks if b.kind == "table" and b.name == "series"
                 and "html" in b.formats]  # fmt: skip
     row = next(row for row in table.rows if [c.text for c in row[:2]] == ["hog", "svm"])

@@ -61,7 +61,8 @@ def render(results: Results) -> Section:
     Section
     """
     points = [
-        *data_limitations(results), *_shift(results), *_ALWAYS, *drawn_again(results), _margins()
+        *data_limitations(results), *_shift(results), *_ALWAYS, *_one_seed(results),
+        *drawn_again(results), _margins(),
     ]  # fmt: skip
     return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))
 
@@ -81,6 +82,18 @@ def data_limitations(results: Results) -> tuple[str, ...]:
         return (PHANTOMS,)
     declared = [str(one) for one in results.run.get("data", {}).get("limitations", [])]
     return (*(declared or [_UNKNOWN]), SHORTCUTS)
+
+
+def _one_seed(results: Results) -> tuple[str, ...]:
+    """Say what the intervals of methods with one seed leave out."""
+    single = [row.label for row in finished(results) if row.finished == 1 and not row.is_external]
+    if not single:
+        return ()
+    return (
+        f"{len(single)} method{'s were' if len(single) > 1 else ' was'} fitted with one seed: the "
+        "intervals leave out how the scores change with the seed. --seeds 0,1,2 measures it, and "
+        "the intervals then include it.",
+    )
 
 
 def drawn_again(results: Results) -> tuple[str, ...]:

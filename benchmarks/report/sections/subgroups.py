@@ -27,7 +27,6 @@ from benchmarks.report.method_tables import (
     estimate_cells,
     first_seed,
     point_groups,
-    signs,
     table_rows,
     value_cells,
 )
@@ -41,6 +40,7 @@ from benchmarks.report.plots import (
     mark_estimate,
     name_rows,
 )
+from benchmarks.statistics.equivalence import MARGINS, counts_text
 from benchmarks.statistics.method_rows import POINT_TITLES, Row, finished
 
 if TYPE_CHECKING:
@@ -117,12 +117,11 @@ def _difference(found: pd.DataFrame, metric: str) -> str:
     if own.empty:
         return ""
     n, name, median = len(own), own["name"].iloc[0], own["value"].median()
-    above, below = signs(own)
+    margin = MARGINS["recall" if metric.startswith("recall") else "specificity"]
     return (
         f"The difference ({name}) at the threshold for recall ≥ 0.95 on the validation set is "
-        f"{number(median)}{f' in the median of {n} methods' * (n > 1)}; its 95 % interval lies "
-        f"above 0 for {above} and below 0 for {below} of {n}, without correction for multiple "
-        "comparisons."
+        f"{number(median)}{f' in the median of {n} methods' * (n > 1)}: "
+        f"{counts_text(own, ('value', 'lo', 'hi'), margin)}."
     )
 
 
