@@ -1,4 +1,4 @@
-"""Write the tables of importance.md from the CSV files in this folder."""
+"""Write the tables of importance.md and README.md from the CSV files in this folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 HERE = Path(__file__).parent
-PAGE = HERE / "importance.md"
 METHODS = ("permutation", "replacement", "shap", "occlusion")
 MODELS = ("svm", "forest", "xgboost", "logistic")
 PRIORS = ("even map", "centre prior", "mean training lesion")
@@ -89,8 +88,14 @@ def others(planted: pd.DataFrame) -> str:
     return _markdown(rows, ["AUC", *SETS], labels=1)
 
 
+def pages() -> dict[Path, dict[str, str]]:
+    """Make the tables of every page, by the name of their marks."""
+    coverage = pd.read_csv(HERE / "rate_coverage.csv")
+    return {HERE / "importance.md": tables(), HERE / "README.md": {"rates": rates(coverage)}}
+
+
 def tables() -> dict[str, str]:
-    """Make every table of the page, by the name of its mark."""
+    """Make every table of importance.md, by the name of its mark."""
     lesions, planted = (pd.read_csv(HERE / name) for name in ("lesions.csv", "planted.csv"))
     made: dict[str, Callable[[], str]] = {
         "pointing": lambda: by_cell(lesions, "pointing"),
@@ -105,13 +110,14 @@ def tables() -> dict[str, str]:
 
 
 def main() -> None:
-    """Replace the tables in importance.md."""
-    text = PAGE.read_text(encoding="utf-8")
-    for name, table in tables().items():
-        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        before, rest = text.split(start)
-        text = f"{before}{start}{table}\n{end}{rest.split(end)[1]}"
-    PAGE.write_text(text, encoding="utf-8")
+    """Replace the tables of the pages."""
+    for page, made in pages().items():
+        text = page.read_text(encoding="utf-8")
+        for name, table in made.items():
+            start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+            before, rest = text.split(start)
+            text = f"{before}{start}{table}\n{end}{rest.split(end)[1]}"
+        page.write_text(text, encoding="utf-8")
 
 
 def _regions(planted: pd.DataFrame, how: str) -> pd.DataFrame:
@@ -128,6 +134,31 @@ def _value(row: pd.Series) -> str:
     surely = [row[f"over_{name}_lo"] > 0 for name in ("shuffled", "centre", "lesion")]
     signs = "".join(letter for letter, better in zip("rcl", surely, strict=True) if better)
     return f"{row['value']:.2f}" + (f" {signs}" if signs else "")
+
+
+def rates(coverage: pd.DataFrame) -> str:
+    """Tabulate the coverage of intervals of rates: mean and range over AUCs and correlations."""
+    rows = []
+    for quantity in ("recall", "specificity", "precision", "auc"):
+        for threshold in ("none", "fixed", "chosen"):
+            own = coverage[(coverage["quantity"] == quantity)
+                           & (coverage["threshold"] == threshold)]  # fmt: skip
+            for method, part in own.groupby("method", sort=False):
+                groups = [("", part)]
+                if (quantity, threshold) == ("recall", "fixed"):
+                    groups = [(f"{truth:g}", each) for truth, each in part.groupby("truth")]
+                rows += [
+                    [quantity, threshold, method, name, _percent(each["coverage"]),
+                     f"{100 * each['below'].mean():.1f}", f"{100 * each['above'].mean():.1f}"]
+                    for name, each in groups
+                ]  # fmt: skip
+    header = ["Quantity", "Threshold", "Interval", "True value", "Coverage in %",
+              "Too low in %", "Too high in %"]  # fmt: skip
+    return _markdown(rows, header, labels=3)
+
+
+def _percent(values: pd.Series) -> str:
+    return f"{100 * values.mean():.1f} ({100 * values.min():.1f}–{100 * values.max():.1f})"
 
 
 def _spread(values: pd.Series, digits: int = 2) -> str:
