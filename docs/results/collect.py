@@ -16,9 +16,10 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 WHOLE = (
-    "scores", "features", "gap", "shortcuts", "leaky", "learning", "ablation", "resampling",
-    "calibration", "prevalence", "matched", "subgroups", "importance_stability",
-    "importance_checks",
+    "scores", "features", "gap", "gap_ranks", "shortcuts", "leaky", "leaky_assignments", "learning",
+    "learning_gains", "ablation", "resampling", "calibration", "recalibration", "prevalence",
+    "matched", "matched_on_test", "subgroups", "leading", "patients", "sample_size",
+    "importance_stability", "importance_checks",
 )  # fmt: skip
 LEVELS = ("family", "subfamily")  # of importance.csv; regions would be thousands of rows
 
@@ -30,6 +31,8 @@ def main(run: Path, network: Path, audit: Path) -> None:
     comparisons = pd.read_csv(run / "comparisons.csv", dtype={"operating_point": str})
     areas = comparisons[comparisons["test"] == "clustered_delong"]
     _write(areas.dropna(axis=1, how="all"), "comparisons_auc")
+    rates = comparisons[(comparisons["test"] == "bootstrap") & comparisons["p"].notna()]
+    _write(rates.dropna(axis=1, how="all"), "comparisons_rates")
     importance = pd.read_csv(run / "importance.csv")
     _write(importance[importance["level"].isin(LEVELS)], "importance")
     clusters = pd.read_csv(run / "importance_clusters.csv")

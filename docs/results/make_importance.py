@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.report.importance_data import judged
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "importance.md"
 CHECKS = HERE.parent / "checks"
@@ -201,25 +203,29 @@ def family_values(cell: str, method: str, split: str, metric: str) -> pd.DataFra
 
 def falls(cell: str) -> str:
     """Say which family costs a cell most, and for which no drop is shown."""
-    rows = family_values(cell, "permutation", "test", "auc")
+    rows = judged(family_values(cell, "permutation", "test", "auc"))
     top = rows.iloc[0]
-    rest = rows.loc[rows["lo"] <= 0, "group"].tolist()
-    text = f"{top['group']} costs most: {top['value']:.3f} ({top['lo']:.3f}–{top['hi']:.3f})"
-    if rest:
-        text += f". The interval of the drop includes 0 or lies below it for {', '.join(rest)}"
-    return f"- **{cell}**: {text}."
+    bounds = f"{top['value']:.3f} ({top['lo']:.3f} to {top['hi']:.3f})"
+    shown = "" if top["verdict"] == "useful" else ", which is not shown to differ from 0"
+    text = f"the drop is largest for {top['group']}, {bounds}{shown}"
+    for verdict, words in (
+        ("open", "No drop is shown for"), ("harmful", "The AUC increases without"),
+    ):  # fmt: skip
+        groups = rows.loc[rows["verdict"] == verdict, "group"].tolist()
+        text += f". {words} {', '.join(groups)}" * bool(groups)
+    return f"- **{cell}**: {text} (corrected for {len(rows)} intervals)."
 
 
 def refits(cell: str) -> str:
     """Say which families a refit misses, and which family is best alone."""
-    lost = family_values(cell, "family_left_out", "test", "auc")
-    needed = lost.loc[lost["lo"] > 0, "group"].tolist()
+    lost = judged(family_values(cell, "family_left_out", "test", "auc"))
+    needed = lost.loc[lost["verdict"] == "useful", "group"].tolist()
     alone = family_values(cell, "family_alone", "test", "auc").iloc[0]
     worse = f"the AUC is lower without {' or without '.join(needed)}" if needed else (
-        "the AUC is not clearly lower without any one family"
+        "the AUC is not shown to be lower without any one family"
     )  # fmt: skip
     return (
-        f"- **{cell}**: {worse} (interval above 0). The best single family is {alone['group']} "
+        f"- **{cell}**: {worse} (corrected for {len(lost)} intervals). The best single family is {alone['group']} "
         f"(AUC {alone['value']:.3f})."
     )
 
