@@ -23,12 +23,14 @@ from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps
+from benchmarks.io.run_files import open_file
 from models import MODELS, declaration
 from models.balance import resampling_record
 
 TUNING_FOLDS = 3
 Matrix = NDArray[np.float32] | StoredMatrix
 CHECKPOINTS = "checkpoints"
+MAX_CHECKPOINT = 2**34  # bytes
 
 
 def fit_on_features(
@@ -101,6 +103,9 @@ def fit_on_images(
         warnings.simplefilter("always")
         try:
             checkpoint = checkpoint_path(folder, cell, fold)
+            if checkpoint.is_symlink() or checkpoint.exists():  # refuse a pipe, device or link
+                name = checkpoint.relative_to(folder)
+                open_file(folder, name, limit=MAX_CHECKPOINT).close()
             outcome = _fit_on_images(cell, images, rows, config, checkpoint)
         except Exception as error:  # as above
             outcome = failure(cell, error)

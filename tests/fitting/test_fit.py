@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ import pytest
 from benchmarks.config import RunConfig
 from benchmarks.fitting.cell import Cell, plan
 from benchmarks.fitting.cell_result import CellResult, failure
-from benchmarks.fitting.fit import fit_on_features
+from benchmarks.fitting.fit import checkpoint_path, fit_on_features, fit_on_images
 from benchmarks.fitting.split_indices import SplitIndices
+from benchmarks.io.image_stack import ImageStack
 from features.backbone import WeightsUnavailable
 
 
@@ -112,3 +115,22 @@ def test_number_of_columns_follows_the_feature_set() -> None:
         "hog", "lbp", "glcm", "gabor", "intensity",
     )  # fmt: skip
     assert Cell("pixels", "cnn", "none", 0).families == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes of POSIX")
+def test_a_checkpoint_that_is_no_file_in_the_run_folder_is_refused(tmp_path: Path) -> None:
+    cell = Cell("pixels", "cnn", "none", 0)
+    path = checkpoint_path(tmp_path, cell)
+    path.parent.mkdir()
+    images = ImageStack.of(np.zeros((4, 8, 8), dtype=np.uint8))
+    rows = SplitIndices(np.array([0, 1, 0, 1]), np.arange(4).astype(object), np.arange(4),
+                        {"validation": np.arange(4)})  # fmt: skip
+    os.mkfifo(path)
+    outcome = fit_on_images(cell, images, rows, RunConfig(), tmp_path)
+    assert outcome.status == "failed"
+    assert "expected a regular file" in outcome.reason
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    outcome = fit_on_images(cell, images, rows, RunConfig(), tmp_path)
+    assert outcome.status == "failed"
+    assert "a link" in outcome.reason
