@@ -171,6 +171,18 @@ def test_sentences_follow_from_the_numbers(graded: Results) -> None:
     assert f"precision would be {0.05 * 7 / (0.05 * 7 + 0.95 * 5):.3f}" in text
 
 
+def test_precision_at_own_prevalence_has_the_interval_of_the_redrawn_threshold(
+    graded: Results,
+) -> None:
+    """All columns of the table include the choice of the threshold, as its note says."""
+    scores = graded.scores.copy()
+    bounds = [f"precision_{end}" for end in ("lo", "hi", "lo_threshold", "hi_threshold")]
+    scores[bounds] = [0.4, 0.6, 0.1, 0.9]
+    own = dataclasses.replace(graded, scores=scores)
+    row = tables(prevalence.render(own))["prevalence"].rows[0]
+    assert [row[k].detail for k in (6, 11)] == ["0.100–0.900"] * 2
+
+
 def test_decision_ranges_need_both_intervals_above_0(tmp_path: Path) -> None:
     """The ranges are those of the lower bounds, not of the estimates."""
     rng = np.random.default_rng(1)

@@ -56,7 +56,7 @@ def _text(results: Results, chosen: Sequence[Row], shares: Sequence[float]) -> s
     rare = table[(table["operating_point"] == "recall95") & (table["prevalence"] == shares[0])]
     value = float(rare["precision"].iloc[0])
     bounds = interval(float(rare["lo"].iloc[0]), float(rare["hi"].iloc[0]))
-    best = ", the best method on the validation set," if len(chosen) > 1 else ""
+    best = ", with the highest average precision on the validation set," if len(chosen) > 1 else ""
     return (
         "Precision depends on prevalence. At the threshold for a recall of 0.95, "
         f"{row.label}{best} has a precision of {number(float(here.iloc[0]))} on the test set, "
@@ -76,9 +76,8 @@ def _table(results: Results, table: Sequence[Row], shares: Sequence[float]) -> T
             own = [lines.get((row.label, point, share)) for row in table]
             columns.append(value_cells(own, "precision", ("lo", "hi"), mark="largest"))
         own = [row.first("test", point) for row in table]
-        columns.append(
-            value_cells(own, "precision", ("precision_lo", "precision_hi"), mark="largest")
-        )
+        bounds = ("precision_lo_threshold", "precision_hi_threshold")
+        columns.append(value_cells(own, "precision", bounds, mark="largest"))
     titles = [f"{100 * share:.0f} %" for share in shares]
     titles.append(f"{percent(prevalence(results))}, test")
     return Table(
