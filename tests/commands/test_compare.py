@@ -239,6 +239,17 @@ def words(section: Section) -> str:
     return "\n".join("".join(map(str, parts)) for parts in blocks)
 
 
+@pytest.mark.parametrize(("seeds", "said"), [(1, ""), (2, "means over seeds, with the variance")])
+def test_report_says_which_comparisons_average_seeds(seeds: int, said: str) -> None:
+    results = results_of(line("hog/svm/seed0", "hog/forest/seed0", 0.02, 0.3, 0.6))
+    more = results.scores.assign(seed=1, cell=results.scores["cell"].str.replace("seed0", "seed1"))
+    results.scores = pd.concat([results.scores, more][:seeds], ignore_index=True)
+    text = words(differences.render(results))
+    assert "The tests compare these fitted methods" in text
+    assert ("the first seed of each" in text) == (seeds > 1)
+    assert said in text
+
+
 def test_report_names_the_significant_differences() -> None:
     """The classical method is stored first, but the sentence is about the CNN."""
     section = differences.render(results_of([
@@ -249,9 +260,9 @@ def test_report_names_the_significant_differences() -> None:
     text = words(section)
     assert "Of 3 pairs of methods, 1 differs significantly in AUC" in text
     assert (
-        "CNN, end to end, versus hog + forest, the best classical method on the validation set: "
-        "AUC 0.960 versus 0.900, difference 0.060 (0.010–0.110); p < 0.001, < 0.001 after Holm’s "
-        "correction: significant." in text
+        "CNN, end to end, versus hog + forest, the classical method with the highest average "
+        "precision on the validation set: AUC 0.960 versus 0.900, difference 0.060 (0.010–0.110); "
+        "p < 0.001, < 0.001 after Holm’s correction: significant." in text
     )
     assert "versus the 1 other: it has a significantly higher AUC than none" in text
     assert "Classifiers on the same feature set differ significantly in 0 of 1 pairs." in text
