@@ -16,6 +16,10 @@ from benchmarks.report.blocks import Cell, Group
 from benchmarks.statistics.method_rows import POINT_TITLES, Estimate, Row, rows
 
 Lines = dict[tuple[Any, ...], pd.DataFrame]
+OVER_SEEDS = (
+    "Values: mean ± standard deviation over seeds; intervals: of the mean, including the variance "
+    "between seeds."
+)
 FIRST_SEED = " Of a method with several seeds, the first that finished is shown."
 
 
@@ -281,6 +285,20 @@ def first_seed(table: Sequence[Row]) -> str:
     str
     """
     return FIRST_SEED if any(row.finished > 1 for row in table) else ""
+
+
+def over_seeds(table: Sequence[Row]) -> str:
+    """Return the note on values and intervals over seeds; empty if every method has one seed.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    str
+    """
+    return OVER_SEEDS if any(row.finished > 1 for row in table) else ""
 
 
 def value_cells(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Group, Section, Table, paragraph, text_section
-from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
+from benchmarks.report.method_tables import (
+    breaks,
+    estimate_cells,
+    over_seeds,
+    point_groups,
+    table_rows,
+)
 from benchmarks.report.sections.balancing import brier_text
 from benchmarks.statistics.method_rows import POINT_TITLES, finished
 
@@ -48,6 +54,7 @@ def render(results: Results) -> Section:
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
+        note=over_seeds(table),
     )
     short = Table(
         name="metrics-recall95",
@@ -56,6 +63,7 @@ def render(results: Results) -> Section:
         rows=table_rows(table, columns[4:]),
         labels=2,
         breaks=breaks(table),
+        note=over_seeds(table),
         formats=("latex",),
     )
     return Section(title, (paragraph(text), both, short))

@@ -26,6 +26,7 @@ from benchmarks.report.method_tables import (
     breaks,
     estimate_cells,
     first_seed,
+    over_seeds,
     point_groups,
     table_rows,
     value_cells,
@@ -168,6 +169,7 @@ def _table(table: Sequence[Row], known: Sequence[str]) -> Table:
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
+        note=over_seeds(table),
         formats=ALL_FORMATS,
     )
 

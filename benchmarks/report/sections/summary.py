@@ -13,7 +13,13 @@ from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start
 from benchmarks.paper.facts import balancing, intervals
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
-from benchmarks.report.method_tables import breaks, estimate_cells, point_groups, table_rows
+from benchmarks.report.method_tables import (
+    breaks,
+    estimate_cells,
+    over_seeds,
+    point_groups,
+    table_rows,
+)
 from benchmarks.report.plots import draw, frame, mark_estimate, method_looks, name_rows
 from benchmarks.report.sections.gap import gap_cells
 from benchmarks.report.sections.leading import headline
@@ -47,10 +53,7 @@ _GAP = (
     " Gap: AUC in cross-validation by patient on the training images (CV AUC) minus AUC on the "
     "test set; its interval is in the section on cross-validation."
 )
-_SEEDS = (
-    "Values: mean ± standard deviation over seeds; intervals: of the mean, including the variance "
-    "between seeds."
-)
+_GAP_SEED = " The gap is that of the first seed."
 
 
 def render(results: Results) -> Section:
@@ -248,8 +251,8 @@ def _main_table(results: Results, table: Sequence[Row]) -> Table:
         columns += [[Cell(area) for area in areas],
                     [Cell(cell.text) for cell in gap_cells(table, gaps, "auc")]]  # fmt: skip
         ranking += ["CV AUC", "Gap"]
-    several = any(row.finished > 1 for row in table)
-    note = _READING + _GAP * bool(len(gaps))
+    several = over_seeds(table)
+    note = _READING + (_GAP + _GAP_SEED * bool(several)) * bool(len(gaps))
     return Table(
         name="main",
         caption=(
@@ -262,7 +265,7 @@ def _main_table(results: Results, table: Sequence[Row]) -> Table:
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
-        note=f"{note} {_SEEDS}" if several else note,
+        note=f"{note} {several}".strip(),
     )
 
 
@@ -282,7 +285,7 @@ def latex_table(results: Results, table: Sequence[Row], point: str) -> Table:
     """
     shown = (*_SHOWN, ("auc", "AUC"))
     columns = [estimate_cells(table, "test", point, metric) for metric, _ in shown]
-    several = any(row.finished > 1 for row in table)
+    several = over_seeds(table)
     return Table(
         name=f"main-{point.replace('.', '')}",
         caption=(
@@ -295,7 +298,7 @@ def latex_table(results: Results, table: Sequence[Row], point: str) -> Table:
         breaks=breaks(table),
         note=" ".join(
             [_split_note(results), _THRESHOLDS[point], _draws_note(results),
-             *([_SEEDS] if several else []), *_data_note(results)]
+             *([several] if several else []), *_data_note(results)]
         ),
         formats=("latex",),
     )  # fmt: skip
