@@ -123,7 +123,8 @@ def sample_size(results: Results, cited: bool = False) -> str:
         "The size of the test set was not chosen; what it allows is judged by the half-widths of "
         f"95 % intervals to expect{aim}, from independent images to images of a patient that are "
         f"copies of each other, by Hanley and McNeil's formula for the AUC{works} and Wilson's for "
-        "proportions. At the values of the leading method on the test set: "
+        "proportions. At the values of the leading method on the test set, observed with its "
+        "threshold held fixed: "
         f"{'; '.join(words)}."
     )
 
@@ -324,8 +325,9 @@ def intervals(results: Results) -> str:
     draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", DRAWS))
     return (
         "Intervals (95 %) of recall and specificity are Wilson intervals for clustered data, with "
-        "patients as clusters; all others are percentile intervals from a bootstrap over patients "
-        f"with {draws} resamples. At a threshold that was chosen on validation patients, these are "
+        "patients as clusters, except at a threshold that was chosen on the same images; these and "
+        f"all others are percentile intervals from a bootstrap over patients with {draws} "
+        "resamples. At a threshold that was chosen on validation patients, these are "
         "resampled, too, and the threshold is chosen again in each resample; scores.csv also holds "
         "the intervals at the chosen threshold held fixed (_lo and _hi beside _lo_threshold and "
         "_hi_threshold). Fitted models are held fixed."

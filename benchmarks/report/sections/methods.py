@@ -205,8 +205,8 @@ def _scoring(results: Results) -> str:
     return (
         "Methods were scored on the test split at a probability threshold of 0.5 and at the "
         f"largest threshold with a recall of at least 0.95 on the validation set. "
-        f"{intervals(results)} ({cite('wilson1927', 'rao1992', 'field2007')}) No test score was "
-        "used for selection."
+        f"{intervals(results)} Sources of the intervals: "
+        f"{cite('wilson1927', 'rao1992', 'field2007')}. No test score was used for selection."
     )
 
 
