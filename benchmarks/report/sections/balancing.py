@@ -216,9 +216,11 @@ def _table(table: pd.DataFrame) -> Table:
         if one["status"] != "ok":
             lines.append((*head, Cell(str(one["status"]), span=9, reason=str(one["reason"]))))
             continue
-        cells = [Cell(number(float(crossed.get(key, np.nan)))), Cell(number(one["auc"])),
-                 Cell(number(one["auc_gain"], 4),
-                      interval(one["auc_gain_lo"], one["auc_gain_hi"], 4))]  # fmt: skip
+        gain = Cell(number(one["auc_gain"], 4),
+                    interval(one["auc_gain_lo"], one["auc_gain_hi"], 4))  # fmt: skip
+        if one["balance"] == _NONE:
+            gain = Cell("–")
+        cells = [Cell(number(float(crossed.get(key, np.nan)))), Cell(number(one["auc"])), gain]
         rest = ("average_precision", "recall_at_half", "specificity_at_half", "specificity",
                 "brier", "slope")  # fmt: skip
         lines.append((*head, *cells, *(Cell(number(float(one[name]))) for name in rest)))

@@ -1,4 +1,4 @@
-"""Decision curves: net benefit of the leading methods."""
+"""Decision curves: net benefit of a method of each feature set."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _sentence(results: Results, chosen: Sequence[Row]) -> str:
     text = (
         "On the test set, the net benefit exceeds that of treating all and of treating none, with "
         "both 95 % intervals of the difference above 0, at some threshold for "
-        f"{count_of(some, len(chosen), 'leading methods')}"
+        f"{count_of(some, len(chosen), 'tabulated methods')}"
     )
     parts = [
         f"{method.label} at {_words(ranges)}"

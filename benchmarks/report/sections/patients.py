@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.io.formatting import count_of, interval, number, thousands
+from benchmarks.io.formatting import count_of, interval, join_words, number, thousands
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import (
@@ -75,7 +75,7 @@ def _sentence(table: list[Row], lines: Lines) -> str:
     words = {"image": "by image", "mean": "by a patient's mean score",
              "maximum": "by a patient's maximum score"}  # fmt: skip
     text = f"{lead.label}, with the highest average precision on the validation set, has a test "
-    text += f"AUC of {', '.join(f'{value} {words[level]}' for level, value in areas.items())}."
+    text += f"AUC of {join_words([f'{value} {words[level]}' for level, value in areas.items()])}."
     for level in LEVELS[1:]:
         own = [one for (_, at), one in lines.items() if at == level]
         counts = [signs(one) for one in own]

@@ -120,10 +120,11 @@ def _meaning(results: Results, done: pd.DataFrame) -> str:
     top = max(_records(above), key=lambda line: float(line["auc"]))
     known = [row.estimate("test", "0.5", "auc").value for row in finished(results)]
     areas = [value for value in known if not math.isnan(value)]
-    reached = sum(value <= top["auc"] for value in areas)
+    higher = sum(value > top["auc"] for value in areas)
     main = (
-        f" {reached} of the {len(areas)} methods in the main table have no higher test AUC "
-        "(compared by their values, without an interval of the difference)."
+        f" Of the {len(areas)} methods in the main table, {higher} "
+        f"{'has' if higher == 1 else 'have'} a higher test AUC (compared by their "
+        "values, without an interval of the difference)."
         if areas else ""
     )  # fmt: skip
     return (
