@@ -95,8 +95,8 @@ def cross_fitted_thresholds_in_draws(
     """
     threshold = np.empty(weights.shape)
     for k in np.unique(fold):
-        others = fold != k
-        drawn = thresholds_in_draws(label[others], score[others], weights[:, others], recall)
+        others = np.where(fold != k, label, 0)  # a positive image of this fold is not used
+        drawn = thresholds_in_draws(others, score, weights, recall)
         threshold[:, fold == k] = drawn[:, None]
     return threshold
 
