@@ -14,13 +14,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from benchmarks.checks.coverage import (
-    Interval,
-    Scenario,
-    coverage,
-    population,
-    positive_fraction,
-)
+from benchmarks.checks.coverage import NORMAL, PNEUMONIA, Interval, coverage
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
@@ -32,8 +26,7 @@ from benchmarks.metrics.rates import confusion, confusion_in_draws
 AUCS = (0.95, 0.97, 0.99)
 RECALLS = (0.95, 0.97, 0.985, 0.997)  # at fixed thresholds
 CORRELATIONS = (0.0, 0.3, 0.6)
-VALIDATION_PATIENTS = 355  # on whom the threshold is chosen
-REAL = Scenario("as the test set", "one", 428, 0.0)  # patients like those of the real test split
+VALIDATION_PATIENTS = {0: 151, 1: 204}  # of each class, where the threshold is chosen
 DRAWS = 1000
 WILSON, BOOTSTRAP = "clustered Wilson", "bootstrap"
 OVER_THRESHOLDS = "Wilson over redrawn thresholds"
@@ -53,7 +46,9 @@ class Sample(NamedTuple):
     group: NDArray[np.int64]
 
 
-def simulate(auc: float, correlation: float, patients: int, rng: np.random.Generator) -> Sample:
+def simulate(
+    auc: float, correlation: float, patients: dict[int, int], rng: np.random.Generator
+) -> Sample:
     """Simulate scores of patients with as many images each as in the real test split.
 
     Parameters
@@ -62,19 +57,22 @@ def simulate(auc: float, correlation: float, patients: int, rng: np.random.Gener
         In the binormal model, of two images of different patients.
     correlation : float in [0, 1)
         Of the scores of two images of one patient.
-    patients : int
-        Each is drawn from the patients of the real test split; the images of one are of one class.
+    patients : dict of int
+        Number of patients of each class. The images of a patient are of one class.
     rng : Generator
 
     Returns
     -------
     Sample
     """
-    label, size = population(REAL)
-    drawn = rng.integers(0, len(label), patients)
-    labels, images = label[drawn], size[drawn]
-    group = np.arange(patients).repeat(images)
-    noise = np.sqrt(correlation) * rng.normal(size=patients)[group]
+    size, label = [], []
+    for value, counts in ((0, NORMAL), (1, PNEUMONIA)):
+        sizes = np.repeat(list(counts), list(counts.values()))
+        size.append(rng.choice(sizes, patients[value]))
+        label.append(np.full(patients[value], value))
+    images, labels = np.concatenate(size), np.concatenate(label)
+    group = np.arange(len(images)).repeat(images)
+    noise = np.sqrt(correlation) * rng.normal(size=len(images))[group]
     noise += np.sqrt(1 - correlation) * rng.normal(size=len(group))
     return Sample(labels[group], np.sqrt(2) * ndtri(auc) * labels[group] + noise, group)
 
@@ -94,7 +92,8 @@ def intervals(
     ------
     (threshold, quantity, truth, method), (low, high)
     """
-    test = simulate(auc, correlation, REAL.patients, rng)
+    patients = {0: sum(NORMAL.values()), 1: sum(PNEUMONIA.values())}
+    test = simulate(auc, correlation, patients, rng)
     seed = int(rng.integers(2**31))
     drawn = PatientBootstrap.draw(test.group.astype(object), test.label, seed, DRAWS)
     ranking = ranking_metrics(test.label, test.score, drawn.weights)
@@ -136,9 +135,10 @@ def _at_chosen(
 
 
 def _truths(recall: float, cut: float) -> dict[str, float]:
-    """Rates at a threshold, with the real test split's fraction of positive images."""
-    prevalence, specificity = positive_fraction(REAL), float(ndtr(cut))
-    true, false = prevalence * recall, (1 - prevalence) * (1 - specificity)
+    """Rates at a threshold, in images of the real test split's classes."""
+    images = [sum(size * n for size, n in counts.items()) for counts in (NORMAL, PNEUMONIA)]
+    specificity = float(ndtr(cut))
+    true, false = images[1] * recall, images[0] * (1 - specificity)
     return {"recall": recall, "specificity": specificity, "precision": true / (true + false)}
 
 
@@ -176,7 +176,7 @@ def check(auc: float, correlation: float, repetitions: int, seed: int) -> pd.Dat
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("docs/checks/rate_coverage.csv"), show_default=True)  # fmt: skip
-@click.option("--repetitions", default=1000, show_default=True, help="Data sets per scenario.")
+@click.option("--repetitions", default=600, show_default=True, help="Data sets per scenario.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--jobs", default=-1, show_default=True, help="Number of processes.")
 def _main(out: Path, repetitions: int, seed: int, jobs: int) -> None:

@@ -23,7 +23,7 @@ TABLE = Path(__file__).parents[2] / "docs" / "checks" / "rate_coverage.csv"
 
 
 def test_simulated_scores_have_the_given_auc() -> None:
-    sample = simulate(0.97, 0.3, 30_000, np.random.default_rng(0))
+    sample = simulate(0.97, 0.3, {0: 20_000, 1: 10_000}, np.random.default_rng(0))
     assert roc_auc_score(sample.label, sample.score) == pytest.approx(0.97, abs=0.005)
     assert len(set(sample.group)) == 30_000
     assert pd.Series(sample.label).groupby(sample.group).nunique().max() == 1
