@@ -19,7 +19,6 @@ WHOLE = (
     "scores", "features", "gap", "gap_ranks", "shortcuts", "leaky", "leaky_assignments", "learning",
     "learning_gains", "ablation", "resampling", "calibration", "recalibration", "prevalence",
     "matched", "matched_on_test", "subgroups", "leading", "patients", "sample_size",
-    "importance_stability", "importance_checks",
 )  # fmt: skip
 LEVELS = ("family", "subfamily")  # of importance.csv; regions would be thousands of rows
 
@@ -33,10 +32,8 @@ def main(run: Path, network: Path, audit: Path) -> None:
     _write(areas.dropna(axis=1, how="all"), "comparisons_auc")
     rates = comparisons[(comparisons["test"] == "bootstrap") & comparisons["p"].notna()]
     _write(rates.dropna(axis=1, how="all"), "comparisons_rates")
-    importance = pd.read_csv(run / "importance.csv")
-    _write(importance[importance["level"].isin(LEVELS)], "importance")
-    clusters = pd.read_csv(run / "importance_clusters.csv")
-    _write(clusters.dropna(subset=["alone"]), "importance_clusters")
+    if (run / "importance_stability.csv").exists():  # measured by the importance command
+        _importance(run)
     shutil.copy(network / "gap.csv", HERE / "gap_cnn.csv")
     shutil.copy(audit / "audit.csv", HERE / "audit.csv")
     for figure in (run / "figures").glob("*.svg"):
@@ -45,6 +42,20 @@ def main(run: Path, network: Path, audit: Path) -> None:
     for name in ("report.md", "tables.tex"):
         text = (run / name).read_text(encoding="utf-8")
         (HERE / name).write_text(without_paths(text), encoding="utf-8")
+
+
+def _importance(run: Path) -> None:
+    """Copy the tables of the importance command and the section of the report that shows them."""
+    for name in ("importance_stability", "importance_checks"):
+        shutil.copy(run / f"{name}.csv", HERE / f"{name}.csv")
+    importance = pd.read_csv(run / "importance.csv")
+    _write(importance[importance["level"].isin(LEVELS)], "importance")
+    clusters = pd.read_csv(run / "importance_clusters.csv")
+    _write(clusters.dropna(subset=["alone"]), "importance_clusters")
+    sections = (run / "report.md").read_text(encoding="utf-8").split("\n## ")
+    own = next(part for part in sections if "(figures/importance-maps.svg)" in part)
+    text = without_paths(f"## {own.rstrip()}\n")
+    (HERE / "importance_report.md").write_text(text, encoding="utf-8")
 
 
 def _write(table: pd.DataFrame, name: str) -> None:

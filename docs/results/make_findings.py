@@ -276,7 +276,7 @@ def by_patient() -> str:
     """Compare AUCs of images and of patients."""
     rows = table("patients")
     lines = []
-    for level, words in (("mean", "mean of a patient's scores"), ("max", "maximum")):
+    for level, words in (("mean", "mean of a patient's scores"), ("maximum", "maximum")):
         own = rows[rows["level"] == level]
         counts = counts_text(own, ("difference", "lo", "hi"), MARGINS["auc"])
         lines.append(

@@ -1,6 +1,6 @@
 """Write docs/importance.md.
 
-Tables and figures are those of ``report.md``; the text is written here, with numbers from the CSV
+Tables and figures are those of ``importance_report.md``; the text is written here, with numbers from the CSV
 files beside this script and, for the checks on phantoms, in ``docs/checks``.
 """
 
@@ -26,12 +26,12 @@ RANKINGS = (
 TEXT = """# Feature importance on the radiographs of Kermany et al. 2018
 
 Data: the 5,840 radiographs of the [results](results/README.md), official test split. The numbers come from
-the run described there and from:
+an earlier run on the same data, split and cells, and from:
 
     python run_benchmark.py importance RUN_DIR
     python docs/results/make_importance.py     # this page
 
-The tables and figures are those of the [report](results/report.md). To explain the scores of a single image:
+The tables and figures are those of [its report](results/importance_report.md). To explain the scores of a single image:
 `python run_benchmark.py explain RUN_DIR IMAGE`.
 
 Importance here describes what a fitted model uses on these images. It does not say which signs of disease matter
@@ -148,9 +148,8 @@ On phantoms, the position of the lesion is known, and a letter can be added as a
 
 
 def report_section() -> str:
-    """Return the section on feature importance of report.md: the one with the importance maps."""
-    report = (HERE / "report.md").read_text(encoding="utf-8")
-    return next(part for part in report.split("\n## ") if "(figures/importance-maps.svg)" in part)
+    """Return the section on feature importance of the run's report."""
+    return (HERE / "importance_report.md").read_text(encoding="utf-8")
 
 
 def quoted(section: str) -> dict[str, str]:
