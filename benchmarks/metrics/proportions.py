@@ -38,7 +38,8 @@ def clustered_wilson(
 
     Returns
     -------
-    low, high : float
+    low : float
+    high : float
         NaN if the group has fewer than two patients.
 
     Notes
@@ -87,7 +88,8 @@ def wilson_over_thresholds(
 
     Returns
     -------
-    low, high : float
+    low : float
+    high : float
         NaN if there is no draw, or if the group has fewer than two patients.
 
     Notes
