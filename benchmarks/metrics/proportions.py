@@ -63,7 +63,7 @@ def clustered_wilson(
     >>> hit = np.arange(50) < 48
     >>> low, high = clustered_wilson(hit, np.ones(50, dtype=bool), np.arange(50))
     >>> round(low, 3), round(high, 3)
-    (0.862, 0.989)
+    (0.861, 0.989)
     """
     found = _proportion(predicted[None, :], member, patient)
     if found.patients < 2:
