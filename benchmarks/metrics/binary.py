@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from benchmarks.metrics.arrays import Floats, Labels, divide
+from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.calibration import brier_score
 from benchmarks.metrics.operating_points import RedrawnThreshold
@@ -127,7 +127,8 @@ def evaluate(
     Notes
     -----
     Recall and specificity have clustered Wilson intervals, the other metrics percentile intervals
-    over the draws.
+    over the draws. At a threshold chosen on the evaluated patients themselves, all are percentile
+    intervals.
     """
     values = point_metrics(label, score, threshold, fold)
     ranking = ranking or ranking_metrics(label, score, bootstrap.weights, fold)
@@ -176,8 +177,7 @@ def _redrawn_intervals(
         if redrawn.other_patients:
             bounds[name] = _rate_interval(name, predicted, member, bootstrap.patient)
         elif name not in bounds:
-            own = bootstrap.weights * member
-            fraction = divide((own * predicted).sum(axis=1), own.sum(axis=1), np.nan)
+            fraction = fraction_predicted_positive(predicted, member, bootstrap.weights)
             bounds[name] = percentile_interval(fraction)
     return bounds
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr
+from scipy.special import bdtr, ndtr
 from scipy.stats import binom
 
-from benchmarks.metrics.arrays import Floats
+from benchmarks.metrics.arrays import Floats, divide
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -82,6 +82,27 @@ def sign_flip_test(difference: NDArray[np.integer]) -> float:
     largest = int(sizes @ counts)
     sums = 2 * np.arange(len(distribution)) - largest
     return min(1.0, float(distribution[np.abs(sums) >= abs(int(difference.sum()))].sum()))
+
+
+def wald_p(difference: Floats, error: Floats) -> Floats:
+    """Two-sided p values of differences from their standard errors.
+
+    Parameters
+    ----------
+    difference, error : ndarray of shape (pairs,)
+
+    Returns
+    -------
+    ndarray of shape (pairs,)
+        1 where both are 0.
+
+    Examples
+    --------
+    >>> wald_p(np.array([0.0, 1.96]), np.array([0.0, 1.0])).round(3).tolist()
+    [1.0, 0.05]
+    """
+    ratio = divide(np.abs(difference), error, np.inf)
+    return 2 * ndtr(-np.where(difference == 0, 0, ratio))
 
 
 def holm(p: ArrayLike) -> Floats:

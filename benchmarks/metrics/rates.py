@@ -162,16 +162,16 @@ def fraction_predicted_positive(
 
     Parameters
     ----------
-    predicted : ndarray of shape (n,) or (n, t), bool
-        Whether each image is predicted positive, in t ways.
+    predicted : ndarray of shape (n,) or (draws, n), bool
+        Whether each image is predicted positive, in all draws or in each.
     member : ndarray of shape (n,), bool
         Whether each image is in the subgroup.
-    weights : ndarray of shape (..., n), optional
+    weights : ndarray of shape (draws, n), optional
         How often each image is in each bootstrap draw; once by default.
 
     Returns
     -------
-    ndarray of shape (...) or (..., t)
+    ndarray of shape () or (draws,)
         NaN where a draw has no image of the subgroup.
 
     Examples
@@ -180,11 +180,8 @@ def fraction_predicted_positive(
     >>> fraction_predicted_positive(predicted, member, np.array([[1, 1, 1], [3, 1, 0]]))
     array([0.5 , 0.75])
     """
-    own = weights_or_ones(weights, len(member))[..., member]
-    hits, total = own @ predicted[member].astype(float), own.sum(axis=-1)
-    if predicted.ndim > 1:
-        total = np.broadcast_to(total[..., None], hits.shape)
-    return divide(hits, total, np.nan)
+    own = weights_or_ones(weights, len(member)) * member
+    return divide((own * predicted).sum(axis=-1), own.sum(axis=-1), np.nan)
 
 
 def precision_at_prevalence(

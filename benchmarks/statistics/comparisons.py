@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from benchmarks.fitting.cell import EXTERNAL
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.arrays import Floats, Labels, divide
+from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.binary import RATES
 from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals
 from benchmarks.metrics.calibration import brier_score
@@ -23,7 +23,7 @@ from benchmarks.metrics.delong import (
     clustered_delong,
     delong,
 )
-from benchmarks.metrics.hypothesis_tests import holm, mcnemar, sign_flip_test
+from benchmarks.metrics.hypothesis_tests import holm, mcnemar, sign_flip_test, wald_p
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import confusion_in_draws
 from benchmarks.statistics.split_scores import (
@@ -80,9 +80,14 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         the first finished seed of each method.
     """
     done = results.scores[results.scores["status"] == "ok"]
-    seeds = done.groupby(["features", "model"], sort=False)["cell"].unique().tolist()
-    common = min(map(len, seeds), default=0)
-    scored = [_scored(results, [str(names[k]) for names in seeds]) for k in range(common)]
+    methods = [part for _, part in done.groupby(["features", "model"], sort=False)]
+    seeds = [list(dict.fromkeys(part["cell"].astype(str))) for part in methods]
+    fitted = [len(names) for part, names in zip(methods, seeds, strict=True)
+              if part["features"].iloc[0] != EXTERNAL]  # fmt: skip
+    scored = [  # an external model has no seeds: its one cell is compared with each
+        _scored(results, [names[min(k, len(names) - 1)] for names in seeds])
+        for k in range(min(fitted, default=min(1, len(seeds))))
+    ]
     n = len(scored[0].cells) if scored else 0
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
     return {"comparisons": compare_pairs(scored[0], pairs, scored[1:]) if pairs
@@ -230,27 +235,6 @@ def _bootstrap_rows(
             rows = rows.assign(p=p, p_holm=holm(p))
         parts.append(rows)
     return parts
-
-
-def wald_p(difference: Floats, error: Floats) -> Floats:
-    """Two-sided p values of differences from their standard errors.
-
-    Parameters
-    ----------
-    difference, error : ndarray of shape (pairs,)
-
-    Returns
-    -------
-    ndarray of shape (pairs,)
-        1 where both are 0.
-
-    Examples
-    --------
-    >>> wald_p(np.array([0.0, 1.96]), np.array([0.0, 1.0])).round(3).tolist()
-    [1.0, 0.05]
-    """
-    ratio = divide(np.abs(difference), error, np.inf)
-    return 2 * ndtr(-np.where(difference == 0, 0, ratio))
 
 
 def _draws(scored: Scored) -> dict[tuple[str, str], Floats]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.arrays import Floats, divide
+from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.proportions import clustered_wilson, wilson_over_thresholds
+from benchmarks.metrics.rates import fraction_predicted_positive
 from benchmarks.statistics.split_scores import (
     CHOSEN_POINT,
     SplitScores,
@@ -93,13 +94,13 @@ def _value(one: Subgroup, predicted: NDArray[np.bool_], bootstrap: PatientBootst
     """Compute a fraction with its interval; row 0 of ``predicted`` is at the threshold itself."""
     value = float(predicted[0, one.member].mean())
     if len(predicted) == 1:
-        bounds = clustered_wilson(predicted[0], one.member, bootstrap.patient)
-        drawn = np.broadcast_to(predicted, bootstrap.weights.shape)
+        drawn = predicted[0]
+        bounds = clustered_wilson(drawn, one.member, bootstrap.patient)
     else:
         drawn = predicted[1:]
         bounds = wilson_over_thresholds(drawn, one.member, bootstrap.patient)
-    own = bootstrap.weights * one.member
-    return one, value, bounds, divide((own * drawn).sum(axis=1), own.sum(axis=1), np.nan)
+    draws = fraction_predicted_positive(drawn, one.member, bootstrap.weights)
+    return one, value, bounds, draws
 
 
 def subgroups(test: SplitScores) -> list[Subgroup]:

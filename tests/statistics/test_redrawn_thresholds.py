@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
+from benchmarks.io.results import Results
 from benchmarks.metrics.binary import evaluate
 from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.metrics.operating_points import (
@@ -13,6 +17,7 @@ from benchmarks.metrics.operating_points import (
     threshold_at_recall,
     thresholds_in_draws,
 )
+from benchmarks.statistics import comparisons
 from benchmarks.statistics.comparisons import Scored, compare_pairs
 
 DRAWS = 400
@@ -104,3 +109,28 @@ def test_differences_over_seeds_include_the_variance_between_seeds() -> None:
     assert both["hi"] - both["difference"] > 1.95 * error
     same = row(scored(0.05), scored(0.05), scored(0.05))
     assert (same["lo"], same["hi"]) == pytest.approx((one["lo"], one["hi"]))
+
+
+def test_an_external_model_is_compared_with_the_mean_over_seeds(tmp_path: Path) -> None:
+    group, label, score, rng = made(4, 60)
+    cells = {"hog/svm/seed0": 0, "hog/svm/seed1": 1, "external/x": 0}
+    predictions, scores = [], []
+    for cell, seed in cells.items():
+        features, model = cell.split("/")[:2]
+        own = np.clip(score + 0.1 * rng.normal(size=len(score)), 0, 1)
+        known = {"cell": cell, "features": features, "model": model, "seed": seed, "split": "test"}
+        predictions.append(pd.DataFrame({
+            **known, "fold": 0, "image": [f"{k:03d}" for k in range(len(label))], "group": group,
+            "subtype": "", "label": label, "score": own,
+        }))  # fmt: skip
+        scores += [{**known, "status": "ok", "operating_point": point, "threshold": 0.5}
+                   for point in ("0.5", "recall95")]  # fmt: skip
+    empty = pd.DataFrame()
+    results = Results(tmp_path, {}, empty, empty, pd.concat(predictions), pd.DataFrame(scores),
+                      empty, empty)  # fmt: skip
+    table = comparisons.tabulate(results)["comparisons"]
+    line = table[(table["test"] == "bootstrap") & (table["metric"] == "auc")].iloc[0]
+    areas = [roc_auc_score(label, part["score"]) for part in predictions]
+    assert (line["cell_a"], line["cell_b"]) == ("hog/svm/seed0", "external/x")
+    assert line["value_a"] == pytest.approx(np.mean(areas[:2]))
+    assert line["value_b"] == pytest.approx(areas[2])

@@ -129,7 +129,7 @@ def _seeds(methods: Sequence[Row]) -> str:
         return ""
     averaged = (
         "; specificity and precision: means over seeds, with the variance between them"
-        if all(row.finished > 1 for row in methods)
+        if all(row.finished > 1 or row.is_external for row in methods)
         else ""
     )
     return f" (the first seed of each{averaged})"
