@@ -320,17 +320,18 @@ def intervals(results: Results) -> str:
     Returns
     -------
     str
-        Three sentences.
+        Four sentences.
     """
     draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", DRAWS))
     return (
         "Intervals (95 %) of recall and specificity are Wilson intervals for clustered data, with "
         "patients as clusters, except at a threshold that was chosen on the same images; these and "
         f"all others are percentile intervals from a bootstrap over patients with {draws} "
-        "resamples. At a threshold that was chosen on validation patients, these are "
-        "resampled, too, and the threshold is chosen again in each resample; scores.csv also holds "
-        "the intervals at the chosen threshold held fixed (_lo and _hi beside _lo_threshold and "
-        "_hi_threshold). Fitted models are held fixed."
+        "resamples. Where all images of a class are predicted alike, each of its patients counts "
+        "as one image. At a threshold that was chosen on validation patients, the validation "
+        "patients are resampled, too, and the threshold is chosen again in each resample; "
+        "scores.csv also holds the intervals at the chosen threshold held fixed (_lo and _hi "
+        "beside _lo_threshold and _hi_threshold). Fitted models are held fixed."
     )
 
 

@@ -16,6 +16,10 @@ from benchmarks.report.blocks import Cell, Group
 from benchmarks.statistics.method_rows import POINT_TITLES, Estimate, Row, rows
 
 Lines = dict[tuple[Any, ...], pd.DataFrame]
+ALL_ALIKE = (
+    "Where no image of a class is missed, each of its patients counts as one image, so the "
+    "interval can be wider than with one error."
+)
 OVER_SEEDS = (
     "Values: mean ± standard deviation over seeds; intervals: of the mean, including the variance "
     "between seeds."

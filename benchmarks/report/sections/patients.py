@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.io.formatting import count_of, interval, join_words, number, thousands
+import pandas as pd
+
+from benchmarks.io.formatting import interval, join_words, number, thousands
 from benchmarks.io.results import Results
 from benchmarks.report.blocks import Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import (
@@ -11,10 +13,10 @@ from benchmarks.report.method_tables import (
     first_seed,
     lines_of,
     measured,
-    signs,
     table_rows,
     value_cells,
 )
+from benchmarks.statistics.equivalence import MARGINS, counts_text
 from benchmarks.statistics.method_rows import Row, classical, validation_precision
 from benchmarks.statistics.patients import LEVELS
 
@@ -77,13 +79,9 @@ def _sentence(table: list[Row], lines: Lines) -> str:
     text = f"{lead.label}, with the highest average precision on the validation set, has a test "
     text += f"AUC of {join_words([f'{value} {words[level]}' for level, value in areas.items()])}."
     for level in LEVELS[1:]:
-        own = [one for (_, at), one in lines.items() if at == level]
-        counts = [signs(one) for one in own]
-        above, below = (sum(one[k] for one in counts) for k in (0, 1))
-        text += (
-            f" The interval of the AUC {words[level]} minus that by image is above 0 for "
-            f"{count_of(above, len(own))} and below 0 for {count_of(below, len(own))}."
-        )
+        own = pd.concat([one for (_, at), one in lines.items() if at == level])
+        counts = counts_text(own, ("difference", "lo", "hi"), MARGINS["auc"])
+        text += f" The AUC {words[level]} minus that by image: {counts}."
     return text
 
 

@@ -23,6 +23,7 @@ from benchmarks.report.blocks import (
     text_section,
 )
 from benchmarks.report.method_tables import (
+    ALL_ALIKE,
     breaks,
     estimate_cells,
     first_seed,
@@ -169,7 +170,7 @@ def _table(table: Sequence[Row], known: Sequence[str]) -> Table:
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
-        note=over_seeds(table),
+        note=f"{ALL_ALIKE} {over_seeds(table)}".strip(),
         formats=ALL_FORMATS,
     )
 

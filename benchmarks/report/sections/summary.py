@@ -14,6 +14,7 @@ from benchmarks.io.run_record import data_name, is_synthetic, network_start
 from benchmarks.paper.facts import balancing, intervals
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
 from benchmarks.report.method_tables import (
+    ALL_ALIKE,
     breaks,
     estimate_cells,
     over_seeds,
@@ -40,6 +41,7 @@ TITLE = "Main results"
 _SHOWN = (("precision", "Precision"), ("recall", "Recall"), ("specificity", "Specificity"))
 _READING = (
     "Values have 95 % intervals over patients, which include the choice of a chosen threshold. "
+    f"{ALL_ALIKE} "
     "Bold: largest value of the column on the test set; nothing is selected by it. With a "
     "threshold selected on the validation set, a method can have a high recall merely because its "
     "threshold is low, at the cost of precision."
