@@ -16,8 +16,13 @@ from scipy.stats import binomtest
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.binary import bootstrap_metrics
-from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals, percentile_interval
-from benchmarks.metrics.delong import QUANTILE, auc_difference, clustered_delong, delong
+from benchmarks.metrics.bootstrap import (
+    QUANTILE,
+    PatientBootstrap,
+    paired_intervals,
+    percentile_interval,
+)
+from benchmarks.metrics.delong import auc_difference, clustered_delong, delong
 
 # Patients in the test split of the Kermany radiographs, by number of images.
 NORMAL = {1: 220, 2: 1, 3: 4}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from benchmarks.metrics.arrays import Floats, Labels
 
@@ -14,6 +15,7 @@ CONFIDENCE = 0.95
 SEED = 0  # all methods are evaluated on the same draws of patients
 THRESHOLD_SEED = 1  # of the draws in which thresholds are chosen again
 _TAIL = (1 - CONFIDENCE) / 2
+QUANTILE = float(ndtri(1 - _TAIL))
 
 
 @dataclass(frozen=True)
@@ -169,3 +171,61 @@ def with_interval(name: str, draws: Floats) -> dict[str, float]:
     """
     low, high = percentile_interval(draws[1:])
     return {name: float(draws[0]), f"{name}_lo": low, f"{name}_hi": high}
+
+
+def seed_error(by_seed: Floats) -> Floats:
+    """Compute the standard error of a mean over seeds, from the variance between them.
+
+    Parameters
+    ----------
+    by_seed : ndarray of shape (seeds, ...)
+        A metric, or a difference of metrics, of each seed.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        0 for one seed, whose variance is not known.
+
+    Examples
+    --------
+    >>> seed_error(np.array([[0.7, 0.9], [0.9, 0.9]])).round(9).tolist()
+    [0.1, 0.0]
+    """
+    if len(by_seed) < 2:
+        return np.zeros(by_seed.shape[1:])
+    return np.asarray(by_seed.std(axis=0, ddof=1) / np.sqrt(len(by_seed)))
+
+
+def with_seed_error(
+    value: ArrayLike, low: ArrayLike, high: ArrayLike, error: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Widen a 95 % interval over patients by the error of the mean over seeds.
+
+    Parameters
+    ----------
+    value : array of shape (...)
+    low : array of shape (...)
+    high : array of shape (...)
+        Bounds of the interval over patients.
+    error : array of shape (...)
+        As from :func:`seed_error`. It is independent of the error from patients.
+
+    Returns
+    -------
+    low : ndarray of shape (...)
+    high : ndarray of shape (...)
+        The distance of each bound from the value is the root of the sum of squares of the former
+        distance and 1.96 standard errors of the seeds.
+
+    Examples
+    --------
+    >>> low, high = with_seed_error(0.8, 0.77, 0.83, 0.04 / QUANTILE)
+    >>> float(low.round(9)), float(high.round(9))
+    (0.75, 0.85)
+    """
+    middle, lower, upper = (np.asarray(one, dtype=float) for one in (value, low, high))
+    of_seed = QUANTILE * np.asarray(error)
+    return (
+        np.asarray(middle - np.hypot(middle - lower, of_seed)),
+        np.asarray(middle + np.hypot(upper - middle, of_seed)),
+    )

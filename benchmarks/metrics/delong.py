@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from benchmarks.metrics.arrays import Floats, Labels
-from benchmarks.metrics.bootstrap import CONFIDENCE
+from benchmarks.metrics.bootstrap import QUANTILE
 
-QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
 _ROUNDING = 1e-12  # relative to the variances; anything smaller is rounding error
 
 

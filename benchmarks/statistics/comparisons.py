@@ -14,10 +14,14 @@ from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.binary import RATES
-from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals
+from benchmarks.metrics.bootstrap import (
+    PatientBootstrap,
+    paired_intervals,
+    seed_error,
+    with_seed_error,
+)
 from benchmarks.metrics.calibration import brier_score
 from benchmarks.metrics.delong import (
-    QUANTILE,
     AucCovariance,
     auc_difference,
     clustered_delong,
@@ -223,11 +227,9 @@ def _bootstrap_rows(
         rows = _rows("bootstrap", metric, point, draws[:, 0], i, j)
         difference = rows["difference"].to_numpy()
         low, high = paired_intervals(draws[:, 1:], i, j)
-        of_seed = np.zeros(len(i))  # standard error of the mean over seeds
+        of_seed = seed_error(values[:, i] - values[:, j])
         if len(seeds) > 1:
-            of_seed = (values[:, i] - values[:, j]).std(axis=0, ddof=1) / np.sqrt(len(seeds))
-            low = difference - np.hypot(difference - low, QUANTILE * of_seed)
-            high = difference + np.hypot(high - difference, QUANTILE * of_seed)
+            low, high = with_seed_error(difference, low, high, of_seed)
         rows = rows.assign(lo=low, hi=high)
         if (metric, point) in TESTED:
             error = np.hypot((draws[i] - draws[j])[:, 1:].std(axis=1), of_seed)

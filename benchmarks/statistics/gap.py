@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -14,14 +15,19 @@ from benchmarks.fitting.cross_validation import CV, cross_fitted_thresholds_in_d
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import percentile_interval, with_interval
+from benchmarks.metrics.bootstrap import (
+    percentile_interval,
+    seed_error,
+    with_interval,
+    with_seed_error,
+)
 from benchmarks.metrics.calibration import brier_score
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import MAIN_RATES, confusion_in_draws
+from benchmarks.statistics.method_rows import Estimate, Row, finished
 from benchmarks.statistics.split_scores import (
     CHOSEN_POINT,
     SplitScores,
-    methods,
     read_split,
     thresholds_with_draws,
 )
@@ -39,20 +45,28 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Parameters
     ----------
     results : Results
-        Methods that were not cross-validated are left out.
+        Methods that were not cross-validated are left out, and so are seeds that were not.
 
     Returns
     -------
     dict of DataFrame
-        ``gap``: one row per method, metric and operating point. Values and their intervals are
-        those of ``scores.csv``. The interval of the difference is a percentile interval over pairs
-        of draws: training and test patients are different people, so they are drawn independently.
-        The draws do not refit the models, in neither evaluation. ``gap_ranks``: Spearman's rank
-        correlation of the methods' AUC, if there are at least three methods.
+        ``gap``: one row per method, metric and operating point; ``cell`` is the first seed. Values
+        are means over seeds, with intervals as from
+        :meth:`~benchmarks.statistics.method_rows.Row.estimate`. The interval of the difference is a
+        percentile interval over pairs of draws: training and test patients are different people, so
+        they are drawn independently. With several seeds, each draw is averaged over them, and the
+        interval includes the variance of the difference between seeds. The draws do not refit the
+        models, in neither evaluation. ``gap_ranks``: Spearman's rank correlation of the methods'
+        AUC, if there are at least three methods; its interval does not include the variance between
+        seeds.
     """
     crossed = set(results.scores.loc[results.scores["split"] == CV, "cell"])
-    cells = [cell for cell in methods(results) if cell in crossed]
-    lines, ranks = _rows(results, cells) if cells else ([], [])
+    own = [
+        replace(row, scores=row.scores[row.scores["cell"].isin(crossed)])
+        for row in finished(results)
+    ]
+    table = [row for row in own if row.ok]
+    lines, ranks = _rows(results, table) if table else ([], [])
     return {
         "gap": pd.DataFrame(lines, columns=MORE_TABLES["gap"]),
         "gap_ranks": pd.DataFrame(ranks, columns=MORE_TABLES["gap_ranks"]),
@@ -141,29 +155,60 @@ def draws_of(split: SplitScores, chosen: Iterable[tuple[str, str, Floats]]) -> d
     return draws
 
 
-def _rows(results: Results, cells: list[str]) -> tuple[list[Line], list[Line]]:
+def _rows(results: Results, table: Sequence[Row]) -> tuple[list[Line], list[Line]]:
     """Rows of both tables."""
+    cells = [cell for row in table for cell in row.cells()]
     cv, test = read_split(results, CV, cells), read_split(results, TEST, cells)
-    drawn = draws_of(cv, _cv_thresholds(cv, cells))
-    official = draws_of(test, _test_thresholds(results, test, cells))
-    keys = results.scores[["cell", "split", "operating_point"]].itertuples(index=False, name=None)
-    scores = dict(zip(keys, results.scores.to_dict("records"), strict=True))
+    drawn = _over_seeds(draws_of(cv, _cv_thresholds(cv, cells)), table)
+    official = _over_seeds(draws_of(test, _test_thresholds(results, test, cells)), table)
     lines = []
-    for cell, (metric, point) in product(cells, _METRICS):
-        key, suffix = (cell, metric, point), "_threshold" if point else ""
+    for row, (metric, point) in product(table, _METRICS):
+        key = (row.cells()[0], metric, point)
         low, high = percentile_interval(gap_draws(drawn[key], official[key]))
-        values = {
-            name + end: scores[cell, split, point or "0.5"][metric + end + (end and suffix)]
-            for name, split in (("cv", CV), ("official", TEST)) for end in ("", "_lo", "_hi")
-        }  # fmt: skip
-        lines.append({
-            "cell": cell, "metric": metric, "operating_point": point, **values,
-            "gap": values["cv"] - values["official"], "gap_lo": low, "gap_hi": high,
-        })  # fmt: skip
+        lines.append(_line(row, metric, point, (low, high)))
     auc = [line for line in lines if line["metric"] == "auc"]
     own = [np.array([line[name] for line in auc], dtype=float) for name in ("cv", "official")]
-    draws = [np.array([one[cell, "auc", ""] for cell in cells]) for one in (drawn, official)]
+    draws = [
+        np.array([one[row.cells()[0], "auc", ""] for row in table]) for one in (drawn, official)
+    ]
     return lines, _ranks(own[0], own[1], draws[0], draws[1])
+
+
+def _over_seeds(draws: Mapping[Key, Floats], table: Sequence[Row]) -> dict[Key, Floats]:
+    """Average each draw over the seeds of a method, under the name of its first cell."""
+    return {
+        (row.cells()[0], metric, point): np.mean(
+            [draws[cell, metric, point] for cell in row.cells()], axis=0
+        )
+        for row in table
+        for metric, point in _METRICS
+    }
+
+
+def _line(row: Row, metric: str, point: str, bounds: tuple[float, float]) -> Line:
+    """Row of ``gap``, from the interval of the mean gap over patients."""
+    found = {
+        name: row.estimate(split, point or OPERATING_POINTS[0], metric)
+        for name, split in (("cv", CV), ("official", TEST))
+    }
+    by_seed = [
+        row.at(split, point or OPERATING_POINTS[0]).set_index("cell")[metric].astype(float)
+        for split in (CV, TEST)
+    ]
+    gap = found["cv"].value - found["official"].value
+    error = seed_error(np.array(by_seed[0] - by_seed[1], dtype=np.float64))
+    if len(by_seed[0]) > 1:
+        low, high = with_seed_error(gap, *bounds, error)
+        bounds = float(low), float(high)
+    return {
+        "cell": row.cells()[0], "metric": metric, "operating_point": point,
+        **{name + end: value for name, one in found.items() for end, value in _ends(one).items()},
+        "gap": gap, "gap_lo": bounds[0], "gap_hi": bounds[1],
+    }  # fmt: skip
+
+
+def _ends(one: Estimate) -> dict[str, float]:
+    return {"": one.value, "_lo": one.low, "_hi": one.high}
 
 
 def _ranks(cv: Floats, official: Floats, cv_draws: Floats, test_draws: Floats) -> list[Line]:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.fitting.cell import EXTERNAL, PIXELS
 from benchmarks.io.columns import AT_THRESHOLD, OPERATING_POINTS
+from benchmarks.io.formatting import join_words
 from benchmarks.io.results import Results
-from benchmarks.metrics.delong import QUANTILE as NORMAL_QUANTILE
+from benchmarks.metrics.bootstrap import seed_error, with_seed_error
 
 POINT_TITLES = {"0.5": "threshold 0.5", "recall95": "threshold for recall ≥ 0.95 on validation"}
 
@@ -23,9 +25,9 @@ class Estimate:
     Attributes
     ----------
     value, low, high : float
-        Mean over seeds of the metric, and its 95 % interval. With several seeds, the interval
-        includes the variance between seeds. At a threshold that was chosen on the validation set,
-        it includes the uncertainty of the threshold.
+        Mean over seeds of the metric, and its 95 % interval. At a threshold that was chosen on the
+        validation set, it includes the uncertainty of the threshold. With several seeds, it
+        includes the variance between seeds; see :meth:`Row.estimate`.
     spread : float
         Standard deviation over seeds; NaN for one seed.
     """
@@ -129,7 +131,7 @@ class Row:
         return self.at(split, point).sort_values("seed", kind="stable").head(1)
 
     def estimate(self, split: str, point: str, metric: str) -> Estimate:
-        """Average a metric and the bounds of its interval over seeds.
+        """Average a metric over seeds, with an interval over patients and seeds.
 
         Parameters
         ----------
@@ -143,6 +145,13 @@ class Row:
         Returns
         -------
         Estimate
+
+        Notes
+        -----
+        With several seeds, each bound is as far from the mean as the bounds of the single seeds
+        are on average, and further by the variance between seeds
+        (:func:`~benchmarks.metrics.bootstrap.with_seed_error`). The error from patients of a mean
+        is at most the average of the seeds' errors, so the interval is not too narrow for it.
         """
         own = self.scores[self._at(split, point)]
 
@@ -152,10 +161,10 @@ class Row:
         end = "_threshold" if metric in AT_THRESHOLD else ""
         value, low, high = (_mean(metric + name) for name in ("", f"_lo{end}", f"_hi{end}"))
         spread = float(own[metric].astype(float).std(ddof=1)) if len(own) > 1 else math.nan
-        if len(own) > 1:  # errors from patients and from the seed are independent
-            of_seed = NORMAL_QUANTILE * spread / math.sqrt(len(own))
-            low = value - math.hypot(value - low, of_seed)
-            high = min(value + math.hypot(high - value, of_seed), 1.0)
+        if len(own) > 1:
+            error = seed_error(own[metric].dropna().to_numpy(dtype=float))
+            bounds = with_seed_error(value, low, high, error)
+            low, high = np.clip(bounds, -1.0 if metric == "mcc" else 0.0, 1.0).tolist()
         return Estimate(value, low, high, spread)
 
 
@@ -261,7 +270,7 @@ def leaders(table: Sequence[Row], merit: Callable[[Row], float] | None = None) -
 
 
 def leaders_caption(table: Sequence[Row]) -> str:
-    """Describe for a caption how :func:`leaders` were selected.
+    """Describe how :func:`leaders` were selected.
 
     Parameters
     ----------
@@ -272,11 +281,13 @@ def leaders_caption(table: Sequence[Row]) -> str:
     -------
     str
     """
-    network = ", and the CNN" if any(row.is_cnn for row in table) else ""
-    return (
+    others = ["the CNN"] * any(row.is_cnn for row in table)
+    others += ["each external model"] * any(row.is_external for row in table)
+    text = (
         "for each feature set, the classifier with the highest average precision on the "
-        f"validation set (other validation patients may select another){network}"
+        "validation set (other validation patients may select another)"
     )
+    return ", and ".join([text, *others]) if classical(table) else join_words(others)
 
 
 def validation_precision(row: Row) -> float:

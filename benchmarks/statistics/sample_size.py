@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS
 from benchmarks.io.results import Results
-from benchmarks.metrics.delong import QUANTILE
+from benchmarks.metrics.bootstrap import QUANTILE
 from benchmarks.statistics.method_rows import Row, classical, finished, validation_precision
 from benchmarks.statistics.split_scores import read_split
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,16 @@ def test_splits_of_equal_size_are_resampled_independently() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Three methods on 60 training, 40 validation and 40 test patients of 1 to 3 images."""
-    folder = tmp_path_factory.mktemp("gap")
+    return make(tmp_path_factory.mktemp("gap"), seeds=1)
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The same with three seeds of each method; the first method's are equal."""
+    return make(tmp_path_factory.mktemp("seeds"), seeds=3)
+
+
+def make(folder: Path, seeds: int) -> Results:
     rng = np.random.default_rng(2)
     group = np.repeat(np.arange(140), rng.integers(1, 4, 140))
     split = np.select([group < 60, group < 100], ["train", "validation"], "test")
@@ -85,10 +94,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
     parts = {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
     rows = SplitIndices(label, manifest["group"].to_numpy(dtype=object), parts.pop("train"), parts)
     fold = group[rows.train] % 3 + 1
-    cells = [Cell("hog", model, "none", 0) for model in ("svm", "forest", "logistic")]
+    models = ("svm", "forest", "logistic")
+    cells = [Cell("hog", model, "none", seed) for model in models for seed in range(seeds)]
     tables = ResultTables(folder, cells, manifest, rows, fold)
-    for k, cell in enumerate(cells):
-        score = np.round((0.3 * label + 0.7 * rng.random(len(label))) ** (1 + k / 2), 2)
+    noise = rng.random(len(label))
+    for cell in cells:
+        k = models.index(cell.model)
+        if k:
+            noise = rng.random(len(label))
+        score = np.round((0.3 * label + 0.7 * noise) ** (1 + k / 2), 2)
         outcome = CellResult(cell, scores={name: score[part] for name, part in parts.items()})
         if k < 2:  # the third was not cross-validated
             outcome.folds = {n: score[rows.train][fold == n] for n in (1, 2, 3)}
@@ -130,6 +144,47 @@ def test_resamples_equal_those_of_the_intervals_in_the_scores(run: Results) -> N
         values = drawn[cell, line["metric"], line["operating_point"]]
         found = percentile_interval(values)
         assert found == pytest.approx((line["cv_lo"], line["cv_hi"]), abs=1e-12)
+
+
+def test_gap_of_several_seeds_is_that_of_their_mean(seeds: Results) -> None:
+    table = gap.tabulate(seeds)["gap"]
+    assert table["cell"].unique().tolist() == ["hog/svm/seed0", "hog/forest/seed0"]
+    scores = seeds.scores.set_index(["model", "split", "operating_point"])
+    auc = table[table["metric"] == "auc"].set_index("cell").loc["hog/forest/seed0"]
+    cv, official = (
+        scores.loc[("forest", split, "0.5"), "auc"].to_numpy(float) for split in ("cv", "test")
+    )
+    assert auc["cv"] == pytest.approx(cv.mean())
+    assert auc["official"] == pytest.approx(official.mean())
+    assert auc["gap"] == pytest.approx((cv - official).mean())
+    # By hand: the means over seeds in each draw, widened by the standard error over seeds.
+    cells = [f"hog/forest/seed{k}" for k in range(3)]
+    drawn = [gap.draws_of(read_split(seeds, split, cells), []) for split in (CV, "test")]
+    means = [np.mean([one[cell, "auc", ""] for cell in cells], axis=0) for one in drawn]
+    low, high = np.nanquantile(means[0] - means[1][::-1], [0.025, 0.975])
+    error = 1.959964 * np.std(cv - official, ddof=1) / np.sqrt(3)
+    assert auc["gap_lo"] == pytest.approx(auc["gap"] - np.hypot(auc["gap"] - low, error))
+    assert auc["gap_hi"] == pytest.approx(auc["gap"] + np.hypot(high - auc["gap"], error))
+
+
+def test_equal_seeds_give_the_gap_of_one_seed(run: Results, seeds: Results) -> None:
+    one, three = (
+        table[table["cell"] == "hog/svm/seed0"].drop(columns=["cell", "metric", "operating_point"])
+        for table in (gap.tabulate(run)["gap"], gap.tabulate(seeds)["gap"])
+    )
+    np.testing.assert_allclose(three.to_numpy(float), one.to_numpy(float), atol=1e-12)
+
+
+def test_seed_without_cross_validation_is_left_out(seeds: Results) -> None:
+    scores = seeds.scores
+    gone = (scores["cell"] == "hog/forest/seed2") & (scores["split"] == "cv")
+    table = gap.tabulate(replace(seeds, scores=scores[~gone]))["gap"]
+    auc = table[(table["metric"] == "auc") & (table["cell"] == "hog/forest/seed0")].iloc[0]
+    own = scores[(scores["operating_point"] == "0.5") & (scores["seed"] < 2)]
+    for name, split in (("cv", "cv"), ("official", "test")):
+        values = own[(own["model"] == "forest") & (own["split"] == split)]["auc"]
+        assert len(values) == 2
+        assert auc[name] == pytest.approx(values.astype(float).mean())
 
 
 def test_without_cross_validation_there_is_no_row(run: Results) -> None:

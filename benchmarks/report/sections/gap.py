@@ -24,7 +24,7 @@ from benchmarks.report.blocks import (
     paragraph,
     text_section,
 )
-from benchmarks.report.method_tables import breaks, table_rows, value_cells
+from benchmarks.report.method_tables import breaks, over_seeds, table_rows, value_cells
 from benchmarks.report.plots import BLUE, GREEN, VERMILION, Look, draw, frame, legend, name_rows
 from benchmarks.statistics.equivalence import MARGINS, counts_text
 from benchmarks.statistics.method_rows import Row, finished
@@ -42,6 +42,10 @@ _LOOKS = {
     "validation": ("validation set", Look(BLUE, "-", "o")),
     "test": ("test set", Look(VERMILION, "-", "D")),
 }
+GAP_SEEDS = (
+    " Values and gaps are means over seeds; the intervals of the gaps include the variance between "
+    "seeds."
+)
 _HEADS = {"cv": "CV", "validation": "Val.", "test": "Test"}
 
 
@@ -58,9 +62,8 @@ def render(results: Results) -> Section:
     """
     table = finished(results)
     gaps = results.table("gap")
-    title = _TITLE if len(gaps) else _TITLE_WITHOUT_CV
     if not table:
-        return text_section(title, "No cell finished, so there is no difference to show.")
+        return text_section(title(results), "No cell finished, so there is no difference to show.")
     blocks: list[Block] = []
     if len(gaps):
         blocks.append(paragraph(from_cross_validation(gaps, results.table("gap_ranks"))))
@@ -73,7 +76,21 @@ def render(results: Results) -> Section:
         ]
     else:
         blocks.append(_table(table))
-    return Section(title, tuple(blocks))
+    return Section(title(results), tuple(blocks))
+
+
+def title(results: Results) -> str:
+    """Return the title of the section, which depends on whether the run has a cross-validation.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+    """
+    return _TITLE if len(results.table("gap")) else _TITLE_WITHOUT_CV
 
 
 def from_cross_validation(gaps: pd.DataFrame, ranks: pd.DataFrame) -> str:
@@ -246,7 +263,6 @@ def _gap_table(
     for metric, _ in _WITH_GAP:
         columns += [[Cell(number(_value(row, split, metric))) for row in table] for split in splits]
         columns.append(gap_cells(table, gaps, metric))
-    several = " Values are means over seeds; the gap is that of the first seed."
     return Table(
         name="gap",
         caption=(
@@ -264,7 +280,7 @@ def _gap_table(
             "In cross-validation, the threshold of a fold is selected on the held-out scores of "
             "the other folds, and AUC is the mean over folds. The validation and test sets share "
             "one threshold, selected on the validation set."
-            + several * any(row.finished > 1 for row in table)
+            + GAP_SEEDS * bool(over_seeds(table))
         ),
         formats=formats,
     )  # fmt: skip
