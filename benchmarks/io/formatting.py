@@ -228,11 +228,13 @@ def count_of(count: int, total: int, what: str = "methods") -> str:
 
     Examples
     --------
-    >>> count_of(3, 29), count_of(29, 29), count_of(0, 29), count_of(1, 1), count_of(0, 1)
-    ('3 of 29 methods', 'all 29 methods', 'none of 29 methods', 'the one method', 'no method')
+    >>> count_of(3, 29), count_of(29, 29), count_of(0, 29)
+    ('3 of 29 methods', 'all 29 methods', 'none of 29 methods')
+    >>> count_of(2, 2), count_of(1, 1), count_of(0, 1)
+    ('both methods', 'the one method', 'no method')
     """
     if total == 1:
         return f"the one {what.removesuffix('s')}" if count else f"no {what.removesuffix('s')}"
     if count == total:
-        return f"all {total} {what}"
+        return f"both {what}" if total == 2 else f"all {total} {what}"
     return f"{count or 'none'} of {total} {what}"

@@ -24,6 +24,7 @@ OVER_SEEDS = (
     "Values: mean ± standard deviation over seeds; intervals: of the mean, including the variance "
     "between seeds."
 )
+SELECTED = "the selected methods (see “Main results”)"
 FIRST_SEED = " Of a method with several seeds, the first that finished is shown."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import Results
@@ -64,15 +63,3 @@ def test_a_higher_brier_score_is_a_loss() -> None:
     text = words_of(balancing.render(ablation({"smote": [ALIKE, ALIKE]}, (0.02, 0.015, 0.025))))
     assert "largest loss is 0.0200 (95 % interval 0.0150–0.0250" in text
     assert "smote loses most on average: 0.0200, with 2 of 2 intervals" in text
-
-
-@pytest.mark.parametrize(
-    ("gain", "counts"), [((-0.02, -0.03, -0.01), (2, 0)), ((0.02, 0.01, 0.03), (0, 2))]
-)
-def test_the_sentence_on_the_brier_score_follows_the_ablation(
-    gain: Gain, counts: tuple[int, int]
-) -> None:
-    text = balancing.brier_text(ablation({"smote": [ALIKE, ALIKE]}, gain))
-    lower, higher = counts
-    assert f"lowers the Brier score in {lower} and raises it in {higher} of 2" in text
-    assert balancing.brier_text(results_of({})) == ""

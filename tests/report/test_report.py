@@ -23,9 +23,11 @@ from benchmarks.io import escaping
 from benchmarks.io.columns import AT_THRESHOLD, METRICS, PREDICTION_COLUMNS, RECALLS, SCORE_COLUMNS
 from benchmarks.io.results import Results, RunError, read_results, write_run, write_table
 from benchmarks.report import method_tables
+from benchmarks.report.blocks import Cell, Pictures, Section, Table
 from benchmarks.report.sections import SECTIONS, gap
+from benchmarks.report.writers import write_report
 from benchmarks.run.exploration import explore, hardest, save_thumbnails
-from benchmarks.statistics.method_rows import leaders, rows
+from benchmarks.statistics.method_rows import leaders, leaders_caption, rows
 
 UNTRUSTED = [
     "test/NORMAL/<script>alert(1)</script>.jpg",
@@ -493,6 +495,56 @@ def test_leaders_are_selected_on_validation_not_on_test(tmp_path: Path) -> None:
     scores = results.scores.assign(average_precision=[0.9, 0.5])
     merged = dataclasses.replace(results, scores=pd.concat([other, scores], ignore_index=True))
     assert [row.model for row in leaders(rows(merged))] == ["svm"]
+
+
+def test_interval_over_seeds_stays_within_the_range_of_the_metric(tmp_path: Path) -> None:
+    low, high = (
+        [{name: value, f"{name}_lo_threshold": value, f"{name}_hi_threshold": value}
+         for value in values]
+        for name, values in (("recall", (0.5, 1.0)), ("mcc", (-0.5, 0.2)))
+    )  # fmt: skip
+    (recall,) = rows(small_results(tmp_path / "a", {"a": low}))
+    found = recall.estimate("test", "0.5", "recall")
+    assert (found.low, found.high) == (pytest.approx(0.26, abs=1e-3), 1.0)
+    (mcc,) = rows(small_results(tmp_path / "b", {"a": high}))
+    assert mcc.estimate("test", "0.5", "mcc").low == pytest.approx(-0.15 - 1.96 * 0.35, abs=1e-3)
+
+
+def test_selected_methods_are_defined_once(real_run: Path) -> None:
+    chosen = leaders([row for row in rows(read_results(real_run)) if row.ok])
+    for name in ("report.md", "report.html"):
+        text = (real_run / name).read_text(encoding="utf-8")
+        assert text.count(leaders_caption(chosen)) == 1
+        assert text.count("(see “Main results”)") > 2
+    assert leaders_caption(chosen).endswith("another), and the CNN")
+
+
+def test_numbers_of_tables_and_figures_have_no_gap(real_run: Path) -> None:
+    pages = {
+        name: (real_run / name).read_text(encoding="utf-8") for name in ("report.md", "report.html")
+    }
+    for kind in ("Table", "Figure"):
+        found = [int(k) for k in re.findall(rf"\*\*{kind} (\d+)\.\*\*", pages["report.md"])]
+        same = [int(k) for k in re.findall(rf"<b>{kind} (\d+)\.</b>", pages["report.html"])]
+        assert found == same == list(range(1, len(found) + 1))
+
+
+def test_markdown_names_what_only_the_page_shows(tmp_path: Path) -> None:
+    cell = (Cell("a"),)
+    tables = [
+        Table(name=name, caption=f"Caption {name}.", header=("x",), rows=(cell,), formats=formats)
+        for name, formats in (("one", ("html", "markdown")), ("two", ("html",)),
+                              ("three", ("html", "markdown")), ("four", ("latex",)))
+    ]  # fmt: skip
+    shown = [Pictures(name, ()) for name in ("Copy.", "Copy.", "Other.", "Copy.")]
+    results = small_results(tmp_path, {"a": [{}]})
+    write_report(results, {"a": Section("A", (*tables, *shown))})
+    text = (results.folder / "report.md").read_text(encoding="utf-8")
+    assert re.findall(r"Table (\d)\.\*\* Caption (\w+)", text) == [
+        ("1", "one"), ("2", "two"), ("3", "three")
+    ]  # fmt: skip
+    assert "Caption two. The table is in report.html.\n\n" in text
+    assert re.findall(r"(\w+\.) The images are", text) == ["Copy.", "Other.", "Copy."]
 
 
 def test_confusion_counts_and_gap_come_from_the_tables(real_run: Path) -> None:

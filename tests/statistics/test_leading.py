@@ -135,4 +135,7 @@ def test_headline_and_section_name_the_set(three: Results) -> None:
     assert "it is the only one of 4 classical methods in the 95 % confidence set" in text
     assert "(highest in 97 %" in text
     without = summary.sentences(three, rows(three))[-1]
-    assert "the best classical method on the validation set, reaches" in without
+    assert (
+        "the classical method with the highest average precision on the validation set, reaches"
+        in without
+    )

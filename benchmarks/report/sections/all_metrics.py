@@ -12,7 +12,6 @@ from benchmarks.report.method_tables import (
     point_groups,
     table_rows,
 )
-from benchmarks.report.sections.balancing import brier_text
 from benchmarks.statistics.method_rows import POINT_TITLES, finished
 
 _AT_POINT = {"f1": "F1", "accuracy": "Accuracy", "balanced_accuracy": "Balanced acc.", "mcc": "MCC"}
@@ -38,8 +37,6 @@ def render(results: Results) -> Section:
         "on it less. The Brier score is the mean squared error of the predicted probability: lower "
         "is better."
     )
-    if change := brier_text(results):
-        text += f" {change}"
     columns = [
         estimate_cells(table, "test", point, metric)
         for point in OPERATING_POINTS

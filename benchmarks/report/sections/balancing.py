@@ -156,35 +156,6 @@ def _both(worst: pd.Series, together: pd.DataFrame, column: str) -> str:
     return f" (95 % interval {one}; corrected {corrected})"
 
 
-def brier_text(results: Results) -> str:
-    """Say how balancing changed the Brier score in the ablation.
-
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    str
-        A sentence for each split of the ablation; empty if the run has none.
-    """
-    table = results.table("ablation")
-    if table.empty:
-        return ""
-    done = table[table["status"] == "ok"]
-    parts = []
-    for split, where in _SPLITS.items():
-        own = _gains(done, split, "brier")
-        if len(own):
-            worse, better = signs(own, "brier_gain")
-            parts.append(
-                f"{where}, balancing lowers the Brier score in {better} and raises it in {worse} "
-                f"of {len(own)} comparisons with no balancing (95 % interval on one side of 0, not "
-                "corrected for their number)"
-            )
-    return f"In the ablation, {'; '.join(parts)}." if parts else ""
-
-
 def _gains(done: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
     known = done[f"{metric}_gain"].notna() & (done["balance"] != _NONE)
     return done[known & (done["split"] == split)]

@@ -13,6 +13,7 @@ from benchmarks.io.run_record import is_synthetic
 from benchmarks.metrics.recalibration import RECALIBRATIONS
 from benchmarks.report.blocks import Cell, Figure, Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import (
+    SELECTED,
     Lines,
     breaks,
     first_seed,
@@ -24,7 +25,7 @@ from benchmarks.report.method_tables import (
 )
 from benchmarks.report.plots import BLUE, GREEN, GREY, VERMILION, Look, draw, frame, legend, panels
 from benchmarks.statistics.equivalence import MARGINS, counts_text
-from benchmarks.statistics.method_rows import Row, leaders, leaders_caption, rows
+from benchmarks.statistics.method_rows import Row, leaders, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -210,8 +211,8 @@ def _figure(results: Results, lines: Lines, chosen: Sequence[Row]) -> Figure:
         name="calibration",
         caption=(
             "Reliability diagrams on the test set, in up to ten bins of equal count: "
-            f"{leaders_caption(chosen)}. Dotted: perfect calibration. Vertical lines: 95 % "
-            "intervals of the original scores."
+            f"{SELECTED}. Dotted: perfect calibration. Vertical lines: 95 % intervals of the "
+            "original scores."
         ),
         alt=alt,
         svg=draw("calibration", size, paint, alt, is_synthetic(results)),

@@ -12,9 +12,9 @@ from benchmarks.io.formatting import DASH, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.report.blocks import Block, Cell, Figure, Section, Table, paragraph, text_section
-from benchmarks.report.method_tables import breaks, point_groups, table_rows
+from benchmarks.report.method_tables import SELECTED, breaks, point_groups, table_rows
 from benchmarks.report.plots import INK, draw, frame
-from benchmarks.statistics.method_rows import Row, finished, leaders, leaders_caption
+from benchmarks.statistics.method_rows import Row, finished, leaders
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,10 +39,7 @@ def render(results: Results) -> Section:
     if not table:
         return text_section(title, "No cell finished, so there is nothing to count.")
     chosen = leaders(table)
-    text = (
-        f"Counts of test images. The figure shows, {leaders_caption(chosen)}. The table lists "
-        "every method."
-    )
+    text = f"Counts of test images. The figure shows {SELECTED}. The table lists every method."
     if max(row.finished for row in table) > 1:
         text += " Counts are from the first seed."
     blocks: list[Block] = [paragraph(text), _figure(results, chosen), _counts(table)]

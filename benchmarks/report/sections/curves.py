@@ -13,6 +13,7 @@ from benchmarks.io.formatting import number
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic, prevalence
 from benchmarks.report.blocks import Figure, Section, paragraph, text_section
+from benchmarks.report.method_tables import SELECTED
 from benchmarks.report.plots import (
     CNN_LOOK,
     GREY,
@@ -30,7 +31,6 @@ from benchmarks.statistics.method_rows import (
     feature_sets,
     finished,
     leaders,
-    leaders_caption,
     rows,
 )
 
@@ -58,7 +58,7 @@ def render(results: Results) -> Section:
         return text_section(title, "No cell finished, so there is no curve.")
     chosen = leaders(table)
     text = (
-        f"The first figure shows, {leaders_caption(chosen)}. Nothing is selected by its test "
+        f"The first figure shows {SELECTED}. Nothing is selected by its test "
         "curve. Markers show the two operating points: filled for the threshold selected on the "
         "validation set for a recall of 0.95, open for threshold 0.5."
     )
@@ -115,14 +115,13 @@ def _best(results: Results, chosen: Sequence[Row]) -> Figure:
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=4)
 
-    alt = f"Precision–recall and ROC curves on the test set, {leaders_caption(chosen)}: " + (
+    alt = "Precision–recall and ROC curves on the test set: " + (
         "; ".join(f"{row.label}, {_areas(row)}" for row in chosen)
     )
     return Figure(
         name="curves",
         caption=(
-            f"Precision–recall and ROC curves on the test set: {leaders_caption(chosen)}. Dotted: "
-            "chance level."
+            f"Precision–recall and ROC curves on the test set: {SELECTED}. Dotted: chance level."
         ),
         alt=alt,
         svg=draw("curves", (9.2, 4.5 + 0.1 * len(chosen)), paint, alt, is_synthetic(results)),

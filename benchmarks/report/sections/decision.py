@@ -22,9 +22,9 @@ from benchmarks.report.blocks import (
     row,
     text_section,
 )
-from benchmarks.report.method_tables import first_seed, measured, part
+from benchmarks.report.method_tables import SELECTED, first_seed, measured, part
 from benchmarks.report.plots import INK, draw, frame, method_looks
-from benchmarks.statistics.method_rows import Row, leaders, leaders_caption, rows
+from benchmarks.statistics.method_rows import Row, leaders, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -157,7 +157,7 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
     return Figure(
         name="decision",
         caption=(
-            f"Decision curves on the test set: {leaders_caption(chosen)}. The maximum net benefit "
+            f"Decision curves on the test set: {SELECTED}. The maximum net benefit "
             "is the prevalence of pneumonia. Values far below 0 are cut off."
         ),
         alt=alt,

@@ -13,7 +13,6 @@ from benchmarks.io.formatting import interval, number, p_value
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import is_synthetic
 from benchmarks.report.blocks import (
-    ALL_FORMATS,
     Bullets,
     Cell,
     Figure,
@@ -26,7 +25,7 @@ from benchmarks.report.blocks import (
     paragraph,
     text_section,
 )
-from benchmarks.report.method_tables import breaks
+from benchmarks.report.method_tables import SELECTED, breaks
 from benchmarks.report.plots import draw
 from benchmarks.statistics.method_rows import (
     Row,
@@ -85,6 +84,7 @@ def render(results: Results) -> Section:
         precision=_both_ways(table, "bootstrap", "precision"),
         decisions=_both_ways(table, "sign_flip", "accuracy"),
     )
+    chosen = leaders(methods)
     return Section(
         _TITLE,
         (
@@ -97,10 +97,11 @@ def render(results: Results) -> Section:
                 "changes the scores, and another source may rank the methods differently."
             ),
             _figure(pairs, is_synthetic(results)),
-            _table(pairs, leaders(methods)),
+            _table(pairs, chosen, SELECTED, ("html", "markdown")),
+            _table(pairs, chosen, leaders_caption(chosen), ("latex",)),
             Subheading("Decisions at a fixed threshold"),
             paragraph(_decisions(pairs)),
-            _decision_table(table, leaders(methods)),
+            _decision_table(table, chosen),
         ),
     )
 
@@ -269,7 +270,7 @@ def _decision_table(table: pd.DataFrame, chosen: Sequence[Row]) -> Table:
         name="decisions",
         caption=(
             "Test images that only one of two methods classifies correctly, thresholds held fixed, "
-            f"and p values after Holm’s correction. Shown: {leaders_caption(chosen)}. "
+            f"and p values after Holm’s correction. Shown: {SELECTED}. "
             "comparisons.csv has all pairs."
         ),
         header=("A", "B", *("Only A", "Only B", "p, patients", "p, images") * len(shown)),
@@ -326,7 +327,7 @@ def _figure(pairs: _Pairs, synthetic: bool) -> Figure:
     )
 
 
-def _table(pairs: _Pairs, chosen: Sequence[Row]) -> Table:
+def _table(pairs: _Pairs, chosen: Sequence[Row], shown: str, formats: tuple[str, ...]) -> Table:
     lines = []
     for a, b in combinations(chosen, 2):
         area, rates, precision = (
@@ -353,7 +354,7 @@ def _table(pairs: _Pairs, chosen: Sequence[Row]) -> Table:
             "Pairwise comparisons on the test set, A − B with 95 % interval: AUC (clustered "
             "DeLong), and specificity and precision at the thresholds for a recall of 0.95 on the "
             "validation set, which each bootstrap resample chooses again. Shown: "
-            f"{leaders_caption(chosen)}. comparisons.csv has all pairs."
+            f"{shown}. comparisons.csv has all pairs."
         ),
         header=("A", "B", "A − B", "p", "Holm’s p", *("A − B", "Holm’s p") * 2),
         groups=(
@@ -365,5 +366,5 @@ def _table(pairs: _Pairs, chosen: Sequence[Row]) -> Table:
         rows=tuple(lines),
         labels=2,
         note=f"Bold: p < {_LEVEL} after Holm’s correction over all pairs of the run.",
-        formats=ALL_FORMATS,
+        formats=formats,
     )

@@ -9,7 +9,7 @@ from benchmarks.io.run_record import is_synthetic
 from benchmarks.metrics.bootstrap import DRAWS, SEED, PatientBootstrap
 from benchmarks.paper.bibliography import cite
 from benchmarks.report.blocks import Bullets, Section, Strong, paragraph
-from benchmarks.report.sections.gap import medians_text
+from benchmarks.report.sections.gap import title as gap_title
 from benchmarks.statistics.equivalence import MARGINS
 from benchmarks.statistics.method_rows import finished
 
@@ -126,15 +126,13 @@ def drawn_again(results: Results) -> tuple[str, ...]:
 
 
 def _shift(results: Results) -> list[str]:
-    """State how specificity and recall change from the validation set to the test set."""
-    table = finished(results)
-    if not table or is_synthetic(results):
+    """Say where the report compares the scores on the validation set and on the test set."""
+    if not finished(results) or is_synthetic(results):
         return []
-    both = {metric: medians_text(table, metric) for metric in ("specificity", "recall")}
     return [
-        "Validation and test images may differ: at the threshold selected on the validation set, "
-        f"the median specificity over methods is {both['specificity']}, and the median recall "
-        f"{both['recall']}. No setting was selected on test images."
+        "Validation and test images may differ, so a threshold selected on validation images may "
+        f"give another recall and specificity on test images (see “{gap_title(results)}”). No "
+        "setting was selected on test images."
     ]
 
 

@@ -30,6 +30,8 @@ from benchmarks.statistics.method_rows import (
     Row,
     classical,
     feature_sets,
+    leaders,
+    leaders_caption,
     rows,
     validation_precision,
 )
@@ -51,11 +53,11 @@ _THRESHOLDS = {
     "recall95": "Threshold: for each method, the largest score with a recall of at least 0.95 on "
     "the validation images.",
 }
+_HIGHEST = "the classical method with the highest average precision on the validation set"
 _GAP = (
     " Gap: AUC in cross-validation by patient on the training images (CV AUC) minus AUC on the "
     "test set; its interval is in the section on cross-validation."
 )
-_GAP_SEED = " The gap is that of the first seed."
 
 
 def render(results: Results) -> Section:
@@ -76,6 +78,12 @@ def render(results: Results) -> Section:
     finished = [row for row in table if row.ok]
     if finished:
         blocks.append(_overview(finished, is_synthetic(results)))
+        blocks.append(
+            paragraph(
+                "Some figures and tables show selected methods only: "
+                f"{leaders_caption(leaders(finished))}."
+            )
+        )
     blocks += unfinished(table)
     if max((row.seeds for row in table), default=1) > 1:
         blocks.append(_every_seed(results))
@@ -181,7 +189,7 @@ def _outcome(results: Results, table: Sequence[Row]) -> str:
     assert lead is not None
     text = (headline(results, lead) if finished else "") or (
         f"With the threshold selected on the validation set for a recall of 0.95, {lead.label}, "
-        f"{'the best classical method on the validation set' if finished else 'the only method'},"
+        f"{_HIGHEST if finished else 'the only method'},"
     )
     text += f" reaches {_reached(lead)} on the test images"
     if finished and network is not None:
@@ -254,7 +262,7 @@ def _main_table(results: Results, table: Sequence[Row]) -> Table:
                     [Cell(cell.text) for cell in gap_cells(table, gaps, "auc")]]  # fmt: skip
         ranking += ["CV AUC", "Gap"]
     several = over_seeds(table)
-    note = _READING + (_GAP + _GAP_SEED * bool(several)) * bool(len(gaps))
+    note = _READING + _GAP * bool(len(gaps))
     return Table(
         name="main",
         caption=(
