@@ -215,6 +215,10 @@ def test_sentence_says_what_the_tables_hold() -> None:
     assert "corrected for looking at 4: 1, 2 and 0" in text
     assert "is −1.00 (4 methods; 95 % interval −0.90 to 0.00" in text
     assert "not fitted again" in text
+    assert "The intervals are over patients. " in text
+    assert "over patients and seeds. " in from_cross_validation(
+        lines({"a": (0.9, 0.6)}), ranks[:0], several_seeds=True
+    )
     one = from_cross_validation(lines({"a": (0.9, 0.6)}), ranks[:0])
     assert "In AUC, it is 0.300; the one interval lies above 0. In specificity" in one
     assert "Spearman" not in one

@@ -66,7 +66,9 @@ def render(results: Results) -> Section:
         return text_section(title(results), "No cell finished, so there is no difference to show.")
     blocks: list[Block] = []
     if len(gaps):
-        blocks.append(paragraph(from_cross_validation(gaps, results.table("gap_ranks"))))
+        several = bool(over_seeds(table))
+        text = from_cross_validation(gaps, results.table("gap_ranks"), several)
+        blocks.append(paragraph(text))
     texts = [_from_validation(results, table), recall_text(table)]
     blocks += [*(paragraph(text) for text in texts if text), _figure(results, table, gaps)]
     if len(gaps):
@@ -93,13 +95,17 @@ def title(results: Results) -> str:
     return _TITLE if len(results.table("gap")) else _TITLE_WITHOUT_CV
 
 
-def from_cross_validation(gaps: pd.DataFrame, ranks: pd.DataFrame) -> str:
+def from_cross_validation(
+    gaps: pd.DataFrame, ranks: pd.DataFrame, several_seeds: bool = False
+) -> str:
     """Report the size of the gap, its sign by method, and the rank correlation of the methods.
 
     Parameters
     ----------
     gaps, ranks : DataFrame
         Tables ``gap`` and ``gap_ranks`` of a run; the first is not empty.
+    several_seeds : bool
+        Whether methods were fitted with several seeds.
 
     Returns
     -------
@@ -113,7 +119,8 @@ def from_cross_validation(gaps: pd.DataFrame, ranks: pd.DataFrame) -> str:
         f"minus its score on the official test split. In AUC, it is {_median_range(area)}; "
         f"{counts_text(area, columns, MARGINS['auc'])}. In specificity at the threshold for a "
         f"recall of 0.95, it is {_median_range(strict)}; "
-        f"{counts_text(strict, columns, MARGINS['specificity'])}. The intervals are over patients. "
+        f"{counts_text(strict, columns, MARGINS['specificity'])}. The intervals are over "
+        f"patients{' and seeds' if several_seeds else ''}. "
         "The models of cross-validation are not fitted again in the resamples, so the intervals do "
         "not include how scores vary with the training patients. "
         f"{_rank_text(ranks)}{' Only one method was cross-validated.' if len(area) == 1 else ''}"

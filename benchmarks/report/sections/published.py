@@ -27,6 +27,7 @@ from benchmarks.report.blocks import (
     note,
     paragraph,
 )
+from benchmarks.report.method_tables import SELECTED
 from benchmarks.report.plots import (
     BLACK,
     BLUE,
@@ -163,8 +164,8 @@ def _table(found: pd.DataFrame, chosen: Sequence[Row], test_set: str) -> Table:
     return Table(
         name="published",
         caption=(
-            "The best method of each feature set on the validation set, at a threshold of 0.5, and "
-            "published results on the same radiographs. A dash: not published."
+            f"Results of {SELECTED} at a threshold of 0.5, and published results on the same "
+            "radiographs. A dash: not published."
         ),
         header=("Source", "Method", "Test set", "Accuracy", "Recall", "Specificity", "Precision",
                 "AUC", "Comparable"),
