@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, logit, ndtr, ndtri
 
 from benchmarks.checks.coverage import NORMAL, PNEUMONIA, Interval, coverage
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.bootstrap import QUANTILE, PatientBootstrap, percentile_interval
 from benchmarks.metrics.operating_points import TARGET_RECALL, thresholds_in_draws
 from benchmarks.metrics.proportions import clustered_wilson, wilson_over_thresholds
 from benchmarks.metrics.ranking import ranking_metrics
@@ -26,9 +26,10 @@ from benchmarks.metrics.rates import confusion, confusion_in_draws
 AUCS = (0.95, 0.97, 0.99)
 RECALLS = (0.95, 0.97, 0.985, 0.997)  # at fixed thresholds
 CORRELATIONS = (0.0, 0.3, 0.6)
-VALIDATION_PATIENTS = {0: 151, 1: 204}  # of each class, where the threshold is chosen
+TEST_PATIENTS = {0: sum(NORMAL.values()), 1: sum(PNEUMONIA.values())}
+VALIDATION_PATIENTS = {0: 151, 1: 204}  # where the threshold is chosen
 DRAWS = 1000
-WILSON, BOOTSTRAP = "clustered Wilson", "bootstrap"
+WILSON, BOOTSTRAP, LOGIT = "clustered Wilson", "bootstrap", "bootstrap, logit"
 OVER_THRESHOLDS = "Wilson over redrawn thresholds"
 REDRAWN, FIXED = "bootstrap with redrawn thresholds", "bootstrap, threshold held fixed"
 COLUMNS = [
@@ -49,7 +50,7 @@ class Sample(NamedTuple):
 def simulate(
     auc: float, correlation: float, patients: dict[int, int], rng: np.random.Generator
 ) -> Sample:
-    """Simulate scores of patients with as many images each as in the real test split.
+    """Draw patients like those of the real test split and simulate the scores of their images.
 
     Parameters
     ----------
@@ -58,23 +59,44 @@ def simulate(
     correlation : float in [0, 1)
         Of the scores of two images of one patient.
     patients : dict of int
-        Number of patients of each class. The images of a patient are of one class.
+        Number of patients of each class in the population, from which as many are drawn in all: how
+        many of them are of a class varies. The images of a patient are of one class, and as many
+        as those of a random patient of this class in the test split.
     rng : Generator
 
     Returns
     -------
     Sample
     """
-    size, label = [], []
+    total = sum(patients.values())
+    labels = (rng.random(total) < patients[1] / total).astype(np.int64)
+    images = np.empty(total, dtype=np.int64)
     for value, counts in ((0, NORMAL), (1, PNEUMONIA)):
         sizes = np.repeat(list(counts), list(counts.values()))
-        size.append(rng.choice(sizes, patients[value]))
-        label.append(np.full(patients[value], value))
-    images, labels = np.concatenate(size), np.concatenate(label)
+        images[labels == value] = rng.choice(sizes, (labels == value).sum())
     group = np.arange(len(images)).repeat(images)
     noise = np.sqrt(correlation) * rng.normal(size=len(images))[group]
     noise += np.sqrt(1 - correlation) * rng.normal(size=len(group))
     return Sample(labels[group], np.sqrt(2) * ndtri(auc) * labels[group] + noise, group)
+
+
+def resample(sample: Sample, rng: np.random.Generator) -> PatientBootstrap:
+    """Draw patients as :meth:`PatientBootstrap.draw` does, in less time.
+
+    Parameters
+    ----------
+    sample : Sample
+        Of so many patients that no draw lacks a class.
+    rng : Generator
+
+    Returns
+    -------
+    PatientBootstrap
+    """
+    n = int(sample.group.max()) + 1
+    picks = rng.integers(n, size=(DRAWS, n)) + n * np.arange(DRAWS)[:, None]
+    counts = np.bincount(picks.ravel(), minlength=DRAWS * n).reshape(DRAWS, n)
+    return PatientBootstrap(counts[:, sample.group].astype(np.float64), sample.group)
 
 
 def intervals(
@@ -92,12 +114,11 @@ def intervals(
     ------
     (threshold, quantity, truth, method), (low, high)
     """
-    patients = {0: sum(NORMAL.values()), 1: sum(PNEUMONIA.values())}
-    test = simulate(auc, correlation, patients, rng)
-    seed = int(rng.integers(2**31))
-    drawn = PatientBootstrap.draw(test.group.astype(object), test.label, seed, DRAWS)
-    ranking = ranking_metrics(test.label, test.score, drawn.weights)
-    yield ("none", "auc", auc, BOOTSTRAP), percentile_interval(ranking.auc)
+    test = simulate(auc, correlation, TEST_PATIENTS, rng)
+    drawn = resample(test, rng)
+    areas = ranking_metrics(test.label, test.score, drawn.with_original()).auc
+    yield ("none", "auc", auc, BOOTSTRAP), percentile_interval(areas[1:])
+    yield ("none", "auc", auc, LOGIT), logit_interval(areas)
     shift = np.sqrt(2) * ndtri(auc)
     for recall in RECALLS:
         cut = shift - ndtri(recall)
@@ -111,15 +132,60 @@ def intervals(
                 bounds = clustered_wilson(hit, test.label == member, drawn.patient)
                 yield (*key, WILSON), bounds
     validation = simulate(auc, correlation, VALIDATION_PATIENTS, rng)
-    yield from _at_chosen(test, validation, drawn, shift)
+    yield from _at_chosen(test, validation, drawn, shift, rng)
+
+
+def logit_interval(values: Floats) -> tuple[float, float]:
+    """Compute an interval (95 %) of an AUC that is symmetric about its logit.
+
+    Parameters
+    ----------
+    values : ndarray of shape (1 + draws,)
+        AUC of the original images, then in each draw. NaN among the draws are left out.
+
+    Returns
+    -------
+    low : float
+    high : float
+        NaN if the AUC or all draws are not defined.
+
+    Notes
+    -----
+    The standard error of the AUC is the standard deviation of its draws; divided by
+    AUC (1 - AUC), it is that of the logit. Runs have percentile intervals; this one is an
+    alternative for AUCs near 1, whose distribution is skewed.
+
+    References
+    ----------
+    Qin G, Hotilovac L. Comparison of non-parametric confidence intervals for the area under the
+    ROC curve of a continuous-scale diagnostic test. Stat Methods Med Res 2008;17:207-221.
+    doi:10.1177/0962280207087173
+
+    Examples
+    --------
+    >>> low, high = logit_interval(np.array([0.9, 0.87, 0.93]))
+    >>> round(low, 3), round(high, 3)
+    (0.824, 0.945)
+    """
+    value, draws = float(values[0]), values[1:][~np.isnan(values[1:])]
+    if np.isnan(value) or len(draws) == 0:
+        return float("nan"), float("nan")
+    if not 0 < value < 1:
+        return value, value
+    half = QUANTILE * float(draws.std()) / (value * (1 - value))
+    low, high = expit(logit(value) + np.array([-half, half]))
+    return float(low), float(high)
 
 
 def _at_chosen(
-    test: Sample, validation: Sample, drawn: PatientBootstrap, shift: float
+    test: Sample,
+    validation: Sample,
+    drawn: PatientBootstrap,
+    shift: float,
+    rng: np.random.Generator,
 ) -> Iterator[tuple[Key, Interval]]:
     """Intervals at the threshold for a recall of 0.95 on the validation set."""
-    group = validation.group.astype(object)
-    again = PatientBootstrap.draw(group, validation.label, 1, DRAWS).with_original()
+    again = resample(validation, rng).with_original()
     cuts = thresholds_in_draws(validation.label, validation.score, again)
     predicted = test.score >= cuts[1:, None]
     counts = confusion_in_draws(test.label, predicted, drawn.weights)
