@@ -15,6 +15,7 @@ from benchmarks.io.results import Results
 from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.binary import RATES
 from benchmarks.metrics.bootstrap import (
+    QUANTILE,
     PatientBootstrap,
     paired_intervals,
     seed_error,
@@ -138,23 +139,26 @@ def compare_pairs(
         - ``delong``: AUC, assuming independent images;
         - ``bootstrap``: every metric, resampling patients, with an interval; where the operating
           point is chosen on validation patients, these are resampled, too. For specificity and
-          precision there, ``p`` is of a Wald test with the standard error over the draws. With
-          several seeds, values are means over them, and the variance between seeds is included;
+          precision there, ``p`` is of a Wald test with the standard error over the draws;
         - ``sign_flip``: accuracy, recall and specificity at the threshold for a recall of 0.95 on
           the validation set, which is held fixed; exact test assuming independent patients;
         - ``mcnemar``: the same, exact test assuming independent images.
 
-        ``p_holm`` is adjusted over all pairs, separately for each test and metric.
+        With several seeds, values of the first three are means over them, and the variance between
+        seeds is included; the last two are of the first seed. ``p_holm`` is adjusted over all
+        pairs, separately for each test and metric.
     """
     if not pairs:
         return pd.DataFrame(columns=COLUMNS)
     i, j = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
+    seeds = [scored, *more_seeds]
+    every = np.concatenate([one.scores for one in seeds])
     areas = {
-        "clustered_delong": clustered_delong(scored.label, scored.scores, scored.group),
-        "delong": delong(scored.label, scored.scores),
+        "clustered_delong": clustered_delong(scored.label, every, scored.group),
+        "delong": delong(scored.label, every),
     }
-    parts = [_area_rows(name, found, i, j) for name, found in areas.items()]
-    parts += [*_mcnemar_rows(scored, i, j), *_bootstrap_rows([scored, *more_seeds], i, j)]
+    parts = [_area_rows(name, found, len(seeds), i, j) for name, found in areas.items()]
+    parts += [*_mcnemar_rows(scored, i, j), *_bootstrap_rows(seeds, i, j)]
     table = pd.concat(parts, ignore_index=True)
     names = np.array(scored.cells, dtype=object)
     repeats = len(parts)
@@ -176,11 +180,20 @@ def _rows(
 
 
 def _area_rows(
-    test: str, areas: AucCovariance, i: NDArray[np.intp], j: NDArray[np.intp]
+    test: str, areas: AucCovariance, seeds: int, i: NDArray[np.intp], j: NDArray[np.intp]
 ) -> pd.DataFrame:
-    found = [auc_difference(areas, int(a), int(b)) for a, b in zip(i, j, strict=True)]
+    """Rows of a test of AUCs, from those of all methods of the first seed, the second and so on."""
+    by_seed = areas.auc.reshape(seeds, -1)
+    covariance = areas.covariance.reshape(*by_seed.shape, *by_seed.shape).mean(axis=(0, 2))
+    mean = AucCovariance(by_seed.mean(axis=0), covariance)
+    found = [auc_difference(mean, int(a), int(b)) for a, b in zip(i, j, strict=True)]
     difference, low, high, p = np.array(found).T
-    rows = _rows(test, "auc", "", areas.auc, i, j)
+    if seeds > 1:
+        of_seed = seed_error(by_seed[:, i] - by_seed[:, j])
+        p = wald_p(difference, np.hypot((high - low) / 2 / QUANTILE, of_seed))
+        p[np.isnan(low)] = np.nan
+        low, high = with_seed_error(difference, low, high, of_seed)
+    rows = _rows(test, "auc", "", mean.auc, i, j)
     return rows.assign(difference=difference, lo=low, hi=high, p=p, p_holm=holm(p))
 
 

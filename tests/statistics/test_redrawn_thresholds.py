@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtr
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.io.results import Results
@@ -17,6 +18,7 @@ from benchmarks.metrics.operating_points import (
     threshold_at_recall,
     thresholds_in_draws,
 )
+from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.statistics import comparisons
 from benchmarks.statistics.comparisons import Scored, compare_pairs
 
@@ -109,6 +111,49 @@ def test_differences_over_seeds_include_the_variance_between_seeds() -> None:
     assert both["hi"] - both["difference"] > 1.95 * error
     same = row(scored(0.05), scored(0.05), scored(0.05))
     assert (same["lo"], same["hi"]) == pytest.approx((one["lo"], one["hi"]))
+
+
+def test_delong_of_several_seeds_is_that_of_their_mean_auc() -> None:
+    group, label, score, rng = made(5, 150)
+    bootstrap = PatientBootstrap.draw(group, label, 0, 1000)
+    cuts = {point: np.full((2, 1001), 0.5) for point in ("0.5", "recall95")}
+    noise = rng.normal(size=(3, 2, len(score))) * np.array([[0.4], [0.2]])
+    seeds = [Scored(["a", "b"], label, group, score + one, cuts, bootstrap) for one in noise]
+
+    def row(*own: Scored) -> pd.Series:
+        table = compare_pairs(own[0], [(0, 1)], own[1:])
+        return table[table["test"] == "clustered_delong"].iloc[0]
+
+    # Independent: the variance of the mean difference over bootstrap draws of patients.
+    weights = bootstrap.with_original()
+    draws = np.array([
+        [ranking_metrics(label, method, weights).auc for method in one.scores] for one in seeds
+    ])  # fmt: skip
+    by_seed = draws[:, 0] - draws[:, 1]
+    error = np.hypot(by_seed.mean(axis=0)[1:].std(), by_seed[:, 0].std(ddof=1) / np.sqrt(3))
+    found = row(*seeds)
+    assert found["value_a"] == pytest.approx(draws[:, 0, 0].mean())
+    assert found["difference"] == pytest.approx(by_seed[:, 0].mean())
+    assert (found["hi"] - found["lo"]) / 2 == pytest.approx(1.96 * error, rel=0.1)
+    ratio = found["difference"] / ((found["hi"] - found["lo"]) / 2 / 1.959964)
+    assert found["p"] == pytest.approx(2 * ndtr(-abs(ratio)), abs=1e-7)
+    columns = ["value_a", "value_b", "difference", "lo", "hi", "p", "p_holm"]
+    one, same = row(seeds[0]), row(seeds[0], seeds[0])
+    assert same[columns].tolist() == pytest.approx(one[columns].tolist(), rel=1e-6, abs=1e-12)
+
+
+def test_delong_of_equal_methods_over_seeds() -> None:
+    group, label, score, _ = made(6, 60)
+    bootstrap = PatientBootstrap.draw(group, label, 0, 10)
+    cuts = {point: np.full((2, 11), 0.5) for point in ("0.5", "recall95")}
+    seeds = [
+        Scored(["a", "b"], label, group, np.stack([one, one]), cuts, bootstrap)
+        for one in (score, -score)
+    ]
+    table = compare_pairs(seeds[0], [(0, 1)], seeds[1:])
+    own = table[table["test"].isin(["delong", "clustered_delong"])]
+    assert own[["difference", "lo", "hi"]].to_numpy().tolist() == [[0, 0, 0]] * 2
+    assert own["p"].tolist() == [1, 1]
 
 
 def test_an_external_model_is_compared_with_the_mean_over_seeds(tmp_path: Path) -> None:

@@ -128,12 +128,12 @@ def _between(table: pd.DataFrame, pairs: Sequence[tuple[Row, Row]]) -> pd.DataFr
 def _seeds(methods: Sequence[Row]) -> str:
     if all(row.finished < 2 for row in methods):
         return ""
-    averaged = (
-        "; specificity and precision: means over seeds, with the variance between them"
-        if all(row.finished > 1 or row.is_external for row in methods)
-        else ""
-    )
-    return f" (the first seed of each{averaged})"
+    if all(row.finished > 1 or row.is_external for row in methods):
+        return (
+            " (AUC, specificity and precision: means over seeds, with the variance between them; "
+            "decisions at a fixed threshold: the first seed of each)"
+        )
+    return " (the first seed of each)"
 
 
 def _count(pairs: _Pairs) -> str:
