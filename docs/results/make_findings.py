@@ -224,8 +224,8 @@ At the threshold for a recall of 0.95 on the validation set, the test recall is 
 for {below} of
 {len(strict)} methods; {counts}.
 
-Thresholds selected for three recalls on the validation set, for the best classical method on the validation
-set and the CNN:
+Thresholds selected for three recalls on the validation set, for the classical method with the highest average
+precision on the validation set and the CNN:
 
 | Cell | Target recall | Specificity, validation | Recall, test | Specificity, test | Precision, test |
 |---|---|---|---|---|---|

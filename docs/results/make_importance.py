@@ -26,7 +26,7 @@ RANKINGS = (
 TEXT = """# Feature importance on the radiographs of Kermany et al. 2018
 
 Data: the 5,840 radiographs of the [results](results/README.md), official test split. The numbers come from
-an earlier run on the same data, split and cells, and from:
+the run of the results and from:
 
     python run_benchmark.py importance RUN_DIR
     python docs/results/make_importance.py     # this page
@@ -178,11 +178,14 @@ def quoted(section: str) -> dict[str, str]:
 
 def _outside(permutation: str, shap: str, section: str) -> str:
     """Format the percentages outside the chest and the most important region as a table."""
-    top = re.search(r"single region by permutation: (.*)\.\n", section)
-    assert top is not None
-    regions = dict(one.split(" ", 1) for one in top[1].split("; "))
+    found = re.findall(
+        r"(\w+): of \d+ intervals, [^;]*; "
+        r"(?:the largest of those above 0 after correction is (.*?\)(?=\. |\.\n))|(no region[^.]*))",
+        section.split("by permuting a single region: ")[1],
+    )
+    regions = {features: largest or f"({none})" for features, largest, none in found}
     by_shap = dict(one.split() for one in shap.split(", "))
-    lines = ["| Features | Permutation | SHAP | Most important region by permutation (drop of the AUC) |",
+    lines = ["| Features | Permutation | SHAP | Largest drop of the AUC by permuting one region that is above 0 after correction |",
              "|---|---:|---:|---|"]  # fmt: skip
     for one in permutation.split(", "):
         features, percent = one.split()
