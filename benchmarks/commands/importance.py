@@ -15,7 +15,7 @@ from benchmarks.importance.measured_cell import Tables
 from benchmarks.importance.measuring import feature_columns, joined, measure_cells
 from benchmarks.importance.shap_values import require_shap
 from benchmarks.io.progress import say
-from benchmarks.io.results import read_results, write_table
+from benchmarks.io.results import read_more_tables, write_table
 from benchmarks.run.run_folder import locked
 from benchmarks.saved.reopen_run import reopen_run
 from features.backbone import MissingExtra
@@ -89,7 +89,7 @@ def _keep(run_dir: Path, tables: Tables, measured_again: bool = False) -> None:
 
     If the cells are ``measured_again``, their failures of earlier calls are removed as well.
     """
-    before = read_results(run_dir).tables
+    before = read_more_tables(run_dir, tuple(tables))
     for name, table in tables.items():
         keys = [key for key in KEYS if key in table.columns]
         text = dict.fromkeys(keys, object)  # pandas reads the columns of an empty table as numbers

@@ -122,12 +122,7 @@ def read_results(folder: Path) -> Results:
         file, line and column.
     """
     needed = read_tables(folder, tuple(TABLES))
-    more = {
-        name: read_table(folder, name)
-        if (folder / f"{name}.csv").exists()
-        else pd.DataFrame(columns=columns)
-        for name, columns in MORE_TABLES.items()
-    }
+    more = read_more_tables(folder, tuple(MORE_TABLES))
     check_together(folder, {**needed, **more})
     return Results(folder=folder, run=read_run(folder), tables=more, **needed)
 
@@ -176,3 +171,30 @@ def read_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]
         If a table is missing, unreadable or lacks a column.
     """
     return {name: read_table(folder, name) for name in names}
+
+
+def read_more_tables(folder: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """Read some tables that not every run has.
+
+    Parameters
+    ----------
+    folder : Path
+    names : tuple of str
+        Keys of ``MORE_TABLES``.
+
+    Returns
+    -------
+    dict of DataFrame
+        By name; a table that the run lacks is empty.
+
+    Raises
+    ------
+    RunError
+        If a table is unreadable or lacks a column.
+    """
+    return {
+        name: read_table(folder, name)
+        if (folder / f"{name}.csv").exists()
+        else pd.DataFrame(columns=MORE_TABLES[name])
+        for name in names
+    }

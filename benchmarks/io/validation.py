@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.io.columns import (
@@ -280,25 +281,28 @@ def _check_columns(folder: Path, name: str, table: pd.DataFrame) -> None:
             continue
         good, expected = _good(column, table[column])
         if column in filled:
-            good &= table[column].notna() & (table[column] != "")
+            good = good & (table[column].notna() & (table[column] != "")).to_numpy()
         if not good.all():
             raise _wrong(folder, name, column, int(np.flatnonzero(~good)[0]), expected)
 
 
-def _good(column: str, values: pd.Series) -> tuple[pd.Series, str]:
+def _good(column: str, values: pd.Series) -> tuple[NDArray[np.bool_], str]:
     """Find the values that a column may have, and say what they are."""
     if column in CHOICES:
-        return values.isin(["", *CHOICES[column]]), " or ".join(CHOICES[column])
+        return values.isin(["", *CHOICES[column]]).to_numpy(), " or ".join(CHOICES[column])
     if column in TEXT:
-        return pd.Series(True, values.index), "text, not a blank field"
+        return np.ones(len(values), bool), "text, not a blank field"
     if column in FLAGS:
-        return values.isna() | values.astype(str).isin(["True", "False"]), "True or False"
+        flags = values.isna() | values.astype(str).isin(["True", "False"])
+        return flags.to_numpy(), "True or False"
     known = "score" if column.startswith(SCORED) else column
     low, high = LIMITS.get(known, (-MAX_NUMBER, MAX_NUMBER))
-    numbers = pd.to_numeric(values, errors="coerce")
-    good = numbers.between(low, high) & ((numbers % 1 == 0) | (column not in WHOLE))
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+    good = (numbers >= low) & (numbers <= high)
+    if column in WHOLE:
+        good &= numbers == np.floor(numbers)
     what = f"a {'whole number' if column in WHOLE else 'number'}"
-    return good | values.isna(), what + (f" from {low} to {high}" if known in LIMITS else "")
+    return good | values.isna().to_numpy(), what + (f" from {low} to {high}" if known in LIMITS else "")
 
 
 def _wrong(folder: Path, name: str, column: str, row: int, expected: str) -> RunError:
