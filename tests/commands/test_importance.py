@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,14 @@ def run(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     )  # fmt: skip
     assert run_benchmark(config) == 0
     return out
+
+
+@contextmanager
+def no_report() -> Iterator[None]:
+    """The command renders no report: its text is that of other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmarks.commands.importance.render_report", lambda folder: None)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +145,8 @@ def test_clusters_have_columns_and_single_drops(full: results.Results) -> None:
 def test_a_second_call_writes_equal_files(run: Path, full: results.Results, tmp_path: Path) -> None:
     names = ("importance", "importance_stability", "importance_clusters")
     before = {name: (run / f"{name}.csv").read_bytes() for name in names}
-    importance(run, {"jobs": 2, "quiet": True}, None)
+    with no_report():
+        importance(run, {"jobs": 2, "quiet": True}, None)
     assert before == {name: (run / f"{name}.csv").read_bytes() for name in names}
 
 
@@ -211,7 +222,8 @@ def test_a_failure_is_reported_until_the_cell_is_measured_again(
 
 def test_rows_of_other_cells_remain(full: results.Results, tmp_path: Path) -> None:
     folder = shutil.copytree(full.folder, tmp_path / "run")
-    importance(folder, HERE, ["intensity/xgboost"], refits=False)
+    with no_report():
+        importance(folder, HERE, ["intensity/xgboost"], refits=False)
     for name in ("importance", "importance_swarm", "importance_regions", "importance_stability"):
         before, after = full.tables[name], results.read_results(folder).tables[name]
         order = list(before.columns)
