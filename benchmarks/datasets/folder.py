@@ -36,6 +36,7 @@ from features.reading.preprocess import resize
 EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA}"
 LIMITS_ITSELF = True  # before it decodes files
 WORKER_MEMORY = 2**27  # bytes to read one image in a worker; larger ones are read one at a time
+FEW = 200  # so many files take less time to read than worker processes to start
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 # Kaggle's names; bacteria and virus are numbered separately, so a number alone is not a patient.
@@ -243,11 +244,12 @@ def _contradictions(manifest: pd.DataFrame) -> list[str]:
 def _read(
     root: Path, manifest: pd.DataFrame, size: int, config: RunConfig
 ) -> tuple[ImageStack, pd.DataFrame, pd.DataFrame]:
-    """Decode every file, in processes; leave out what can't be read.
+    """Decode every file, in processes if there are many; leave out what can't be read.
 
     Workers refuse images that take much memory; this process reads them, one at a time.
     """
-    read = parallel(config.jobs, return_as="generator")(
+    jobs = config.jobs if len(manifest) > FEW else 1
+    read = parallel(jobs, return_as="generator")(
         delayed(_read_one)(root, path, size, WORKER_MEMORY) for path in manifest["path"]
     )
     kept: list[tuple[int, str, int, int, int, int]] = []
