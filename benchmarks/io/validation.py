@@ -302,7 +302,8 @@ def _good(column: str, values: pd.Series) -> tuple[NDArray[np.bool_], str]:
     if column in WHOLE:
         good &= numbers == np.floor(numbers)
     what = f"a {'whole number' if column in WHOLE else 'number'}"
-    return good | values.isna().to_numpy(), what + (f" from {low} to {high}" if known in LIMITS else "")
+    good |= values.isna().to_numpy()
+    return good, what + (f" from {low} to {high}" if known in LIMITS else "")
 
 
 def _wrong(folder: Path, name: str, column: str, row: int, expected: str) -> RunError:
