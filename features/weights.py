@@ -67,7 +67,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     from timm.models import load_state_dict
 
     if not path.is_file():
-        raise WeightsError(f"{path}: expected a file of weights, but the file does not exist.")
+        found = "is no regular file" if path.exists() else "does not exist"
+        raise WeightsError(f"{path}: expected a file of weights, but the file {found}.")
     try:
         with warnings.catch_warnings(action="ignore"):
             state = load_state_dict(str(path), weights_only=True)

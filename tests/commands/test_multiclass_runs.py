@@ -55,6 +55,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.usefixtures("empty_report")
+def test_two_workers_predict_as_one(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "second"
+    done = invoke(
+        "--task", "subtype", "--limit", 150, "--features", "hog", "--models", "svm,xgboost",
+        "--image-size", 48, "--folds", 2, "--study", "none", "--jobs", 2, "--quiet", "--out", out,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    one, two = (pd.read_csv(folder / "predictions.csv") for folder in (run, out))
+    one = one[one["cell"].isin(two["cell"])]
+    keys = ["cell", "split", "image"]
+    assert set(two["split"]) == {"validation", "test", "cv"}
+    pd.testing.assert_frame_equal(
+        one.sort_values(keys, ignore_index=True), two.sort_values(keys, ignore_index=True),
+        check_exact=True,
+    )  # fmt: skip
+
+
 def test_subtypes_come_from_file_names(radiograph_folder: Path) -> None:
     dataset = load(radiograph_folder)
     assert dataset.classes == SUBTYPES

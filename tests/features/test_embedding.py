@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pickle
 import re
 import sys
@@ -324,6 +325,14 @@ def test_files_of_another_format(name: str, content: bytes, tmp_path: Path) -> N
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="does not exist"):
         create_backbone(SMALL, weights=tmp_path / "none.safetensors")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    """Opening it would wait for ever for a program that writes."""
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    with pytest.raises(WeightsError, match="is no regular file"):
+        create_backbone(SMALL, weights=tmp_path / "pipe.safetensors")
 
 
 class Planted:

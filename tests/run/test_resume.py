@@ -103,15 +103,33 @@ def seconds(folder: Path) -> dict[str, float]:
     return dict(zip(table["cell"], table["fit_seconds"], strict=True))
 
 
+def lengthen_first_leg(folder: Path) -> dict[str, Any]:
+    """Let the record tell of a first leg of 5,000 s, and return its times."""
+    record = json.loads((folder / "run.json").read_text())
+    record["times"]["seconds"] = 5000.0
+    record["times"]["stages"]["data"] += 1000
+    (folder / "run.json").write_text(json.dumps(record))
+    times: dict[str, Any] = record["times"]
+    return times
+
+
 def test_finished_cells_are_kept_and_the_rest_computed(half: Path, whole: Path) -> None:
     before = seconds(half)
     assert len(before) == 2
     assert json.loads((half / "run.json").read_text())["status"] == "interrupted"
     assert invoke("report", half).exit_code == 0
+    first = lengthen_first_leg(half)
+    start = time.monotonic()
     assert invoke("--resume", half, "--jobs", 2).exit_code == 0
+    last = time.monotonic() - start
     assert_same(half, whole)
     assert before.items() <= seconds(half).items()
-    assert len(json.loads((half / "run.json").read_text())["times"]["resumed"]) == 1
+    times = json.loads((half / "run.json").read_text())["times"]
+    assert len(times["resumed"]) == 1
+    assert first["seconds"] < times["seconds"] <= first["seconds"] + last + 0.1
+    assert all(times["stages"][name] >= stage for name, stage in first["stages"].items())
+    added = sum(times["stages"].values()) - sum(first["stages"].values())
+    assert 0 < added <= last + 0.1
 
 
 @pytest.mark.usefixtures("empty_report")
