@@ -65,9 +65,10 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
               "as keys; the command line takes precedence.")  # fmt: skip
 @click.option("--features", help="Feature sets, comma-separated; see list.")
 @click.option("--models", help="Classifiers and cnn, comma-separated; see list.")
-@click.option("--backbone", help="timm network for embeddings and CNN [mobilenetv2_100].")
-@click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights [timm's "
-              "cache or a download].")  # fmt: skip
+@click.option("--backbone", help="timm network for embeddings and CNN "
+              "[tf_efficientnet_lite0].")  # fmt: skip
+@click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights [the "
+              "package with the default network's; else timm's cache or a download].")  # fmt: skip
 @click.option("--image-size", help="Side in pixels [phantoms 128, otherwise 224].")
 @click.option("--crop", help="Central fraction of each side that is kept, 0.5 to 1 [1].")
 @click.option("--contrast/--no-contrast", default=None, help="Stretch each image's 1st to 99th "

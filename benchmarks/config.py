@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from benchmarks.errors import UserError
 from features import DEFAULT_FEATURE_SETS, all_feature_sets
+from features.backbone import DEFAULT_BACKBONE
 from models import MODELS, declaration
 from models.balance import BALANCES
 
@@ -48,7 +49,7 @@ class RunConfig(BaseModel):
     backbone : str
         timm network for embeddings and the CNN.
     weights : Path or None
-        File of its ImageNet weights; None: timm's cache or download.
+        File of its ImageNet weights; None: a package, timm's cache or a download.
     image_size : int or None
         Side in pixels; None: the data set's own, see :func:`benchmarks.datasets.image_size`.
     crop : float
@@ -99,7 +100,7 @@ class RunConfig(BaseModel):
     out: Path | None = None
     features: tuple[str, ...] = DEFAULT_FEATURE_SETS
     models: tuple[str, ...] = Field(default_factory=default_models)
-    backbone: str = Field(default="mobilenetv2_100", min_length=1)
+    backbone: str = Field(default=DEFAULT_BACKBONE, min_length=1)
     weights: Path | None = None
     image_size: int | None = Field(default=None, ge=28, le=2048)
     crop: float = Field(default=1.0, ge=0.5, le=1.0)

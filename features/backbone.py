@@ -1,4 +1,4 @@
-"""Networks of timm by name, with weights from a file, the hub's cache or a download."""
+"""Networks of timm by name, with weights from a file, a package, the hub's cache or a download."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.packaged_weights import DEFAULT_BACKBONE, PACKAGED, read_packaged
 from features.weights import (
     WeightsError,
     WeightsUnavailable,
@@ -19,6 +20,10 @@ from features.weights import (
 
 if TYPE_CHECKING:
     import torch
+
+
+# Networks that a file of weights is compared with if --backbone is not given.
+RECOGNISED = ("mobilenetv2_100", DEFAULT_BACKBONE, DEFAULT_BACKBONE.removeprefix("tf_"))
 
 
 class MissingExtra(ImportError):  # noqa: N818 - it names what is missing
@@ -121,7 +126,8 @@ def create_backbone(
     weights : Path, optional
         A ``.safetensors`` file or a torch checkpoint (tensors only: no pickled code is run) in
         timm's parameter names; its classifier head is not used. By default, the weights come
-        from the hub's local cache, or else from a download.
+        from the package that ``PACKAGED`` names or, for other networks, from the hub's local
+        cache, or else from a download.
     pretrained : bool
         If False, the weights are random, sampled with ``seed``.
     seed : int
@@ -143,10 +149,10 @@ def create_backbone(
     WeightsError
         If the file is missing, unreadable or of another network.
     WeightsUnavailable
-        If the weights are not in the cache and the hub does not respond within 3 seconds.
+        If the package is not installed, or the weights are not in the cache and the hub does not
+        respond within 3 seconds.
     """
     require_deep()
-    import timm
     import torch
 
     check_name(name)
@@ -158,7 +164,12 @@ def create_backbone(
         torch.default_generator.manual_seed(seed)
         if weights is not None:
             model = _create(name)
-            source, note = _load_file(model, name, Path(weights))
+            note = _load(model, name, read_state(weights := Path(weights)), str(weights))
+            source = f"file {weights.name} (sha256 {short_sha256(weights)})"
+        elif pretrained and name in PACKAGED:
+            model = _create(name)
+            state, source = read_packaged(name)
+            note = _load(model, name, state, source)
         elif pretrained:
             path, origin = pretrained_file(name)
             model, note = _create_from(name, path), ""
@@ -166,15 +177,15 @@ def create_backbone(
         else:
             model, source, note = _create(name), f"random (seed {seed})", ""
         model.reset_classifier(num_classes)
-    config = timm.data.resolve_model_data_config(model)
+    mean, std = _normalisation(model, name)
     fixed, multiple = _input_limits(model)
     if fixed is not None:
         note = "; ".join(filter(None, [note, f"images are resized to {fixed[0]} × {fixed[1]}"]))
     return Backbone(
         name=name,
         model=model.eval().to(memory_format=torch.channels_last),
-        mean=tuple(float(value) for value in config["mean"]),
-        std=tuple(float(value) for value in config["std"]),
+        mean=mean,
+        std=std,
         weights_source=source,
         note=note,
         input_size=fixed,
@@ -200,21 +211,63 @@ def require_deep() -> None:
         ) from error
 
 
-def check_weights(name: str, path: Path) -> None:
-    """Check that a file holds the weights of a network.
+def check_weights(name: str, path: Path | None) -> None:
+    """Check that a file, or the package of a network, holds the weights of the network.
+
+    Weights from timm's cache are not checked.
 
     Parameters
     ----------
     name : str
         Of the network, in timm.
-    path : Path
+    path : Path or None
+        None: the package is checked, if there is one.
 
     Raises
     ------
     WeightsError
-        If the file is missing, unreadable or of another network.
+        If the file is missing, changed, unreadable or of another network.
+    WeightsUnavailable
+        If the package is not installed.
     """
-    create_backbone(name, weights=path)
+    if path is not None or name in PACKAGED:
+        create_backbone(name, weights=path)
+
+
+def recognise(path: Path) -> str:
+    """Find the network that a file of weights belongs to, among those in ``RECOGNISED``.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+        Name in timm.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing or unreadable, or its tensors do not fit exactly one of these
+        networks. (Those of EfficientNet-Lite0 fit two, which pad images differently.)
+    MissingExtra
+        If torch or timm can't be imported.
+    """
+    require_deep()
+    import torch
+
+    state = read_state(path)
+    with torch.random.fork_rng(devices=[]):
+        parts = {name: _bodies(_create(name), state)[:2] for name in RECOGNISED}
+    fits = [name for name, (body, own) in parts.items() if not misfits(body, own)]
+    if len(fits) == 1:
+        return fits[0]
+    raise WeightsError(
+        f"{path}: no --backbone is given, and the tensors of the file fit "
+        f"{' and '.join(fits) or 'none of ' + ', '.join(RECOGNISED)}. Name the network of the file "
+        "with --backbone."
+    )
 
 
 def check_name(name: str) -> None:
@@ -279,16 +332,33 @@ def _input_limits(model: torch.nn.Module) -> tuple[tuple[int, int] | None, int]:
     return None, max(model.patch_embed.patch_size)
 
 
-def _load_file(model: torch.nn.Module, name: str, path: Path) -> tuple[str, str]:
-    state = read_state(path)
+def _normalisation(
+    model: torch.nn.Module, name: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    import timm
+
+    if name in PACKAGED:
+        return (PACKAGED[name].mean,) * 3, (PACKAGED[name].std,) * 3
+    config = timm.data.resolve_model_data_config(model)
+    return tuple(map(float, config["mean"])), tuple(map(float, config["std"]))
+
+
+def _bodies(
+    model: torch.nn.Module, state: Mapping[str, torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], tuple[str, ...]]:
+    """Return the tensors of a file and those that it needs, without heads; prefixes of heads."""
     heads = model.pretrained_cfg.get("classifier") or ()
     heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
     body = {key: value for key, value in state.items() if not key.startswith(heads)}
     own = {key: value for key, value in model.state_dict().items() if not key.startswith(heads)}
     counted = "num_batches_tracked"  # of batch norm; not used here, and old files lack it
-    needed = {key: own[key] for key in own if key in body or not key.endswith(counted)}
+    return body, {k: own[k] for k in own if k in body or not k.endswith(counted)}, heads
+
+
+def _load(model: torch.nn.Module, name: str, state: Mapping[str, torch.Tensor], where: str) -> str:
+    body, own, heads = _bodies(model, state)
     common = [key for key in own if key in body]
-    wrong = misfits(body, needed, {
+    wrong = misfits(body, own, {
         "of whole numbers": [
             key for key in common
             if own[key].is_floating_point() and not body[key].is_floating_point()
@@ -297,14 +367,13 @@ def _load_file(model: torch.nn.Module, name: str, path: Path) -> tuple[str, str]
     })  # fmt: skip
     if wrong:
         raise WeightsError(
-            f"{path}: expected the weights of {name} in timm's parameter names, got tensors "
+            f"{where}: expected the weights of {name} in timm's parameter names, got tensors "
             f"that don't fit: {', '.join(wrong)}. Name the file's own network with --backbone, "
             "or give a file of this one."
         )
     model.load_state_dict(body, strict=False)
     sizes = [len(state[key]) for key in state if key.startswith(heads) and key.endswith("bias")]
-    note = f"the file's head of {sizes[0]} classes is not used" if sizes else ""
-    return f"file {path.name} (sha256 {short_sha256(path)})", note
+    return f"the file's head of {sizes[0]} classes is not used" if sizes else ""
 
 
 def misfits(

@@ -11,7 +11,7 @@ import numpy as np
 from joblib import parallel_config
 from numpy.typing import NDArray
 
-from features.backbone import Backbone, create_backbone
+from features.backbone import DEFAULT_BACKBONE, Backbone, create_backbone
 from features.base import GreyImages, ImageDescriptor, Matrix, check_images
 from features.frozen_graph import CannotFreeze, freeze
 
@@ -44,7 +44,7 @@ class FrozenEmbedding(ImageDescriptor):
     backbone : str
         Name of the network in timm.
     weights : Path, optional
-        File of its weights; by default they come from the hub's cache or a download.
+        File of its weights; by default they come from a package, the hub's cache or a download.
     pretrained : bool
         If False, the weights are random.
     seed : int
@@ -103,7 +103,7 @@ class FrozenEmbedding(ImageDescriptor):
 
     def __init__(
         self,
-        backbone: str = "mobilenetv2_100",
+        backbone: str = DEFAULT_BACKBONE,
         weights: Path | None = None,
         pretrained: bool = True,
         seed: int = 0,
@@ -314,7 +314,7 @@ class RandomEmbedding(FrozenEmbedding):
 
     def __init__(
         self,
-        backbone: str = "mobilenetv2_100",
+        backbone: str = DEFAULT_BACKBONE,
         pretrained: bool = False,
         seed: int = 0,
         batch_size: int = 1,

@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from features.backbone import Backbone, WeightsUnavailable, create_backbone, require_deep
+from features.backbone import (
+    DEFAULT_BACKBONE,
+    Backbone,
+    WeightsUnavailable,
+    create_backbone,
+    require_deep,
+)
 from models.declaration import Declaration
 from models.network.augmentation import AUGMENTATION
 from models.network.batch_norm import start_as_identity, unfold_batch_norm
@@ -67,7 +73,8 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
     backbone : str
         timm's name of the network.
     weights : Path, optional
-        File of its pretrained weights. None: from timm's cache or a download.
+        File of its pretrained weights. None: from a package, timm's cache or a
+        download.
     pretrained : bool
         Whether to start from pretrained weights. If they are unavailable, training starts from
         random weights, and ``initialised_from_`` gives the reason.
@@ -116,7 +123,7 @@ class CnnClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        backbone: str = "mobilenetv2_100",
+        backbone: str = DEFAULT_BACKBONE,
         weights: Path | None = None,
         pretrained: bool = True,
         epochs: int | None = None,

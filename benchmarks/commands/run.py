@@ -42,7 +42,14 @@ from benchmarks.saved.stored_config import read_record
 from benchmarks.statistics import tabulate_all
 from benchmarks.studies.stage import run_studies, selected_studies
 from features import FEATURES
-from features.backbone import MissingExtra, WeightsError, check_name, check_weights
+from features.backbone import (
+    MissingExtra,
+    WeightsError,
+    WeightsUnavailable,
+    check_name,
+    check_weights,
+    recognise,
+)
 
 MISTAKES_SHOWN = 12  # per class
 ALL_DONE, SOME_FAILED = 0, 1
@@ -94,7 +101,7 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
             "has more. Leave one of them out."
         )
     plan = _plan(config)
-    _check_network(config, plan.cells)
+    config = _with_network(config, plan.cells)
     if resume:
         assert config.out is not None
         with locked(config.out, "--resume"):
@@ -139,23 +146,31 @@ def _plan(config: RunConfig) -> _Plan:
     return _Plan(cells, studies, [*names, "report"])
 
 
-def _check_network(config: RunConfig, cells: Sequence[Cell]) -> None:
-    """Refuse a misspelt backbone or a broken file of weights before anything is computed."""
+def _with_network(config: RunConfig, cells: Sequence[Cell]) -> RunConfig:
+    """Refuse a misspelt backbone or a broken file of weights before anything is computed.
+
+    A file of weights without ``--backbone`` names the network, if it fits only one.
+    """
     families = {family for cell in cells for family in cell.families}
     networks = any(FEATURES[family].network for family in families)
     if not (networks or any(cell.on_images for cell in cells)):
         _say_unused(config)
-        return
+        return config
     try:
+        if config.weights is not None and "backbone" not in config.model_fields_set:
+            name = recognise(config.weights)
+            say(f"Note: {config.weights.name} fits --backbone {name}, which is used.", config.quiet)
+            config = config.model_copy(update={"backbone": name})
         check_name(config.backbone)
-        if config.weights is not None:
-            check_weights(config.backbone, config.weights)
-    except MissingExtra:
-        return  # the cells that need it are recorded as not run
+        check_weights(config.backbone, config.weights)
+    except (MissingExtra, WeightsUnavailable):
+        pass  # the cells that need it are recorded as not run
     except WeightsError as error:
-        raise ConfigError(f"--weights {error}") from error
+        given = "--weights" if config.weights else "--backbone"
+        raise ConfigError(f"{given} {error}") from error
     except ValueError as error:
         raise ConfigError(f"--backbone: {error}") from error
+    return config
 
 
 def _say_unused(config: RunConfig) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from benchmarks.io.tables import to_csv
 from features import FEATURES
+from features.packaged_weights import PACKAGES
 from models import model_libraries
 
 PROGRAM = "cxr-classical-baseline"
@@ -43,7 +44,7 @@ def fingerprint(manifest: pd.DataFrame) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that affect the numbers.
+    """Return the versions of Python and of the packages that affect the numbers.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def versions() -> dict[str, str]:
     """
     found = {"python": platform.python_version()}
     families = {name for kind in FEATURES.values() for name in kind.libraries}
-    for name in sorted({*LIBRARIES, *families, *model_libraries()}):
+    for name in sorted({*LIBRARIES, *PACKAGES, *families, *model_libraries()}):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -18,6 +18,7 @@ _LIBRARIES = {
     "numba": "lam2015", "scikit-image": "vanderwalt2014", "timm": "wightman2019",
     "torch": "paszke2019",
 }  # fmt: skip
+_BACKBONES = {"mobilenetv2": "sandler2018", "efficientnet": "tan2019"}  # beginnings of names
 BALANCING = {
     "smote": ("SMOTE", "chawla2002"),
     "borderline": ("borderline SMOTE", "han2005"),
@@ -78,7 +79,8 @@ def _methods(results: Results) -> set[str]:
 
 
 def _backbone(config: dict[str, Any]) -> set[str]:
-    return {"sandler2018"} if str(config.get("backbone", "")).startswith("mobilenetv2") else set()
+    name = str(config.get("backbone", "")).removeprefix("tf_")
+    return {key for start, key in _BACKBONES.items() if name.startswith(start)}
 
 
 def _pretrained(results: Results) -> set[str]:

@@ -87,6 +87,11 @@ BACKBONES = {
         "Sandler, M. and Howard, A. and Zhu, M. and Zhmoginov, A. and Chen, L.-C.",
         "MobileNetV2: inverted residuals and linear bottlenecks", 2018, _CVPR, "4510-4520",
         "10.1109/CVPR.2018.00474", "MobileNetV2"),
+    "tan2019": Reference(
+        "inproceedings", "Tan, M. and Le, Q. V.",
+        "EfficientNet: rethinking model scaling for convolutional neural networks", 2019,
+        "International Conference on Machine Learning, PMLR 97", "EfficientNet",
+        doi="10.48550/arXiv.1905.11946", more={"pages": "6105-6114"}),
 }  # fmt: skip
 BALANCING = {
     "chawla2002": _article(

@@ -12,9 +12,9 @@ from sklearn.metrics import average_precision_score
 
 from features.backbone import Backbone
 from models.network.augmentation import draw_batches
+from models.network.depthwise_convolution import fast_depthwise_gradients
 from models.network.feeding import infer, training_batches
 from models.network.image_checks import ImageStack
-from models.network.strided_convolution import fast_strided_gradients
 
 if TYPE_CHECKING:
     import torch
@@ -215,7 +215,7 @@ def _train(
     rows = draw_batches(seen.target, plan.batch_size, plan.balance, generator)
     for inputs, batch in training_batches(network, seen.images, rows, generator, plan.device):
         autocast = torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bfloat16")
-        with autocast, fast_strided_gradients():
+        with autocast, fast_depthwise_gradients():
             logits = network.model(inputs)
         loss = cross_entropy(logits.float(), seen.target[batch].to(logits.device))
         if not loss.isfinite():

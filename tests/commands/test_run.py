@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 from sklearn import metrics as sk
 
+from benchmarks.commands import run as run_module
+from benchmarks.commands.run import StoppedError
+from benchmarks.config import load_config
 from benchmarks.io.columns import PREDICTION_COLUMNS, SCORE_COLUMNS
+from features.backbone import create_backbone
 from run_benchmark import main
 from tests.conftest import QUICK
 
@@ -163,6 +168,22 @@ def test_unusable_arguments_exit_with_2(arguments: list[str], message: str) -> N
     done = invoke(*arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("backbone", ["", "mobilenetv2_100"])
+def test_a_file_of_weights_names_its_network(
+    backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands that gave a file for the default network of earlier versions still run."""
+    torch = pytest.importorskip("torch")
+    network = create_backbone("mobilenetv2_100", pretrained=False, num_classes=3)
+    torch.save(network.model.state_dict(), file := tmp_path / "w.pth")
+    monkeypatch.setattr(run_module, "new_folder", refuse := Mock(side_effect=StoppedError("end")))
+    given = {"backbone": backbone} if backbone else {}
+    config = load_config({"models": "cnn", "weights": file, "quiet": True, **given})
+    with pytest.raises(StoppedError):
+        run_module.run_benchmark(config)
+    assert refuse.call_args[0][0].backbone == "mobilenetv2_100"
 
 
 def test_nothing_is_left_where_the_data_cannot_be_used(tmp_path: Path) -> None:

@@ -491,7 +491,7 @@ def test_missing_extra_names_the_command(
 
 @pytest.mark.real
 def test_real_weights(real_weights: Path, images: np.ndarray) -> None:
-    descriptor = FrozenEmbedding(weights=real_weights)
+    descriptor = FrozenEmbedding("mobilenetv2_100", weights=real_weights)
     matrix = descriptor.fit_transform(images)
     assert matrix.shape == (5, 1280)
     assert "sha256 b91d45ef5d4ce09e" in descriptor.weights_source_

@@ -112,9 +112,16 @@ def _family(results: Results, name: str) -> str:
     if name not in FEATURES:
         return name
     kind = FEATURES[name]
-    backbone = [plain(_config(results).get("backbone"))] if kind.network else []
+    backbone = _backbone(results, name) if kind.network else []
     works = "; ".join([*backbone, *map(cite, kind.references)])
     return f"{kind.description or kind.title}{f' ({works})' * bool(works)}"
+
+
+def _backbone(results: Results, family: str) -> list[str]:
+    """Name the network of a family and the origin of its weights."""
+    table = results.features
+    sources = table.loc[table["family"] == family, "weights"].dropna() if len(table) else []
+    return [plain(_config(results).get("backbone")), *(f"weights: {one}" for one in sources if one)]
 
 
 def _combined(sets: list[str]) -> str:
