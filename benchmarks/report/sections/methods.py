@@ -120,8 +120,11 @@ def _family(results: Results, name: str) -> str:
 def _backbone(results: Results, family: str) -> list[str]:
     """Name the network of a family and the origin of its weights."""
     table = results.features
-    sources = table.loc[table["family"] == family, "weights"].dropna() if len(table) else []
-    return [plain(_config(results).get("backbone")), *(f"weights: {one}" for one in sources if one)]
+    named = [plain(_config(results).get("backbone"))]
+    if table.empty:
+        return named
+    sources = table.loc[table["family"] == family, "weights"].dropna()
+    return [*named, *(f"weights: {one}" for one in sources if one)]
 
 
 def _combined(sets: list[str]) -> str:
