@@ -69,10 +69,12 @@ def no_report() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def full(run: Path) -> results.Results:
+def full(run: Path, tmp_path_factory: pytest.TempPathFactory) -> results.Results:
+    """A copy of the run after the command, so that the run stays as it was."""
+    folder = Path(shutil.copytree(run, tmp_path_factory.mktemp("full") / "run"))
     with figures_drafted():
-        importance(run, HERE, None)
-    return results.read_results(run)
+        importance(folder, HERE, None)
+    return results.read_results(folder)
 
 
 def test_a_run_measures_its_best_cells(run: Path) -> None:
@@ -142,7 +144,8 @@ def test_clusters_have_columns_and_single_drops(full: results.Results) -> None:
     assert table["alone"].notna().any()
 
 
-def test_a_second_call_writes_equal_files(run: Path, full: results.Results, tmp_path: Path) -> None:
+def test_a_second_call_writes_equal_files(full: results.Results) -> None:
+    run = full.folder
     names = ("importance", "importance_stability", "importance_clusters")
     before = {name: (run / f"{name}.csv").read_bytes() for name in names}
     with no_report():
