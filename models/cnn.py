@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from features.backbone import (
     create_backbone,
     require_deep,
 )
+from features.preprocessing.augmentation import TRAINING
 from models.declaration import Declaration
-from models.network.augmentation import AUGMENTATION
 from models.network.batch_norm import start_as_identity, unfold_batch_norm
 from models.network.checkpoint import fingerprint, restore, save
 from models.network.feeding import INFERENCE_BATCH, fetch, infer
@@ -37,7 +38,7 @@ HYPERPARAMETERS: dict[str, Any] = {
     "patience": 3,
     "fine_tuning": FINE_TUNING,
     "from_scratch": {**FROM_SCRATCH, "residual_blocks": "start as identity"},
-    "augmentation": AUGMENTATION,
+    "augmentation": asdict(TRAINING),
 }
 GRID: dict[str, list[Any]] = {}
 DECLARATION = Declaration(

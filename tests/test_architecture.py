@@ -43,6 +43,7 @@ ROOMS = [
     "models",
     "models.network",
     "features",
+    "features.preprocessing",
     "features.reading",
 ]
 BY_HAND = {"benchmarks.checks", "benchmarks.speed"}  # users run these; nothing imports them
@@ -107,10 +108,13 @@ def test_imports_go_down(room: str) -> None:
     assert not upwards
 
 
-def test_models_take_nothing_but_the_backbone_from_features() -> None:
+def test_models_take_the_backbone_and_augmentation_from_features() -> None:
     for module, names in GRAPH.items():
         if module.split(".")[0] == "models":
-            assert {n for n in names if n.split(".")[0] == "features"} <= {"features.backbone"}
+            assert {n for n in names if n.split(".")[0] == "features"} <= {
+                "features.backbone",
+                "features.preprocessing.augmentation",
+            }
 
 
 def cycles(graph: dict[str, set[str]]) -> list[str]:

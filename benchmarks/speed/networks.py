@@ -16,8 +16,9 @@ from benchmarks.datasets.phantoms import generate
 from benchmarks.speed.timing import COLUMNS, Call, Options, interleave, row
 from features.backbone import Backbone, create_backbone
 from features.embedding import FrozenEmbedding
+from features.preprocessing.augmentation import augment
 from models.cnn import CnnClassifier
-from models.network.augmentation import augment, draw_batches
+from models.network.sampling import draw_batches
 from models.network.torch_settings import fast_precision
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def plain_epoch(
     optimiser = torch.optim.AdamW(network.model.parameters(), lr=1e-4)
     network.model.train()
     for rows in draw_batches(target, BATCH, True, generator):
-        inputs = network.prepare(augment(grey[rows].float() / 255, generator))
+        seeds = torch.randint(2**31, (len(rows),), generator=generator)
+        changed = augment(grey[rows].numpy(), seeds.tolist())
+        inputs = network.prepare(torch.from_numpy(changed).float() / 255)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision("cpu") == "bfloat16"):
             logits = network.model(inputs)
         loss = cross_entropy(logits.float(), target[rows])

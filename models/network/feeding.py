@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.backbone import Backbone
-from models.network.augmentation import augment
+from features.preprocessing.augmentation import augment
 from models.network.image_checks import ImageStack
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def training_batches(
     images : stack of shape (n, H, W), uint8
         Grey images.
     rows : Tensor of shape (batches, size), int64
-        From :func:`models.network.augmentation.draw_batches`.
+        From :func:`models.network.sampling.draw_batches`.
     generator : torch.Generator
         Source of the augmentation's random numbers, drawn in the order of the batches.
     device : str
@@ -81,10 +81,12 @@ def training_batches(
     rows : Tensor of shape (size,), int64
         Positions of these images.
     """
+    import torch
 
     def _load(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        grey = fetch(images, batch.numpy(), device).float() / 255
-        return network.prepare(augment(grey, generator)), batch
+        seeds = torch.randint(2**31, (len(batch),), generator=generator)
+        grey = augment(images[batch.numpy()], seeds.tolist())
+        return network.prepare(on_device(grey, device).float() / 255), batch
 
     yield from prefetch(partial(_load, batch) for batch in rows)
 
@@ -129,9 +131,25 @@ def fetch(images: ImageStack, rows: NDArray[np.intp], device: str) -> torch.Tens
     Tensor of shape (k, H, W), uint8
         On the device.
     """
+    return on_device(images[rows], device)
+
+
+def on_device(images: NDArray[np.uint8], device: str) -> torch.Tensor:
+    """Move images to the device.
+
+    Parameters
+    ----------
+    images : ndarray of shape (k, H, W), uint8
+    device : str
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    Tensor of shape (k, H, W), uint8
+    """
     import torch
 
-    grey = torch.from_numpy(np.require(images[rows], requirements=["C", "W"]))
+    grey = torch.from_numpy(np.require(images, requirements=["C", "W"]))
     if device == "cpu":
         return grey
     return grey.pin_memory().to(device, non_blocking=True)

@@ -11,10 +11,10 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from features.backbone import Backbone
-from models.network.augmentation import draw_batches
 from models.network.depthwise_convolution import fast_depthwise_gradients
 from models.network.feeding import infer, training_batches
 from models.network.image_checks import ImageStack
+from models.network.sampling import draw_batches
 
 if TYPE_CHECKING:
     import torch

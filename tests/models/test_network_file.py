@@ -58,18 +58,6 @@ def test_the_same_to_the_last_bit(fitted: CnnClassifier, path: Path) -> None:
     assert again.network_.prepare(torch.ones(1, 32, 32)).stride()[1] == 1
 
 
-@pytest.mark.parametrize("name", ["test_vit", "test_vit_relpos", "test_convnext"])
-def test_other_kinds_of_networks(name: str, tmp_path: Path) -> None:
-    """They are trained on images that are not of their size, saved and loaded."""
-    images, label = textured(16, 32)
-    model = CnnClassifier(name, pretrained=False, epochs=1, batch_size=8, n_jobs=1)
-    model.fit(images, label, validation=(images[:8], label[:8]))
-    save_network(model, tmp_path / "w.safetensors")
-    again = load_network(tmp_path / "w.safetensors")
-    assert again.predict_proba(images).tobytes() == model.predict_proba(images).tobytes()
-    assert len(np.unique(again.predict_proba(images))) > 16
-
-
 def test_saved_twice_is_one_file(fitted: CnnClassifier, path: Path) -> None:
     first = path.read_bytes()
     save_network(load_network(path), path)

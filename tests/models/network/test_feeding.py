@@ -15,8 +15,8 @@ pytest.importorskip("timm")
 import torch
 
 from features.backbone import create_backbone
+from features.preprocessing.augmentation import augment
 from models.cnn import CnnClassifier
-from models.network.augmentation import augment
 from models.network.feeding import fetch, infer, prefetch, training_batches
 from models.network.image_checks import check_images
 from tests.helpers import textured
@@ -96,10 +96,11 @@ def test_batches_are_those_of_one_thread() -> None:
     rows = torch.randperm(24, generator=torch.Generator().manual_seed(0)).view(6, 4)
     built = create_backbone("test_resnet", pretrained=False)
     generator = torch.Generator().manual_seed(5)
-    expected = [
-        built.prepare(augment(torch.from_numpy(images)[batch].float() / 255, generator))
-        for batch in rows
-    ]
+    expected = []
+    for batch in rows:
+        seeds = torch.randint(2**31, (4,), generator=generator).tolist()
+        changed = torch.from_numpy(augment(images[batch.numpy()], seeds))
+        expected.append(built.prepare(changed.float() / 255))
     again = torch.Generator().manual_seed(5)
     got = list(training_batches(built, Stack(images), rows, again, "cpu"))
     assert torch.equal(torch.stack([inputs for inputs, _ in got]), torch.stack(expected))
