@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError, Dataset
-from benchmarks.datasets.phantom.anatomy import Anatomy, build_chest, draw_anatomy
+from benchmarks.datasets.phantom.anatomy import Anatomy, build_chest, draw_anatomy, landmarks
 from benchmarks.datasets.phantom.canvas import FRAME, grain, resample
 from benchmarks.datasets.phantom.disease import Lesion, draw_lesion, draw_vessels
 from benchmarks.datasets.phantom.exposure import draw_borders, draw_pose, expose, place
@@ -84,13 +84,15 @@ class Patient(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """One radiograph; all arrays have shape (size, size)."""
+    """One radiograph; images and masks have shape (size, size)."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     """The lesion."""
     fields: NDArray[np.bool_]
     """The lung fields; the lesion is inside."""
+    landmarks: NDArray[np.float64]
+    """Positions of ``LANDMARKS`` in the image, (10, 2), in half image sides from the centre."""
 
 
 def load(config: RunConfig, size: int) -> Dataset:
@@ -250,7 +252,9 @@ def _shoot(
     hidden = draw_borders(rng, size)
     image[hidden] = 0
     extent[hidden] = 0
-    return Shot(image, extent > MASK_LEVEL * extent.max(), fields)
+    on_frame = landmarks(anatomy, breath, turn) - pose[:, 2]
+    known = np.asarray(np.linalg.solve(pose[:, :2], on_frame.T).T, dtype=np.float64)
+    return Shot(image, extent > MASK_LEVEL * extent.max(), fields, known)
 
 
 def _describe(patient: Patient, number: int, shot: Shot) -> dict[str, object]:

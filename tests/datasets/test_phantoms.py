@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.config import RunConfig
 from benchmarks.datasets import phantoms
 from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
+from benchmarks.datasets.phantom.anatomy import LANDMARKS
 from benchmarks.datasets.phantom.exposure import draw_pose, place
 from benchmarks.io.columns import MANIFEST_COLUMNS
 
@@ -103,6 +104,21 @@ def test_lesions_are_in_the_lungs(kind: str) -> None:
         assert not (shot.mask & ~shot.fields).any()
         right, left = (shot.mask[:, :48].any(), shot.mask[:, 48:].any())
         assert (right and left) == (kind == "virus")
+
+
+def test_landmarks_are_where_the_lungs_are() -> None:
+    distances = []
+    for number in range(12):
+        (shot,) = phantoms.radiograph(phantoms.Patient(number, "normal", "train", 1), 128, seed=2)
+        named = dict(zip(LANDMARKS, (shot.landmarks + 1) * 64 - 0.5, strict=True))
+        for side, columns in (("right", slice(0, 64)), ("left", slice(64, 128))):
+            x, y = named[f"{side} wall, upper"]
+            own = np.flatnonzero(shot.fields[round(y), columns]) + columns.start
+            distances.append(np.abs(own[0 if side == "right" else -1] - x))
+        x, y = named["right dome"]  # the heart may hide the left one
+        distances.append(np.abs(np.flatnonzero(shot.fields[:, round(x)])[-1] - y))
+    assert np.max(distances) < 4
+    assert np.median(distances) < 1.5
 
 
 @pytest.mark.parametrize("kind", ["bacteria", "virus"])

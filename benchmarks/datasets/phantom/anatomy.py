@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.datasets.phantom.bones import (
     Skeleton,
@@ -24,7 +25,9 @@ LUNG_DEPTH = 0.62  # thickness of air where the lung is deepest
 FIELD_EDGE = 0.35  # lung fields end where heart or vessels displace more of the lung than this
 THYMUS_RATE = 0.4  # fraction of patients with a visible thymus, which resembles a consolidation
 HILUM = (0.17, -0.04)  # of the left lung; the right one mirrors it, slightly lower
+CARINA = -0.27  # height at which the trachea divides
 
+_DOME_X = 0.30  # distance of the top of each dome from the midline
 _BODY_Y = (-1.3, -1.05, -0.92, -0.80, -0.68, -0.55, -0.35, -0.1, 0.2, 0.6, 1.3)
 _BODY_X = (0.30, 0.34, 0.48, 0.78, 1.00, 0.96, 0.82, 0.77, 0.79, 0.83, 0.82)
 
@@ -70,6 +73,13 @@ class Anatomy:
     cover: float
 
 
+LANDMARKS = (
+    "right dome", "left dome", "right wall, upper", "left wall, upper", "right wall, lower",
+    "left wall, lower", "right hilum", "left hilum", "carina", "heart",
+)  # fmt: skip
+_WALLS = (-0.3, 0.2)  # heights of the landmarks on the walls of the chest
+
+
 class Chest(NamedTuple):
     """Layers of one chest, each ``(n, n)`` float32 on the frame."""
 
@@ -112,6 +122,33 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         texture=rng.uniform(0.4, 1.6),
         cover=rng.uniform(0.3, 1.0),
     )
+
+
+def landmarks(anatomy: Anatomy, breath: float, turn: float) -> NDArray[np.float64]:
+    """Locate the anatomical landmarks ``LANDMARKS``.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    breath, turn : float
+        As in :func:`build_chest`.
+
+    Returns
+    -------
+    ndarray of shape (10, 2)
+        x and y on the frame, in half image sides. Walls are the outer edges of the lungs at two
+        heights of the rib cage; the heart is its centre.
+    """
+    domes = [
+        (side * _DOME_X, dome + breath) for side, dome in zip((-1, 1), anatomy.domes, strict=True)
+    ]
+    walls = [
+        (side * float(_wall(anatomy, *np.array([y, side], dtype=np.float32))), y)
+        for y in _WALLS for side in (-1, 1)
+    ]  # fmt: skip
+    hila = [(turn - HILUM[0], HILUM[1] + 0.03), (turn + HILUM[0], HILUM[1])]
+    heart = (anatomy.heart[0] + 1.5 * turn, anatomy.heart[1])
+    return np.array([*domes, *walls, *hila, (0.7 * turn + 0.01, CARINA), heart], dtype=np.float64)
 
 
 def draw_side(rng: np.random.Generator) -> float:
@@ -172,15 +209,20 @@ def _lungs(anatomy: Anatomy, breath: float, turn: float, n: int) -> tuple[Map, M
     x, y = frame_axes(n)
     side = np.sign(x)
     aside = np.abs(x)
-    wall = cage_half_width(anatomy.skeleton, y) * 0.955 * (1 + side * anatomy.asymmetry)
+    wall = _wall(anatomy, y, side)
     inner = 0.07 + 0.03 * rise(-0.4 - y, 0.3) + 0.5 * turn * side
     half = np.maximum((wall - inner) / 2, 0.01)
     across = np.clip(1 - np.abs((aside - (wall + inner) / 2) / half) ** 2.4, 0, None)
     crest = np.where(x > 0, anatomy.domes[1], anatomy.domes[0]).astype(np.float32) + breath
-    dome = crest + 0.75 * np.square(aside - 0.30) + 0.9 * np.clip(aside - 0.42, 0, None) ** 1.5
+    dome = crest + 0.75 * np.square(aside - _DOME_X) + 0.9 * np.clip(aside - 0.42, 0, None) ** 1.5
     above = dome - y
     apex = 0.55 + 0.45 * rise(y + 0.55, 0.7)
     return (across > 0) * rise(above, 0.02), np.sqrt(across) * rise(above - 0.03, 0.10) * apex
+
+
+def _wall(anatomy: Anatomy, y: Map, side: Map) -> Map:
+    """Distance of the outer edge of a lung from the midline."""
+    return cage_half_width(anatomy.skeleton, y) * 0.955 * (1 + side * anatomy.asymmetry)
 
 
 def _mediastinum(anatomy: Anatomy, turn: float, n: int) -> Map:
@@ -217,6 +259,6 @@ def _stomach(anatomy: Anatomy, breath: float, n: int) -> Map:
 def _airway(turn: float, n: int) -> Map:
     """Trachea and the two main bronchi."""
     x, y = frame_axes(n)
-    fork = np.clip(y + 0.27, 0, 0.3)
+    fork = np.clip(y - CARINA, 0, 0.3)
     aside = np.abs(x - 0.7 * turn - 0.01)
     return 0.16 * bell((aside - 0.9 * fork) / (0.042 - 0.05 * fork), 1.0) * rise(0.02 - y, 0.12)

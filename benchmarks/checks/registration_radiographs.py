@@ -1,0 +1,96 @@
+"""Check how often registration fails on radiographs, and draw their mean before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks import datasets
+from benchmarks.config import RunConfig
+from benchmarks.io.tables import write_csv
+from features.preprocessing.registration import REASONS, Alignment, Registration
+from features.reading.preprocess import stretch_contrast
+
+SEED = 0
+COLUMNS = ["class", "images", "patients", "failed", "before", "after", *REASONS]
+GAP = 4  # pixels between the pictures
+
+
+def tabulate(
+    alignment: Alignment, label: NDArray[np.object_], patient: NDArray[np.object_]
+) -> pd.DataFrame:
+    """Count failures by class and reason.
+
+    Parameters
+    ----------
+    alignment : Alignment
+        Of n images.
+    label, patient : ndarray of shape (n,), str
+
+    Returns
+    -------
+    DataFrame
+        One row for all images and one per class, with the columns ``COLUMNS``: ``failed`` is a
+        fraction, ``before`` and ``after`` are median correlations, reasons are numbers of images.
+    """
+    rows = []
+    for name in ("all", *sorted(set(label))):
+        own = np.ones(len(label), bool) if name == "all" else label == name
+        reason = alignment.reason[own]
+        rows.append({
+            "class": name, "images": own.sum(), "patients": len(set(patient[own])),
+            "failed": (reason != "").mean(), "before": np.median(alignment.before[own]),
+            "after": np.median(alignment.after[own]),
+            **{each: (reason == each).sum() for each in REASONS},
+        })  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def draw_means(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Draw the mean of images before and after registration, side by side.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (n, S, S), uint8
+
+    Returns
+    -------
+    ndarray of shape (S, 2 S + 4), uint8
+    """
+    gap = np.full((before.shape[1], GAP), 255.0)
+    means = np.hstack([before.mean(axis=0), gap, after.mean(axis=0)])
+    return np.rint(means).astype(np.uint8)
+
+
+@click.command()
+@click.option("--data", required=True, help="As for a run. The training images are used.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
+              default=Path("docs/checks"), show_default=True)  # fmt: skip
+@click.option("--images", default=800, show_default=True, help="For the template; as many others.")
+def _main(data: str, out: Path, images: int) -> None:
+    """Fit the template on training images, and register those of other training patients."""
+    config = RunConfig(data=data)
+    dataset = datasets.load(config, datasets.image_size(config))
+    chosen = (dataset.manifest["split"] == "train") & ~dataset.manifest.duplicated("sha256")
+    rows = np.flatnonzero(chosen)
+    group = dataset.manifest["group"].to_numpy(dtype=object)
+    rng = np.random.default_rng(SEED)
+    patients = rng.permutation(np.array(sorted(set(group[rows])), dtype=object))
+    own = np.isin(group[rows], patients[: len(patients) // 2])
+    fitted, others = (rng.permutation(rows[part])[:images] for part in (own, ~own))
+    step = Registration().fit(stretch_contrast(dataset.images[np.sort(fitted)]))
+    seen = stretch_contrast(dataset.images[np.sort(others)])
+    label = dataset.manifest["class"].to_numpy(dtype=object)[np.sort(others)]
+    table = tabulate(step.align(seen), label, group[np.sort(others)])
+    write_csv(out / "registration_radiographs.csv", table.round(4))
+    cv2.imwrite(str(out / "registration.png"), draw_means(seen, step.transform(seen)))
+    click.echo(table.to_markdown(index=False, floatfmt=".3f"))
+
+
+if __name__ == "__main__":
+    _main()
