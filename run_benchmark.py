@@ -73,6 +73,12 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
 @click.option("--crop", help="Central fraction of each side that is kept, 0.5 to 1 [1].")
 @click.option("--contrast/--no-contrast", default=None, help="Stretch each image's 1st to 99th "
               "percentile to the full range [on].")  # fmt: skip
+@click.option("--preprocess", help="Preprocessing steps after that, comma-separated, or none; see "
+              "list [none].")  # fmt: skip
+@click.option("--augment", help="Changed copies of each training image that classifiers are "
+              "fitted on, too [0].")  # fmt: skip
+@click.option("--views", help="Views of a scored image whose scores are averaged, counting the "
+              "image itself [1].")  # fmt: skip
 @click.option("--balance", help="Class balancing: smote, borderline, svmsmote, adasyn, oversample, "
               "undersample, class_weight or none [smote].")  # fmt: skip
 @click.option("--seeds", help="Random seeds, comma-separated [0].")

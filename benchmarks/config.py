@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from benchmarks.errors import UserError
 from features import DEFAULT_FEATURE_SETS, all_feature_sets
 from features.backbone import DEFAULT_BACKBONE
+from features.preprocessing import PREPROCESSING
 from models import MODELS, declaration
 from models.balance import BALANCES
 
@@ -56,6 +57,12 @@ class RunConfig(BaseModel):
         Central fraction of each side that is kept, 0.5 to 1.
     contrast : bool
         Whether each image's 1st to 99th percentile is stretched to the full range.
+    preprocess : tuple of str
+        Keys of ``PREPROCESSING``, in their order; none if empty.
+    augment : int
+        Changed copies of each training image that classifiers are fitted on, too.
+    views : int
+        Views of a scored image whose scores are averaged, counting the image itself.
     balance : str
         Key of ``BALANCES``.
     seeds : tuple of int
@@ -105,6 +112,9 @@ class RunConfig(BaseModel):
     image_size: int | None = Field(default=None, ge=28, le=2048)
     crop: float = Field(default=1.0, ge=0.5, le=1.0)
     contrast: bool = True
+    preprocess: tuple[str, ...] = ()
+    augment: int = Field(default=0, ge=0, le=20)
+    views: int = Field(default=1, ge=1, le=20)
     balance: str = "smote"
     seeds: tuple[int, ...] = (0,)
     jobs: int = Field(default_factory=_cores, ge=1, le=1024)
@@ -125,7 +135,7 @@ class RunConfig(BaseModel):
     allow_leakage: bool = False
     quiet: bool = False
 
-    @field_validator("features", "models", "seeds", "study", mode="before")
+    @field_validator("features", "models", "seeds", "study", "preprocess", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -141,8 +151,8 @@ class RunConfig(BaseModel):
         given = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
 
-    @field_validator("image_size", "folds", "crop", "seeds", "jobs", "limit", "max_unreadable",
-                     "epochs", "batch_size", mode="before")  # fmt: skip
+    @field_validator("image_size", "folds", "crop", "augment", "views", "seeds", "jobs",
+                     "limit", "max_unreadable", "epochs", "batch_size", mode="before")  # fmt: skip
     @classmethod
     def _no_booleans(cls, value: Any) -> Any:
         if isinstance(value, bool):
@@ -187,6 +197,15 @@ class RunConfig(BaseModel):
     @classmethod
     def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_choice(name, list(all_feature_sets())) for name in value)
+
+    @field_validator("preprocess")
+    @classmethod
+    def _known_steps(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value == ("none",):
+            return ()
+        if len(set(value)) != len(value):
+            raise ValueError("expected none twice")
+        return tuple(_choice(name, list(PREPROCESSING)) for name in value)
 
     @field_validator("models")
     @classmethod

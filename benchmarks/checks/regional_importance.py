@@ -18,7 +18,7 @@ from benchmarks.datasets.dataset import Dataset
 from benchmarks.explain.occlusion import occlusion_map
 from benchmarks.explain.replacement import local_change, log_odds
 from benchmarks.extraction.extract import make_descriptor
-from benchmarks.extraction.prepare import prepare
+from benchmarks.extraction.prepare import Preparation
 from benchmarks.fitting.cell import Cell
 from benchmarks.importance.groups import BOX, boxes_of, columns_of, group_columns
 from benchmarks.importance.importance_map import importance_map
@@ -140,7 +140,8 @@ def describe(dataset: Dataset, feature_sets: Sequence[str], jobs: int = 1) -> Ph
     """
     side = dataset.images.shape[1]
     config = RunConfig(data="phantoms", image_size=side, jobs=jobs, quiet=True)
-    images = prepare(np.asarray(dataset.images[:]), config)
+    prepare = Preparation(side, config.contrast, {})
+    images = prepare(np.asarray(dataset.images[:]))
     found = PhantomFeatures(dataset.manifest, images)
     for family in dict.fromkeys(
         name for chosen in feature_sets for name in all_feature_sets()[chosen]

@@ -90,7 +90,7 @@ def explain(
     descriptors = descriptors_of(run, config, fitted)
     with tempfile.TemporaryDirectory() as scratch:
         training = _training(found, config, data, descriptors, Path(scratch))
-        explain_cells(found, fitted, descriptors, training, quiet)
+        explain_cells(found, fitted, descriptors, training, quiet, config.views)
     folder.mkdir(parents=True, exist_ok=True)
     write_page(found, folder)
     return folder / PAGE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.datasets import DATASETS
 from benchmarks.studies import STUDIES
 from features import FEATURES, ImageDescriptor, all_feature_sets
+from features.preprocessing import PREPROCESSING
 from models import MODELS
 from models.balance import BALANCES
 
@@ -23,6 +24,9 @@ def choices() -> dict[str, dict[str, str]]:
             name: " + ".join(f) for name, f in all_feature_sets().items()
         },
         "Models (--models)": {name: _first_line(m.__doc__) for name, m in MODELS.items()},
+        "Preprocessing (--preprocess)": {
+            name: _first_line(kind.__doc__) for name, kind in PREPROCESSING.items()
+        },
         "Balancing (--balance)": dict(BALANCES),
         "Data (--data)": {name: _first_line(m.__doc__) for name, m in DATASETS.items()},
         "Studies (--study; all of them: --full)": {

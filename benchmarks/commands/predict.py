@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import CLASSES
-from benchmarks.extraction.prepare import prepare, reading_size
+from benchmarks.extraction.prepare import load_preparation, reading_size
+from benchmarks.extraction.variants import views_of
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import Results, read_results
 from benchmarks.io.run_files import check_file
 from benchmarks.io.tables import write_csv
 from benchmarks.io.workers import stop_if_memory_runs_out
-from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells, score_cell
+from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells, score_views
 from benchmarks.saved.model_files import other_versions
 from benchmarks.saved.stored_config import require_two_classes, scoring_config
-from features import ImageDescriptor
 from features.reading.images import ImageError, list_images, read_image
 from features.reading.preprocess import resize
 
@@ -90,14 +90,15 @@ def predict(
     say_versions(run)
     config = scoring_config(run, weights, quiet)
     require_two_classes(config, run_dir, "predict")
+    preparation = load_preparation(run_dir, config)
     fitted = load_cells(run, cells)
     descriptors = descriptors_of(run, config, fitted)
     rows: list[pd.DataFrame] = []
     left_out: list[tuple[str, str]] = []
     seen: list[str] = []
     for names, hashes, images in _batches(files, config, left_out):
-        prepared = prepare(images, config)
-        rows.append(_score_batch(names, prepared, fitted, descriptors))
+        scores = score_views(fitted, views_of(preparation(images), config.views), descriptors)
+        rows.append(_score_rows(names, fitted, scores))
         seen += hashes
     _say_known(run, seen)
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
@@ -158,14 +159,10 @@ def _name(file: Path) -> str:
     return f"./{name}" if name.startswith(_FORMULA) else name
 
 
-def _score_batch(
-    names: list[str],
-    images: NDArray[np.uint8],
-    cells: list[FittedCell],
-    descriptors: dict[str, ImageDescriptor],
+def _score_rows(
+    names: list[str], cells: list[FittedCell], scores: list[NDArray[np.float64]]
 ) -> pd.DataFrame:
-    matrices = {family: d.transform(images) for family, d in descriptors.items()}
-    parts = [_rows(names, cell, score_cell(cell, images, matrices)) for cell in cells]
+    parts = [_rows(names, cell, own) for cell, own in zip(cells, scores, strict=True)]
     # Sort by image, with the cells in order.
     return pd.concat(parts).sort_values("position", kind="stable")[COLUMNS]
 

@@ -18,7 +18,8 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.errors import UserError
-from benchmarks.extraction.prepare import prepared, reading_size
+from benchmarks.extraction.prepare import fit_preparation, reading_size, save_preparation
+from benchmarks.extraction.variants import with_variants
 from benchmarks.fitting import external
 from benchmarks.fitting.cell import Cell, plan
 from benchmarks.fitting.cell_result import CellResult
@@ -133,7 +134,7 @@ def _start(state: RunState, plan: _Plan) -> int:
 
 def _plan(config: RunConfig) -> _Plan:
     cells, studies = plan(config), selected_studies(config)
-    names = ["data", "exploration"]
+    names = ["data", "exploration", *(["preprocessing"] if config.preprocess else [])]
     if any(cell.on_features for cell in cells):
         names += ["features", "classifiers", *(["cross-validation"] if config.folds else [])]
         names += studies
@@ -189,7 +190,7 @@ def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) ->
     with state.stage("exploration"):
         exploration.explore(dataset, manifest["split"], state.folder)
     tables = _start_tables(state, plan.cells, manifest, external_results)
-    images = prepared(dataset.images, state.config)
+    images = _prepare(state, dataset, manifest)
     if "features" in plan.stages:
         _fit_on_features(state, plan, images, tables)
     if "cnn" in plan.stages:
@@ -204,6 +205,17 @@ def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) ->
     with state.stage("report"):
         render_report(state.folder)
     return _summarise(state, plan, tables)
+
+
+def _prepare(state: RunState, dataset: Dataset, manifest: pd.DataFrame) -> ImageStack:
+    """Fit the preprocessing steps, if any, and prepare the images."""
+    config = state.config
+    if not config.preprocess:
+        return fit_preparation(dataset.images, manifest, config).applied_to(dataset.images)
+    with state.stage("preprocessing"):
+        preparation = fit_preparation(dataset.images, manifest, config)
+        save_preparation(state.folder, preparation)
+        return preparation.applied_to(dataset.images, config.quiet)
 
 
 def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
@@ -262,7 +274,7 @@ def _start_tables(
     external_results: list[CellResult],
 ) -> ResultTables:
     """Make the tables of the run, with the cells that are finished already."""
-    rows = SplitIndices.of_manifest(manifest)
+    rows = SplitIndices.of_manifest(manifest, state.config.augment, state.config.views)
     folds = state.config.folds
     fold = splits.folds(manifest.iloc[rows.train], folds) if folds else None
     kind = MulticlassTables if state.config.task == "subtype" else ResultTables
@@ -290,7 +302,8 @@ def _fit_on_features(
     if not studies:
         cells = [cell for cell in cells if not tables.complete(cell)]
     with state.scratch() as scratch:
-        features = stages.extract_features(state, images, cells, scratch)
+        several = with_variants(images, tables.rows.variants)
+        features = stages.extract_features(state, several, cells, scratch)
         stages.fit_classifiers(state, features, tables)
         if tables.fold is not None:
             stages.cross_validate(state, features, tables)

@@ -15,11 +15,12 @@ from benchmarks.explain.explanation import Explained, Explanation
 from benchmarks.explain.grad_cam import add_grad_cam
 from benchmarks.explain.occlusion import BATCH, occlusion_map
 from benchmarks.explain.training_images import TrainingRows, find_neighbours
-from benchmarks.extraction.prepare import prepare, reading_size
+from benchmarks.extraction.prepare import load_preparation, reading_size
+from benchmarks.extraction.variants import views_of
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results
 from benchmarks.io.workers import stop_if_memory_runs_out
-from benchmarks.saved.fitted_cells import FittedCell, score_cell
+from benchmarks.saved.fitted_cells import FittedCell, score_cell, score_views
 from features import ImageDescriptor
 from features.reading.images import ImageError, read_image
 from features.reading.preprocess import resize
@@ -56,7 +57,7 @@ def read_explained(run: Results, path: Path, config: RunConfig) -> Explanation:
             read = read_image(path, size=size)
     except ImageError as error:
         raise ConfigError(str(error)) from error
-    image = prepare(resize(read.pixels, size)[None], config)[0]
+    image = load_preparation(run.folder, config)(resize(read.pixels, size)[None])[0]
     # Images without a file of their own are identified by their pixels.
     hashes = [read.sha256, _pixel_hash(read.pixels)]
     rows = run.manifest[run.manifest["sha256"].isin(hashes)]
@@ -77,6 +78,7 @@ def explain_cells(
     descriptors: dict[str, ImageDescriptor],
     training: TrainingRows | None,
     quiet: bool,
+    views: int = 1,
 ) -> None:
     """Add the scores and explanations of fitted cells to an explanation.
 
@@ -90,12 +92,15 @@ def explain_cells(
     training : TrainingRows, optional
         Without them there are no neighbours.
     quiet : bool
+    views : int
+        Views of the image whose scores are averaged; the maps explain the image itself.
     """
     images = found.image[None]
     rows = {family: d.transform(images) for family, d in descriptors.items()}
-    for cell in cells:
+    scores = score_views(cells, views_of(images, views), descriptors)
+    for cell, own in zip(cells, scores, strict=True):
         say(f"{cell.name} …", quiet)
-        score = float(score_cell(cell, images, rows)[0])
+        score = float(own[0])
         explained = Explained(cell, score, decide(found.run, cell, score))
         row = None
         if cell.families:

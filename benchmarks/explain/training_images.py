@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
 from benchmarks.extraction.extract import extract
-from benchmarks.extraction.prepare import prepared
+from benchmarks.extraction.prepare import load_preparation
 from benchmarks.extraction.store import open_store
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
@@ -102,7 +102,8 @@ def read_training(
     """
     dataset = load_same_data(run, config)
     train = np.flatnonzero((run.manifest["split"] == "train").to_numpy())
-    images = prepared(dataset.images, config).take(train)
+    preparation = load_preparation(run.folder, config)
+    images = preparation.applied_to(ImageStack.of(dataset.images).take(train), config.quiet)
     with open_store(config) as store:
         extracted = extract(images, config, families, scratch, store)
     for family, (_, reason) in extracted.reasons.items():

@@ -1,17 +1,95 @@
-"""What every model sees: the central crop of an image, its contrast stretched."""
+"""What every model sees: the central crop of an image, its contrast stretched, preprocessed."""
 
 from __future__ import annotations
 
+import json
 import math
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets import image_size
-from benchmarks.io.image_stack import ImageStack
+from benchmarks.io.image_stack import GreyImages, ImageFile, ImageStack
+from benchmarks.io.progress import Steps
+from benchmarks.io.results import RunError
+from benchmarks.io.run_files import open_file
+from features.preprocessing import PREPROCESSING, PreprocessingStep
 from features.reading.preprocess import central_crop, stretch_contrast
+
+FITTED_ON = 2000  # training images at most
+STATE = "preprocessing.json"
+MAX_STATE = 2**26  # bytes
+CHUNK = 256  # images in memory at once
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """From images as they are read to images as every model receives them.
+
+    Attributes
+    ----------
+    size : int
+        Side of the prepared images in pixels.
+    contrast : bool
+        Whether the contrast of each image is stretched.
+    steps : dict of PreprocessingStep
+        Fitted, by name, in their order.
+    """
+
+    size: int
+    contrast: bool
+    steps: dict[str, PreprocessingStep]
+
+    def __call__(self, images: GreyImages) -> GreyImages:
+        """Prepare images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, S, S), uint8
+            S from :func:`reading_size`.
+
+        Returns
+        -------
+        ndarray of shape (n, size, size), uint8
+            An image does not depend on the others.
+        """
+        images = central_crop(images, self.size)
+        images = stretch_contrast(images) if self.contrast else images
+        for step in self.steps.values():
+            images = step.transform(images)
+        return images
+
+    def applied_to(self, images: NDArray[np.uint8] | ImageStack, quiet: bool = True) -> ImageStack:
+        """Return a stack of prepared images.
+
+        Parameters
+        ----------
+        images : ndarray or ImageStack of shape (n, S, S), uint8
+            S from :func:`reading_size`.
+        quiet : bool
+            Whether progress is hidden.
+
+        Returns
+        -------
+        ImageStack of shape (n, size, size)
+            Without steps, images are prepared each time they are read; with steps, which take
+            longer, once, and kept in a temporary file.
+        """
+        stack = ImageStack.of(images)
+        if not self.steps:
+            return stack.map(self, self.size)
+        file = ImageFile(None, self.size)
+        with Steps("preprocessing", len(stack), "images", quiet) as shown:
+            for start in range(0, len(stack), CHUNK):
+                chunk = self(stack[start : start + CHUNK])
+                for image in chunk:
+                    file.append(image)
+                shown.advance(len(chunk))
+        return file.images()
 
 
 def reading_size(config: RunConfig) -> int:
@@ -35,36 +113,86 @@ def reading_size(config: RunConfig) -> int:
     return math.ceil(image_size(config) / config.crop)
 
 
-def prepare(images: NDArray[np.uint8], config: RunConfig) -> NDArray[np.uint8]:
-    """Crop images and stretch their contrast as configured.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, S, S), uint8
-        S from :func:`reading_size`.
-    config : RunConfig
-        ``data``, ``image_size`` and ``contrast`` apply.
-
-    Returns
-    -------
-    ndarray of shape (n, size, size), uint8
-    """
-    cropped = central_crop(images, image_size(config))
-    return stretch_contrast(cropped) if config.contrast else cropped
-
-
-def prepared(images: NDArray[np.uint8] | ImageStack, config: RunConfig) -> ImageStack:
-    """Return a stack that prepares its images each time they are read.
+def fit_preparation(
+    images: NDArray[np.uint8] | ImageStack, manifest: pd.DataFrame, config: RunConfig
+) -> Preparation:
+    """Fit the preprocessing steps on training images, one after the other.
 
     Parameters
     ----------
     images : ndarray or ImageStack of shape (n, S, S), uint8
-        S from :func:`reading_size`.
+        All images as they are read.
+    manifest : DataFrame of n rows
+        With ``split`` as assigned and ``sha256``.
     config : RunConfig
-        As for :func:`prepare`.
+        ``data``, ``image_size``, ``contrast`` and ``preprocess`` apply.
 
     Returns
     -------
-    ImageStack of shape (n, size, size)
+    Preparation
+        Fitted on at most 2,000 training images, those with the smallest hashes: the order of the
+        files changes nothing.
     """
-    return ImageStack.of(images).map(partial(prepare, config=config), image_size(config))
+    unfitted = Preparation(image_size(config), config.contrast, {})
+    if not config.preprocess:
+        return unfitted
+    hashes = manifest.loc[(manifest["split"] == "train").to_numpy(), "sha256"]
+    chosen = manifest.index.get_indexer(hashes.sort_values(kind="stable").index[:FITTED_ON])
+    seen = unfitted(ImageStack.of(images)[chosen])
+    steps = {}
+    for name in config.preprocess:
+        steps[name] = PREPROCESSING[name]().fit(seen)
+        seen = steps[name].transform(seen)
+    return Preparation(unfitted.size, unfitted.contrast, steps)
+
+
+def save_preparation(folder: Path, preparation: Preparation) -> None:
+    """Save what the steps have learnt in ``preprocessing.json``; nothing without steps.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder.
+    preparation : Preparation
+    """
+    learnt = {
+        name: {key: value.tolist() for key, value in step.state().items()}
+        for name, step in preparation.steps.items()
+    }
+    if learnt:
+        (folder / STATE).write_text(json.dumps(learnt), encoding="utf-8")
+
+
+def load_preparation(folder: Path, config: RunConfig) -> Preparation:
+    """Load the fitted preprocessing of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder.
+    config : RunConfig
+        Settings of the run.
+
+    Returns
+    -------
+    Preparation
+
+    Raises
+    ------
+    RunError
+        If the file is missing or does not belong to these steps.
+    """
+    steps: dict[str, PreprocessingStep] = {}
+    if config.preprocess:
+        try:
+            with open_file(folder, STATE, limit=MAX_STATE) as file:
+                learnt = json.loads(file.read())
+            for name in config.preprocess:
+                own = {key: np.asarray(value) for key, value in learnt[name].items()}
+                steps[name] = PREPROCESSING[name].from_state(own)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise RunError(
+                f"{folder / STATE}: expected what {', '.join(config.preprocess)} learnt on the "
+                f"training images of the run, got: {error}. Run the benchmark again."
+            ) from error
+    return Preparation(image_size(config), config.contrast, steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,8 @@ def fold_rows(
     """
     kept = {name: rows.parts[name] for name in keep}
     return {
-        int(k): SplitIndices(
-            rows.label, rows.group, rows.train[fold != k], {**kept, CV: rows.train[fold == k]}
+        int(k): replace(
+            rows, train=rows.train[fold != k], parts={**kept, CV: rows.train[fold == k]}
         )
         for k in np.unique(fold)
     }

@@ -16,6 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.config import RunConfig
+from benchmarks.extraction.variants import with_variants
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.scoring import WHOLE, score
@@ -121,8 +122,9 @@ def _fit_on_features(
     start = time.perf_counter()
     pipeline = model.build(cell.random_state, cell.balance, 1)
     pipeline.set_params(scale__copy=False)  # X is this cell's own copy
-    y, groups = rows.label[rows.train], rows.group[rows.train]
-    X = columns_of_cell(cell, matrices, rows.train)
+    fitted, shown = rows.to_fit()
+    y, groups = rows.label[shown], rows.group[shown]
+    X = columns_of_cell(cell, matrices, fitted)
     fit_params = {"classify__groups": groups} if _wants_groups(pipeline) else {}
     if cell.tune:
         folds = StratifiedGroupKFold(TUNING_FOLDS, shuffle=True, random_state=cell.random_state)
@@ -164,7 +166,7 @@ def _fit_on_images(
     outcome.fit_seconds = sum(epoch["seconds"] for epoch in network.history_)
     outcome.details = network.record()
     outcome.model = network
-    return _score(outcome, network, images.take, rows)
+    return _score(outcome, network, with_variants(images, rows.variants).take, rows)
 
 
 def _score(
@@ -176,7 +178,10 @@ def _score(
 ) -> CellResult:
     start = time.perf_counter()
     for split, part in rows.parts.items():
-        scores = score(outcome.cell.model, model, select(part), block)
+        views = [
+            score(outcome.cell.model, model, select(view), block) for view in rows.to_score(part)
+        ]
+        scores = np.mean(views, axis=0)
         if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
             raise ValueError(f"{outcome.cell.name} gave {split} scores outside [0, 1]")
         outcome.scores[split] = scores

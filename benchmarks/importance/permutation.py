@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.fitting.cross_validation import CV, in_training_order, recall_threshold
 from benchmarks.fitting.selection import best_cells
-from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
 from benchmarks.importance.groups import LEVELS
 from benchmarks.importance.measured_cell import (
@@ -99,7 +99,7 @@ def _held_out(cell: MeasuredCell, fold: Folds, threshold: float | Floats) -> pd.
     with threadpool_limits(1):
         scorers = {}
         for k in np.unique(fold).tolist():
-            part = SplitIndices(rows.label, rows.group, rows.train[fold != k], {})
+            part = replace(rows, train=rows.train[fold != k], parts={})
             try:
                 model = refit(cell.cell, cell.matrices, part)
             except RuntimeError as error:

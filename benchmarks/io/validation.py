@@ -174,6 +174,9 @@ class _Config(_Part):
     image_size: int = Field(default=224, ge=1, le=2**16)
     crop: float | int = Field(default=1.0, gt=0, le=1)
     contrast: bool = True
+    preprocess: list[str] = []
+    augment: int = Field(default=0, ge=0, le=100)
+    views: int = Field(default=1, ge=1, le=100)
     balance: str = ""
     backbone: str = ""
     seeds: list[int] = []

@@ -14,6 +14,7 @@ from benchmarks.io.run_record import data_name, is_synthetic, validation_drawn
 from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
+from features.preprocessing import PREPROCESSING
 from models import model_libraries
 from models.balance import RESAMPLERS
 
@@ -187,6 +188,10 @@ def preparation(config: dict[str, Any]) -> str:
         steps.append(f"resized to {config['image_size']} × {config['image_size']} pixels")
     if config.get("contrast"):
         steps.append("contrast-stretched from the 1st to the 99th percentile")
+    for name in config.get("preprocess") or ():
+        kind = PREPROCESSING.get(name)
+        cited = {key: cite(key) for key in kind.references} if kind else {}
+        steps.append(kind.description.format_map(cited) if kind else name)
     return f"Images were {', '.join(steps)}." if len(steps) > 1 else ""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.io.results import Results
 from features import FEATURES
+from features.preprocessing import PREPROCESSING
 from models import MODELS, declaration
 
 
@@ -286,10 +287,11 @@ def references() -> dict[str, Reference]:
         In the order of a reference list: data, features, classifiers, …
     """
     features = ((kind.references, kind.description or kind.title) for kind in FEATURES.values())
+    steps = ((kind.references, "Preprocessing") for kind in PREPROCESSING.values())
     models = ((declaration(name).references, declaration(name).title) for name in MODELS)
     return {
-        **DATA, **_declared(features), **BACKBONES, **_declared(models), **BALANCING,
-        **STATISTICS, **SOFTWARE, **REPORTING,
+        **DATA, **_declared(steps), **_declared(features), **BACKBONES, **_declared(models),
+        **BALANCING, **STATISTICS, **SOFTWARE, **REPORTING,
     }  # fmt: skip
 
 

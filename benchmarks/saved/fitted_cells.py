@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,6 +182,33 @@ def score_cell(
             f"{cell.name}: the saved model can't score these images: {error}. Its file belongs to "
             "another run, or to another version of the program."
         ) from error
+
+
+def score_views(
+    cells: Sequence[FittedCell],
+    views: Sequence[NDArray[np.uint8]],
+    descriptors: Mapping[str, ImageDescriptor],
+) -> list[NDArray[np.float64]]:
+    """Score images with fitted cells as in the run: the mean of the scores of their views.
+
+    Parameters
+    ----------
+    cells : sequence of FittedCell
+    views : sequence of ndarray of shape (n, size, size), uint8
+        From :func:`benchmarks.extraction.variants.views_of`.
+    descriptors : dict of ImageDescriptor
+        Fitted, by family.
+
+    Returns
+    -------
+    list of ndarray of shape (n,), float64
+        One array per cell.
+    """
+    by_view = []
+    for images in views:
+        matrices = {family: d.transform(images) for family, d in descriptors.items()}
+        by_view.append([score_cell(cell, images, matrices) for cell in cells])
+    return [np.mean(own, axis=0) for own in zip(*by_view, strict=True)]
 
 
 def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescriptor:

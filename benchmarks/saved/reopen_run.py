@@ -14,8 +14,9 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.extraction.extract import extract
-from benchmarks.extraction.prepare import prepared, reading_size
+from benchmarks.extraction.prepare import load_preparation, reading_size
 from benchmarks.extraction.store import open_store
+from benchmarks.extraction.variants import with_variants
 from benchmarks.fitting.cell import plan
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.fitting.study_context import StudyContext
@@ -64,18 +65,19 @@ def reopen_run(
     if other := other_versions(run.run.get("versions", {})):
         say(f"CAUTION: the run was made with {other}; scores may differ.", config.quiet)
     dataset = load_same_data(run, config)
-    rows = SplitIndices.of_manifest(run.manifest)
+    rows = SplitIndices.of_manifest(run.manifest, config.augment, config.views)
     fold = splits.folds(
         run.manifest.iloc[rows.train], config.folds or RunConfig.model_fields["folds"].default
     )
     crossed = fold if config.folds else None
     finished = {o.cell.name: o for o in finished_cells(run_dir, cells, rows, crossed)}
-    images = prepared(dataset.images, config)
+    images = load_preparation(run_dir, config).applied_to(dataset.images, config.quiet)
+    several = with_variants(images, rows.variants)
     families = {family for cell in cells for family in cell.families}
     for family in families:
         descriptor_of(run, config, family)  # refuses other parameters or weights than the run's
     with tempfile.TemporaryDirectory() as scratch, open_store(config) as store:
-        extracted = extract(images, config, families, Path(scratch), store)
+        extracted = extract(several, config, families, Path(scratch), store)
         for family, (_, reason) in extracted.reasons.items():
             say(f"  {family}: {reason}", quiet=False)
         known = {

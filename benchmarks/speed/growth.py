@@ -19,7 +19,7 @@ from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets.phantoms import generate
 from benchmarks.extraction.extract import extract
-from benchmarks.extraction.prepare import prepared, reading_size
+from benchmarks.extraction.prepare import Preparation, reading_size
 from benchmarks.extraction.store import FeatureStore
 from benchmarks.io.tables import write_csv
 from benchmarks.speed.memory import peak_memory
@@ -73,7 +73,9 @@ def describe(config: RunConfig) -> dict[str, float]:
     read = time.perf_counter()
     assert config.cache is not None
     with TemporaryDirectory(dir=config.cache) as scratch, FeatureStore(config.cache) as store:
-        images = prepared(dataset.images, config)
+        images = Preparation(datasets.image_size(config), config.contrast, {}).applied_to(
+            dataset.images
+        )
         extract(images, config, all_feature_sets()["handcrafted"], Path(scratch), store)
     return {
         "images": len(dataset.manifest),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         for draw in range(1, 1 + (DRAWS if fraction < 1 else 1))
     }
     smaller = [
-        SplitIndices(rows.label, rows.group, train, {"test": test})
+        replace(rows, train=train, parts={"test": test})
         for (fraction, _), train in subsets.items() if fraction < 1
     ]  # fmt: skip
     fits = fit_cells(context, [best[name].cell for name in names], smaller, "learning")

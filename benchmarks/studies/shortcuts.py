@@ -9,7 +9,7 @@ and on these features no weaker than the others.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -71,7 +71,8 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         name: _Control(name, MODEL, config.balance, config.seeds[0], tune=config.tune)
         for name in matrices
     }
-    subsets = official_and_folds(context)
+    plain = replace(context, rows=context.rows.without_variants())  # controls have no copies
+    subsets = official_and_folds(plain)
     fits = fit_cells(context, controls.values(), subsets, "shortcuts", matrices)
     scores: dict[str, dict[str, Floats]] = {}
     for name, control in controls.items():

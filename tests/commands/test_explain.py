@@ -325,7 +325,7 @@ def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, image
     from benchmarks.explain.contributions import contribute
     from benchmarks.explain.explanation import Explained
     from benchmarks.explain.grad_cam import add_grad_cam
-    from benchmarks.extraction.prepare import prepare
+    from benchmarks.extraction.prepare import load_preparation
     from benchmarks.saved.fitted_cells import descriptors_of, load_cells
     from benchmarks.saved.stored_config import scoring_config
     from features.reading.images import read_image
@@ -334,7 +334,8 @@ def test_grad_cam_and_columns_of_a_linear_classifier_agree(finished: Path, image
     config = scoring_config(run, None, quiet=True)
     [cell] = load_cells(run, ["hybrid/logistic"])
     descriptors = descriptors_of(run, config, [cell])
-    image = prepare(read_image(images / "test.png").pixels[None], config)
+    prepare = load_preparation(finished, config)
+    image = prepare(read_image(images / "test.png").pixels[None])
     row = np.concatenate([descriptors[f].transform(image)[0] for f in cell.families])
     one = Explained(cell, 0.5, pd.DataFrame())
     contribute(one, row, None, descriptors, (SIZE, SIZE))

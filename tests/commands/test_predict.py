@@ -19,7 +19,7 @@ from benchmarks.commands.run import run_benchmark
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.errors import OutOfMemory
 from benchmarks.extraction.extract import make_descriptor
-from benchmarks.extraction.prepare import prepare, reading_size
+from benchmarks.extraction.prepare import load_preparation, reading_size
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.scoring import score
 from benchmarks.io import results
@@ -46,7 +46,7 @@ def keep_models(run: Path, data: Path, config: RunConfig) -> None:
     train = manifest[manifest["split"] == "train"]
     size = reading_size(config)
     pixels = [resize(read_image(data / image).pixels, size) for image in train["image"]]
-    images = prepare(np.stack(pixels), config)
+    images = load_preparation(run, config)(np.stack(pixels))
     y, groups = train["label"].to_numpy(), train["group"].to_numpy(dtype=object)
     for family in config.features:
         X = make_descriptor(family, config).transform(images)

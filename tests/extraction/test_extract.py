@@ -8,7 +8,7 @@ import pytest
 from benchmarks.config import RunConfig
 from benchmarks.extraction import extract as module
 from benchmarks.extraction.extract import extract
-from benchmarks.extraction.prepare import prepare, reading_size
+from benchmarks.extraction.prepare import Preparation, reading_size
 from benchmarks.io.image_stack import ImageStack
 from features import all_feature_sets
 from features.backbone import WeightsUnavailable
@@ -19,13 +19,13 @@ def test_crop_has_the_image_size_without_enlarging() -> None:
     config = RunConfig(image_size=64, crop=0.8, contrast=False)
     assert reading_size(config) == 80
     images = textured(2, 80)[0]
-    np.testing.assert_array_equal(prepare(images, config), images[:, 8:72, 8:72])
+    np.testing.assert_array_equal(Preparation(64, False, {})(images), images[:, 8:72, 8:72])
 
 
 def test_contrast_is_stretched_after_cropping() -> None:
     images = np.full((1, 80, 80), 255, np.uint8)
     images[:, 8:72, 8:72] = textured(1, 64)[0] // 4 + 20
-    prepared = prepare(images, RunConfig(image_size=64, crop=0.8))
+    prepared = Preparation(64, True, {})(images)
     assert prepared.min() == 0
     assert prepared.max() == 255
     assert 100 < prepared.mean() < 155

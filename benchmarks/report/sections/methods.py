@@ -9,10 +9,12 @@ from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_drawn
 from benchmarks.paper.bibliography import cite
+from benchmarks.paper.copies_and_views import changes_in_words, copies_and_views
 from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation, sample_size
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.statistics.method_rows import classical, feature_sets, rows
 from features import FEATURES, all_feature_sets
+from features.preprocessing.augmentation import TRAINING
 from models import declaration
 
 _TESTS = {
@@ -151,6 +153,8 @@ def _classifiers(results: Results) -> str:
     settings = {name: results.run.get("models", {}).get(name, {}) for name in models}
     balance = str(_config(results).get("balance", ""))
     method = balancing(balance, with_citation=True)
+    copies = copies_and_views(_config(results))
+    copies += " " * bool(copies)
     chosen = (
         "tuned by a search on training data, grouped by patient"
         if _config(results).get("tune")
@@ -158,7 +162,7 @@ def _classifiers(results: Results) -> str:
     )
     return (
         f"Each feature set was classified by {words}; hyperparameters were {chosen}. "
-        f"Class imbalance was handled by {method}.{_stated(settings)}"
+        f"{copies}Class imbalance was handled by {method}.{_stated(settings)}"
     )
 
 
@@ -186,8 +190,8 @@ def _network(results: Results) -> list[str]:
         f"For comparison, a convolutional network ({plain(config.get('backbone'))}) was trained "
         f"end to end{f' {start}' * bool(start)} on the same images{epochs} with AdamW "
         f"({cite('loshchilov2019')}), a one-cycle learning-rate schedule ({cite('smith2019')}), "
-        f"{sampling}, and random flips, crops, brightness and "
-        "contrast; the epoch with the best average precision on the validation set was kept."
+        f"{sampling}, and random changes of each image ({changes_in_words(TRAINING)}); "
+        "the epoch with the best average precision on the validation set was kept."
     ]
 
 
