@@ -24,16 +24,16 @@ class EnergyBands(PreprocessingStep):
     energies_ : ndarray of shape (5,)
         Mean standard deviation of each band in the training images, from fine to coarse.
 
+    Notes
+    -----
+    Bands are differences of Gaussians of the whole image. The paper repeats this within the lungs,
+    which needs a segmentation.
+
     References
     ----------
     Philipsen RHHM, Maduskar P, Hogeweg L, Melendez J, Sánchez CI, van Ginneken B. Localized
     energy-based normalization of medical images: application to chest radiography. IEEE Trans Med
     Imaging 2015;34:1965-1975. doi:10.1109/TMI.2015.2418031
-
-    Notes
-    -----
-    Bands are differences of Gaussians of the whole image. The paper repeats this within the lungs,
-    which needs a segmentation.
     """
 
     description = (
