@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -325,14 +325,19 @@ def rank_rows(table: pd.DataFrame, draws: Mapping[str, Floats]) -> Iterator[dict
 
 
 def compare_criteria(
-    config: RunConfig, scores: Path | None = None, wanted: Collection[str] = ()
+    config: RunConfig,
+    preprocess: Sequence[tuple[str, ...]],
+    scores: Path | None = None,
+    wanted: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit all pipelines and value them by each criterion.
 
     Parameters
     ----------
     config : RunConfig
-        ``preprocess``, ``augment`` and ``views`` are tried with and without.
+        ``augment`` and ``views`` are tried with and without.
+    preprocess : sequence of tuple of str
+        Preprocessing steps that are tried; an empty tuple for none.
     scores : Path, optional
         File for the scores of all images, ``.npz``.
     wanted : collection of str
@@ -352,7 +357,7 @@ def compare_criteria(
     lines: list[dict[str, Any]] = []
     kept: dict[str, Floats] = {}
     draws: dict[str, list[Floats]] = {criterion: [] for criterion in CRITERIA}
-    for names in dict.fromkeys([(), config.preprocess]):
+    for names in preprocess:
         own = config.model_copy(update={"preprocess": names})
         with tempfile.TemporaryDirectory(dir=config.cache) as scratch:
             preparation = fit_preparation(dataset.images, manifest, own)
@@ -435,7 +440,8 @@ def recommend(values: pd.DataFrame) -> pd.DataFrame:
 @click.option("--features", help="Feature sets, comma-separated.")
 @click.option("--models", help="Classifiers, comma-separated.")
 @click.option("--cells", help="Cells such as hog/svm, comma-separated, if not all.")
-@click.option("--preprocess", default="registration", show_default=True)
+@click.option("--preprocess", multiple=True, default=["none", "registration"], show_default=True,
+              help="Steps, comma-separated, or none. Can be repeated.")  # fmt: skip
 @click.option("--augment", default=3, show_default=True)
 @click.option("--views", default=4, show_default=True)
 @click.option("--image-size", help="Side in pixels.")
@@ -445,10 +451,14 @@ def recommend(values: pd.DataFrame) -> pd.DataFrame:
 @click.option("--scores", type=click.Path(path_type=Path), help="File for all scores, .npz.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False),
               default=Path("docs/checks"), show_default=True)  # fmt: skip
-def _main(out: Path, scores: Path | None, cells: str | None, **options: Any) -> None:
+def _main(
+    out: Path, scores: Path | None, cells: str | None, preprocess: tuple[str, ...], **options: Any
+) -> None:
     """Write criteria.csv, criteria_ranks.csv and criteria_choice.csv."""
     given = {key: value for key, value in options.items() if value is not None}
-    values, ranks = compare_criteria(load_config(given), scores, cells.split(",") if cells else ())
+    config = load_config(given)
+    tried = [load_config({"preprocess": steps}).preprocess for steps in preprocess]
+    values, ranks = compare_criteria(config, tried, scores, cells.split(",") if cells else ())
     write_csv(out / "criteria.csv", values.round(6))
     write_csv(out / "criteria_ranks.csv", ranks.round(6))
     chosen = recommend(values)

@@ -6,6 +6,7 @@ To add a step, write a subclass of :class:`PreprocessingStep` in a file of its o
 
 from __future__ import annotations
 
+from features.preprocessing.centre_crop import CentreCrop
 from features.preprocessing.clahe import Clahe
 from features.preprocessing.energy_bands import EnergyBands
 from features.preprocessing.histogram_landmarks import HistogramLandmarks
@@ -16,6 +17,7 @@ from features.preprocessing.unsharp_mask import UnsharpMask
 
 PREPROCESSING: dict[str, type[PreprocessingStep]] = {
     "registration": Registration,
+    "centre-crop": CentreCrop,
     "letters": LetterSuppression,
     "histogram-landmarks": HistogramLandmarks,
     "energy-bands": EnergyBands,

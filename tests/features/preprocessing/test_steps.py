@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage import data, exposure
 
+from features.preprocessing.centre_crop import CentreCrop
 from features.preprocessing.clahe import Clahe
 from features.preprocessing.energy_bands import EnergyBands, _bands
 from features.preprocessing.histogram_landmarks import PERCENTILES, HistogramLandmarks
@@ -90,3 +91,13 @@ def test_large_bright_regions_stay() -> None:
     image = np.full((1, 128, 128), 60, np.uint8)
     image[:, 40:80, 40:80] = 255
     np.testing.assert_array_equal(LetterSuppression().transform(image), image)
+
+
+def test_the_centre_stays_and_the_margin_goes() -> None:
+    image = np.full((1, 100, 100), 200, np.uint8)
+    image[:, 20:80, 20:80] = 100
+    image[:, 50:, 50:] += 20
+    made = CentreCrop().transform(image)[0]
+    assert (made < 150).mean() == pytest.approx(0.36 / 0.85**2, abs=0.03)
+    assert made[48, 48] < made[52, 52]
+    assert CentreCrop().transform(np.full((1, 50, 50), 9, np.uint8)).max() == 9
