@@ -67,6 +67,37 @@ def draw_means(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[n
     return np.rint(means).astype(np.uint8)
 
 
+def compare_templates(one: Alignment, other: Alignment, side: int) -> pd.DataFrame:
+    """Compare registrations of the same images to two templates.
+
+    Parameters
+    ----------
+    one, other : Alignment
+        Of the same n images.
+    side : int
+        Of the images, in pixels.
+
+    Returns
+    -------
+    DataFrame
+        One row: images registered to both, images registered to one of them only, and the median
+        and 95th percentile over the images of the mean distance, in pixels, between the places to
+        which the two maps take the points of the template. The shift between the templates
+        themselves, which is the same for all images, is not counted.
+    """
+    both = one.registered & other.registered
+    axis = np.linspace(-1, 1, 9)
+    points = np.stack([*(grid.ravel() for grid in np.meshgrid(axis, axis)), np.ones(81)])
+    moved = (one.matrices[both] - other.matrices[both]) @ points * side / 2
+    distance = np.linalg.norm(moved - moved.mean(axis=0), axis=1).mean(axis=1)
+    median, high = np.quantile(distance, [0.5, 0.95])
+    return pd.DataFrame([{
+        "registered_to_both": both.sum(),
+        "registered_to_one": (one.registered ^ other.registered).sum(),
+        "median_pixels": median, "p95_pixels": high,
+    }])  # fmt: skip
+
+
 @click.command()
 @click.option("--data", required=True, help="As for a run. The training images are used.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False),
@@ -88,6 +119,11 @@ def _main(data: str, out: Path, images: int) -> None:
     label = dataset.manifest["class"].to_numpy(dtype=object)[np.sort(others)]
     table = tabulate(step.align(seen), label, group[np.sort(others)])
     write_csv(out / "registration_radiographs.csv", table.round(4))
+    unused = np.setdiff1d(rows[own], fitted)
+    again = np.sort(rng.permutation(unused)[:images])
+    second = Registration().fit(stretch_contrast(dataset.images[again]))
+    compared = compare_templates(step.align(seen), second.align(seen), seen.shape[1])
+    write_csv(out / "registration_templates.csv", compared.round(3))
     cv2.imwrite(str(out / "registration.png"), draw_means(seen, step.transform(seen)))
     click.echo(table.to_markdown(index=False, floatfmt=".3f"))
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks.checks import registration_error as check
-from benchmarks.checks.registration_radiographs import COLUMNS, draw_means
+from benchmarks.checks.registration_radiographs import COLUMNS, compare_templates, draw_means
 from benchmarks.checks.registration_radiographs import tabulate as count_failures
 from benchmarks.datasets.phantom.anatomy import LANDMARKS
-from features.preprocessing.registration import Registration
+from features.preprocessing.registration import Alignment, Registration
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +65,20 @@ def test_failures_are_counted_by_class(shots: check.Shots) -> None:
     assert table["no contrast"].to_dict() == {"all": 2, "a": 1, "b": 1}
     assert table.loc["all", "failed"] >= 2 / 40
     assert draw_means(images, step.transform(images)).shape == (224, 452)
+
+
+def test_templates_are_compared_without_their_own_shift() -> None:
+    matrices = np.tile(np.eye(2, 3), (4, 1, 1))
+    reason = np.array(["", "", "", "shear"])
+    one = Alignment(matrices, np.ones(4), np.ones(4), reason)
+    moved = matrices + [[0, 0, 0.25], [0, 0, 0]]
+    same = Alignment(moved, np.ones(4), np.ones(4), np.array([""] * 4))
+    row = compare_templates(one, same, 224).iloc[0]
+    assert (row["registered_to_both"], row["registered_to_one"]) == (3, 1)
+    assert row["p95_pixels"] == pytest.approx(0, abs=1e-9)
+    moved[0, 0, 2] += 0.3
+    other = Alignment(moved, np.ones(4), np.ones(4), reason)
+    distances = np.array([0.2, 0.1, 0.1]) * 112  # of 0.3 in one of three, about their mean
+    assert compare_templates(one, other, 224)["median_pixels"][0] == pytest.approx(
+        np.median(distances)
+    )
