@@ -71,7 +71,7 @@ def test_templates_are_compared_without_their_own_shift() -> None:
     matrices = np.tile(np.eye(2, 3), (4, 1, 1))
     reason = np.array(["", "", "", "shear"])
     one = Alignment(matrices, np.ones(4), np.ones(4), reason)
-    moved = matrices + [[0, 0, 0.25], [0, 0, 0]]
+    moved = matrices + np.array([[0, 0, 0.25], [0, 0, 0]])
     same = Alignment(moved, np.ones(4), np.ones(4), np.array([""] * 4))
     row = compare_templates(one, same, 224).iloc[0]
     assert (row["registered_to_both"], row["registered_to_one"]) == (3, 1)
