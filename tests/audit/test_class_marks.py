@@ -24,6 +24,8 @@ from benchmarks.datasets.dataset import Dataset, by_subtype
 from benchmarks.datasets.phantoms import generate
 from benchmarks.datasets.regions import no_lungs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def phantoms() -> Dataset:

@@ -23,6 +23,8 @@ from benchmarks.report.blocks import Pictures, Table
 from benchmarks.report.sections import audit as section
 from benchmarks.run.exploration import save_thumbnails
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sound() -> Dataset:

@@ -32,6 +32,8 @@ from benchmarks.datasets.phantoms import generate
 from benchmarks.explain.occlusion import occlusion_map
 from benchmarks.importance.importance_map import importance_map
 
+pytestmark = pytest.mark.slow
+
 MASK = np.array([[True, True, False], [False, False, False]])
 
 

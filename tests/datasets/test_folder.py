@@ -133,6 +133,7 @@ def test_kaggle_outer_folder_is_explained(radiograph_folder: Path) -> None:
         load(radiograph_folder.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_large_images_are_read_in_the_main_process(
     radiograph_folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: int

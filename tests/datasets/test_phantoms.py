@@ -19,6 +19,8 @@ from benchmarks.datasets.phantom.anatomy import LANDMARKS
 from benchmarks.datasets.phantom.exposure import draw_pose, place
 from benchmarks.io.columns import MANIFEST_COLUMNS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def small() -> Dataset:

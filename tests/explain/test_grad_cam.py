@@ -14,6 +14,8 @@ from models import MODELS
 torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
 
+pytestmark = pytest.mark.slow
+
 
 class Tiny(torch.nn.Module):  # type: ignore[misc]
     """Two maps of the image, their means, a linear head."""

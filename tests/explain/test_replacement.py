@@ -14,6 +14,8 @@ from benchmarks.importance.closed_form import skip_columnwise_steps
 from benchmarks.importance.shap_values import PROBABILITY, space_of
 from models import MODELS
 
+pytestmark = pytest.mark.slow
+
 Rows = NDArray[np.float32]
 GROUPS = {"first": np.arange(0, 4), "second": np.arange(4, 9), "rest": np.arange(9, 30)}
 

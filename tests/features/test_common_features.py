@@ -19,7 +19,9 @@ from features import (
 )
 from tests.helpers import textured
 
-FAMILIES = list(FEATURES)
+FAMILIES = [
+    pytest.param(name, marks=[pytest.mark.slow] * kind.network) for name, kind in FEATURES.items()
+]
 NAME = re.compile(r"[a-z_]+(/[A-Za-z0-9_.-]+)+")
 
 
@@ -58,7 +60,7 @@ def test_a_row_depends_on_its_image_alone(family: str) -> None:
     np.testing.assert_allclose(alone[0], whole[2], rtol=tolerance, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES if not f.startswith("embedding")])
+@pytest.mark.parametrize("family", [name for name, kind in FEATURES.items() if not kind.network])
 def test_number_of_jobs_changes_nothing(family: str) -> None:
     images, _ = textured(4)
     one, two = clone(make(family)), clone(make(family)).set_params(n_jobs=2)
@@ -66,7 +68,7 @@ def test_number_of_jobs_changes_nothing(family: str) -> None:
     np.testing.assert_array_equal(one.fit_transform(images), two.fit_transform(images))
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES if not f.startswith("embedding")])
+@pytest.mark.parametrize("family", [name for name, kind in FEATURES.items() if not kind.network])
 def test_layout_in_memory_changes_nothing(family: str) -> None:
     images, _ = textured(2)
     descriptor = make(family)

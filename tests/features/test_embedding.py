@@ -34,6 +34,8 @@ from features.backbone import (
 )
 from features.embedding import FrozenEmbedding
 
+pytestmark = pytest.mark.slow
+
 SMALL = "test_resnet"
 
 

@@ -18,6 +18,8 @@ from models import MODELS
 from models.forest import Forest
 from tests.small_pipelines import Score, fitted, made, margin, probability, shapley
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("name", "space", "score"),

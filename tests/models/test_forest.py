@@ -16,6 +16,8 @@ from models import forest
 from models.accelerate import forest_engine, grow_trees
 from models.forest import Forest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 needs_onedal = pytest.mark.skipif(not find_spec("sklearnex"), reason="the extra 'fast' is missing")
 PLAIN = {"sklearn", "numpy", "builtins", "models"}

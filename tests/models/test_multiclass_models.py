@@ -18,6 +18,8 @@ from models.balance import RESAMPLERS, Balancer, resampling_record
 from models.logistic import LeanLogistic
 from models.platt import PlattScaled
 
+pytestmark = pytest.mark.slow
+
 ON_FEATURES = [name for name in MODELS if not declaration(name).on_images]
 
 

@@ -24,6 +24,8 @@ from benchmarks.statistics import decision as decision_table
 from benchmarks.statistics import matched as matched_table
 from benchmarks.statistics import prevalence as prevalence_table
 
+pytestmark = pytest.mark.slow
+
 STATISTICS = (calibration_table, decision_table, matched_table, prevalence_table)
 SECTIONS = {"matched": matched, "calibration": calibration, "decision": decision,
             "prevalence": prevalence}  # fmt: skip

@@ -29,6 +29,8 @@ from benchmarks.report.writers import write_report
 from benchmarks.run.exploration import explore, hardest, save_thumbnails
 from benchmarks.statistics.method_rows import leaders, leaders_caption, rows
 
+pytestmark = pytest.mark.slow
+
 UNTRUSTED = [
     "test/NORMAL/<script>alert(1)</script>.jpg",
     "test/NORMAL/a_b%&#$^~{x}\\.jpg",

@@ -21,6 +21,8 @@ from models.network.feeding import fetch, infer, prefetch, training_batches
 from models.network.image_checks import check_images
 from tests.helpers import textured
 
+pytestmark = pytest.mark.slow
+
 
 class Stack:
     """Images read on demand, as from a disk; not an array."""
