@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from models.svm import rbf_kernel
+
 Floats = NDArray[np.float64]
 SVM = ("StandardScaler", "BoundedPca", "PlattScaled")  # types of the steps
 LOGISTIC = ("StandardScaler", "LeanLogistic")
@@ -92,11 +94,7 @@ class FittedSvm:
         -------
         ndarray of shape (n, m), float64
         """
-        near = rows @ self.vectors.T
-        near *= 2 * self.gamma
-        near -= self.gamma * self._squares
-        near -= self.gamma * (rows**2).sum(axis=1)[:, None]
-        return np.asarray(np.exp(near, out=near))
+        return rbf_kernel(rows, self.vectors, self._squares, self.gamma)
 
     def decision(self, rows: Floats) -> Floats:
         """Compute decision values.
