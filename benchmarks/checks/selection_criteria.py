@@ -456,6 +456,7 @@ def _main(
 ) -> None:
     """Write criteria.csv, criteria_ranks.csv and criteria_choice.csv."""
     given = {key: value for key, value in options.items() if value is not None}
+    out.mkdir(parents=True, exist_ok=True)
     config = load_config(given)
     tried = [load_config({"preprocess": steps}).preprocess for steps in preprocess]
     values, ranks = compare_criteria(config, tried, scores, cells.split(",") if cells else ())
