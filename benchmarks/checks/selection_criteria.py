@@ -59,8 +59,9 @@ SEED = 0
 DRAWS = 500
 CRITERION, MARGIN = "blocks, changed", 0.002  # of the recommended choice
 CRITERIA = ("folds", "changed", "blocks", "blocks, changed", "validation", "test")
-COLUMNS = ["features", "model", "preprocess", "augment", "views", "criterion", "auc",
-           "specificity_at_recall95", "fit_seconds"]  # fmt: skip
+AT_RECALL = ("precision", "specificity")  # at the threshold for a recall of 0.95 on these images
+COLUMNS = ["features", "model", "preprocess", "augment", "views", "criterion", "auc", "auc_lo",
+           "auc_hi", *(f"{name}_at_recall95" for name in AT_RECALL), "fit_seconds"]  # fmt: skip
 RANKS = ["criterion", "pipelines", "within", "rho", "rho_lo", "rho_hi"]
 
 
@@ -254,8 +255,8 @@ def averaged(result: CellResult, part: str, views: int) -> Floats:
 
 def draws_of(
     listed: Mapping[str, SplitIndices], results: Mapping[str, CellResult], views: int
-) -> dict[str, tuple[Floats, Floats]]:
-    """Compute AUC and the specificity at a recall of 0.95 by each criterion, in bootstrap draws.
+) -> dict[str, dict[str, Floats]]:
+    """Compute AUC, and precision and specificity at a recall of 0.95, in bootstrap draws.
 
     Parameters
     ----------
@@ -268,11 +269,11 @@ def draws_of(
 
     Returns
     -------
-    dict of (ndarray, ndarray), each of shape (1 + draws,)
-        By criterion: the value, then that in each draw of patients. Over folds and blocks they are
-        means. The threshold of each draw is chosen on the images themselves.
+    dict of dict of ndarray of shape (1 + draws,)
+        By criterion and metric: the value, then that in each draw of patients. Over folds and
+        blocks they are means. The threshold of each draw is chosen on the images themselves.
     """
-    found: dict[str, list[tuple[Floats, Floats]]] = {}
+    found: dict[str, list[dict[str, Floats]]] = {}
     for name, rows in listed.items():
         if results[name].status != "ok":
             raise click.ClickException(f"{results[name].cell.name}: {results[name].reason}")
@@ -281,13 +282,15 @@ def draws_of(
             weights = PatientBootstrap.draw(rows.group[images], label, SEED, DRAWS).with_original()
             cut = thresholds_in_draws(label, score, weights)
             at = confusion_in_draws(label, score >= cut[:, None], weights)
-            values = ranking_metrics(label, score, weights).auc, at.specificity
+            values = {
+                "auc": ranking_metrics(label, score, weights).auc,
+                **{f"{name}_at_recall95": getattr(at, name) for name in AT_RECALL},
+            }
             found.setdefault("changed" if part == "folds, changed" else part, []).append(values)
     return {
-        criterion: (np.mean([auc for auc, _ in each], axis=0),
-                    np.mean([specificity for _, specificity in each], axis=0))
+        criterion: {name: np.mean([one[name] for one in each], axis=0) for name in each[0]}
         for criterion, each in found.items()
-    }  # fmt: skip
+    }
 
 
 def rank_rows(table: pd.DataFrame, draws: Mapping[str, Floats]) -> Iterator[dict[str, Any]]:
@@ -375,16 +378,21 @@ def compare_criteria(
                         "preprocess": ",".join(names), "augment": copies, "views": views,
                         "fit_seconds": results["all"].fit_seconds,
                     }  # fmt: skip
-                    for criterion, (auc, spec) in draws_of(listed, results, views).items():
-                        draws[criterion].append(auc)
-                        lines.append({**known, "criterion": criterion, "auc": auc[0],
-                                      "specificity_at_recall95": spec[0]})  # fmt: skip
+                    for criterion, drawn in draws_of(listed, results, views).items():
+                        draws[criterion].append(drawn["auc"])
+                        lines.append({**known, "criterion": criterion, **_values(drawn)})
     if scores is not None:
         np.savez(scores, allow_pickle=False, **kept)
     values = pd.DataFrame(lines)[COLUMNS]
     each = values[values["criterion"] == "test"].reset_index(drop=True)
     ranks = rank_rows(each, {name: np.array(found) for name, found in draws.items()})
     return values, pd.DataFrame(ranks)[RANKS]
+
+
+def _values(drawn: Mapping[str, Floats]) -> dict[str, float]:
+    """Return the value of each metric, and an interval of the AUC over patients."""
+    low, high = percentile_interval(drawn["auc"][1:])
+    return {**{name: float(each[0]) for name, each in drawn.items()}, "auc_lo": low, "auc_hi": high}
 
 
 def _fits(
