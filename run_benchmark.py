@@ -81,6 +81,8 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
               "image itself [1].")  # fmt: skip
 @click.option("--balance", help="Class balancing: smote, borderline, svmsmote, adasyn, oversample, "
               "undersample, class_weight or none [smote].")  # fmt: skip
+@click.option("--combine", help="Combinations of the classifiers on features as further rows: "
+              "mean, stack (comma-separated) or none [none].")  # fmt: skip
 @click.option("--seeds", help="Random seeds, comma-separated [0].")
 @click.option("--jobs", help="Number of processes for features and classifiers; never changes a "
               "result [all cores].")  # fmt: skip

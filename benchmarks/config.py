@@ -18,6 +18,7 @@ from features.backbone import DEFAULT_BACKBONE
 from features.preprocessing import PREPROCESSING
 from models import MODELS, declaration
 from models.balance import BALANCES
+from models.combinations import COMBINATIONS
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model
 _SEEDS = 2**32
@@ -65,6 +66,8 @@ class RunConfig(BaseModel):
         Views of a scored image whose scores are averaged, counting the image itself.
     balance : str
         Key of ``BALANCES``.
+    combine : tuple of str
+        Keys of ``COMBINATIONS``: combinations of the classifiers on features; none if empty.
     seeds : tuple of int
     jobs : int
         Number of processes; never changes a result.
@@ -116,6 +119,7 @@ class RunConfig(BaseModel):
     augment: int = Field(default=0, ge=0, le=20)
     views: int = Field(default=1, ge=1, le=20)
     balance: str = "smote"
+    combine: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     jobs: int = Field(default_factory=_cores, ge=1, le=1024)
     limit: int | None = Field(default=None, ge=50, le=10**9)
@@ -135,7 +139,7 @@ class RunConfig(BaseModel):
     allow_leakage: bool = False
     quiet: bool = False
 
-    @field_validator("features", "models", "seeds", "study", "preprocess", mode="before")
+    @field_validator("features", "models", "seeds", "study", "preprocess", "combine", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -206,6 +210,15 @@ class RunConfig(BaseModel):
         if len(set(value)) != len(value):
             raise ValueError("expected none twice")
         return tuple(_choice(name, list(PREPROCESSING)) for name in value)
+
+    @field_validator("combine")
+    @classmethod
+    def _known_combinations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value == ("none",):
+            return ()
+        if len(set(value)) != len(value):
+            raise ValueError("expected none twice")
+        return tuple(_choice(name, list(COMBINATIONS)) for name in value)
 
     @field_validator("models")
     @classmethod

@@ -8,6 +8,7 @@ from features import FEATURES, ImageDescriptor, all_feature_sets
 from features.preprocessing import PREPROCESSING
 from models import MODELS
 from models.balance import BALANCES
+from models.combinations import COMBINATIONS
 
 
 def choices() -> dict[str, dict[str, str]]:
@@ -24,6 +25,9 @@ def choices() -> dict[str, dict[str, str]]:
             name: " + ".join(f) for name, f in all_feature_sets().items()
         },
         "Models (--models)": {name: _first_line(m.__doc__) for name, m in MODELS.items()},
+        "Combinations (--combine)": {
+            name: f"{one.title[0].upper()}{one.title[1:]}." for name, one in COMBINATIONS.items()
+        },
         "Preprocessing (--preprocess)": {
             name: _first_line(kind.__doc__) for name, kind in PREPROCESSING.items()
         },

@@ -19,7 +19,8 @@ from benchmarks.io.results import Results, read_results
 from benchmarks.io.run_files import check_file
 from benchmarks.io.tables import write_csv
 from benchmarks.io.workers import stop_if_memory_runs_out
-from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells, score_views
+from benchmarks.saved.combined_cells import CombinedCell, scoring_cells
+from benchmarks.saved.fitted_cells import FittedCell, descriptors_of
 from benchmarks.saved.model_files import other_versions
 from benchmarks.saved.stored_config import require_two_classes, scoring_config
 from features.reading.images import ImageError, list_images, read_image
@@ -91,14 +92,14 @@ def predict(
     config = scoring_config(run, weights, quiet)
     require_two_classes(config, run_dir, "predict")
     preparation = load_preparation(run_dir, config)
-    fitted = load_cells(run, cells)
-    descriptors = descriptors_of(run, config, fitted)
+    scoring = scoring_cells(run, cells)
+    descriptors = descriptors_of(run, config, scoring.fitted)
     rows: list[pd.DataFrame] = []
     left_out: list[tuple[str, str]] = []
     seen: list[str] = []
     for names, hashes, images in _batches(files, config, left_out):
-        scores = score_views(fitted, views_of(preparation(images), config.views), descriptors)
-        rows.append(_score_rows(names, fitted, scores))
+        scores = scoring.scores(views_of(preparation(images), config.views), descriptors)
+        rows.append(_score_rows(names, scoring.shown, scores))
         seen += hashes
     _say_known(run, seen)
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
@@ -160,14 +161,18 @@ def _name(file: Path) -> str:
 
 
 def _score_rows(
-    names: list[str], cells: list[FittedCell], scores: list[NDArray[np.float64]]
+    names: list[str],
+    cells: list[FittedCell | CombinedCell],
+    scores: list[NDArray[np.float64]],
 ) -> pd.DataFrame:
     parts = [_rows(names, cell, own) for cell, own in zip(cells, scores, strict=True)]
     # Sort by image, with the cells in order.
     return pd.concat(parts).sort_values("position", kind="stable")[COLUMNS]
 
 
-def _rows(names: list[str], cell: FittedCell, scores: NDArray[np.float64]) -> pd.DataFrame:
+def _rows(
+    names: list[str], cell: FittedCell | CombinedCell, scores: NDArray[np.float64]
+) -> pd.DataFrame:
     names_of = np.array(CLASSES, dtype=object)
     columns: dict[str, Any] = {
         "position": np.arange(len(names)), "image": names, "cell": cell.name,

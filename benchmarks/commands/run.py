@@ -101,6 +101,7 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
             "--external: the scores of an external model are of two classes, but --task subtype "
             "has more. Leave one of them out."
         )
+    _check_combine(config)
     plan = _plan(config)
     config = _with_network(config, plan.cells)
     if resume:
@@ -112,6 +113,19 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
     with new_folder(config) as folder:
         config = config.model_copy(update={"out": folder})
         return _start(RunState(config, command, plan.stages), plan)
+
+
+def _check_combine(config: RunConfig) -> None:
+    if config.combine and config.task == "subtype":
+        raise ConfigError(
+            "--combine: got --task subtype, but cells are combined by their probability of "
+            "pneumonia, which needs --task pneumonia. Leave one of them out."
+        )
+    if config.combine and not any(cell.on_features for cell in plan(config)):
+        raise ConfigError(
+            f"--combine: got --models {','.join(config.models)}, but expected classifiers on "
+            "features to combine. Add some to --models, or leave --combine out."
+        )
 
 
 def _start(state: RunState, plan: _Plan) -> int:
@@ -137,6 +151,7 @@ def _plan(config: RunConfig) -> _Plan:
     names = ["data", "exploration", *(["preprocessing"] if config.preprocess else [])]
     if any(cell.on_features for cell in cells):
         names += ["features", "classifiers", *(["cross-validation"] if config.folds else [])]
+        names += ["combination"] if config.combine else []
         names += studies
     if any(cell.on_images for cell in cells):
         names.append("cnn")
@@ -307,6 +322,8 @@ def _fit_on_features(
         stages.fit_classifiers(state, features, tables)
         if tables.fold is not None:
             stages.cross_validate(state, features, tables)
+        if "combination" in plan.stages:
+            stages.combine_cells(state, tables)
         run_studies(state, studies, images, features.matrices, tables)
 
 

@@ -1,1 +1,1 @@
-"""A cell: fit, score, cross-validate; scores of external models."""
+"""A cell: fit, score, cross-validate, combine; scores of external models."""

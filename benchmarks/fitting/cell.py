@@ -13,6 +13,7 @@ from models import declaration
 
 PIXELS = "pixels"
 EXTERNAL = "external"
+COMBINED = "combined"
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,10 @@ class Cell:
     Attributes
     ----------
     features : str
-        Name of a feature set, ``pixels`` for a model on images, or ``external`` for scores of an
-        external model.
+        Name of a feature set, ``pixels`` for a model on images, ``external`` for scores of an
+        external model, or ``combined`` for a combination of cells.
     model : str
-        Key of ``MODELS``, or the name of an external model.
+        Key of ``MODELS`` or ``COMBINATIONS``, or the name of an external model.
     balance : str
         Key of ``BALANCES``, ``weighted_sampling`` or ``none``.
     seed : int
@@ -65,6 +66,11 @@ class Cell:
         """Whether the cell is a network on images."""
         return self.features == PIXELS
 
+    @property
+    def on_cells(self) -> bool:
+        """Whether the cell combines the scores of other cells."""
+        return self.features == COMBINED
+
 
 def plan(config: RunConfig) -> list[Cell]:
     """List the cells of a run in the order of its tables.
@@ -83,5 +89,7 @@ def plan(config: RunConfig) -> list[Cell]:
     return [
         *(Cell(features, model, config.balance, seed, tune=config.tune)
           for features in config.features for model in on_features for seed in config.seeds),
+        *(Cell(COMBINED, method, "none", seed)
+          for method in config.combine for seed in config.seeds),
         *(Cell(PIXELS, model, sampling, seed) for model in on_images for seed in config.seeds),
     ]  # fmt: skip

@@ -178,6 +178,7 @@ class _Config(_Part):
     augment: int = Field(default=0, ge=0, le=100)
     views: int = Field(default=1, ge=1, le=100)
     balance: str = ""
+    combine: list[str] = []
     backbone: str = ""
     seeds: list[int] = []
     limit: int | None = None
@@ -218,6 +219,9 @@ class _Times(_Part):
 class _CellDetails(_Part):
     warnings: list[str] = []
     initialised_from: str | None = None
+    members: list[str] = []
+    weights: list[Number] = []
+    intercept: Number | None = None
 
 
 class _Record(_Part):

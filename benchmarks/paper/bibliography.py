@@ -9,10 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.fitting.cell import COMBINED
 from benchmarks.io.results import Results
 from benchmarks.paper.references import DATA, Reference, is_cited, references
 from features import FEATURES, all_feature_sets
 from models import declaration
+from models.combinations import COMBINATIONS
+from models.declaration import Declaration
 
 _LIBRARIES = {
     "numba": "lam2015", "scikit-image": "vanderwalt2014", "timm": "wightman2019",
@@ -68,6 +71,7 @@ def _methods(results: Results) -> set[str]:
     networks = {name for name in models if declaration(name).on_images}
     declared = [(kind.references, kind.libraries) for kind in families]
     declared += [(one.references, one.libraries) for one in map(declaration, models)]
+    declared += [(one.references, one.libraries) for one in _combinations(done)]
     libraries = {library for _, names in declared for library in names}
     keys = {key for works, _ in declared for key in works}
     keys |= {key for library, key in _LIBRARIES.items() if library in libraries}
@@ -76,6 +80,11 @@ def _methods(results: Results) -> set[str]:
     if models - networks:
         keys |= {"pedregosa2011", "lemaitre2017", *_balance(done)}
     return keys
+
+
+def _combinations(done: pd.DataFrame) -> list[Declaration]:
+    names = done.loc[done["features"] == COMBINED, "model"].unique()
+    return [COMBINATIONS[name] for name in names if name in COMBINATIONS]
 
 
 def _backbone(config: dict[str, Any]) -> set[str]:

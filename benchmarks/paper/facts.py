@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.fitting.cell import PIXELS
+from benchmarks.fitting.cell import COMBINED, PIXELS
 from benchmarks.io.formatting import number, plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, validation_drawn
 from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.paper.bibliography import BALANCING, cite
+from benchmarks.paper.combined_methods import combinations
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
 from features.preprocessing import PREPROCESSING
 from models import model_libraries
@@ -74,7 +75,8 @@ def facts(results: Results) -> dict[str, str]:
         else "",
         "performance": f"{len(done)} methods, each with 95 % intervals." if done else "",
         "failures": "The test images that most methods misclassify are listed." if done else "",
-        "ensembles": "None; each method is scored separately." if done else "",
+        "ensembles": " ".join(combinations(results)) or "None; each method is scored separately."
+        if done else "",
         "specification": "Each fitted model is saved in the run folder (models/) and scores new "
         "images with `run_benchmark.py predict`." if config.get("save_models") and done else "",
         "software": _software(run),
@@ -267,7 +269,7 @@ def _predictors(done: Sequence[Row], run: dict[str, Any]) -> str:
 
 
 def _models(done: Sequence[Row], run: dict[str, Any]) -> str:
-    names = list(dict.fromkeys(row.model for row in done))
+    names = list(dict.fromkeys(row.classifier for row in done))
     settings = run.get("models", {})
     words = [f"{n} ({plain(settings[n])})" if settings.get(n) else n for n in names]
     return f"{'; '.join(words)}." if words else ""
@@ -282,7 +284,7 @@ def _tuning(done: Sequence[Row], config: dict[str, Any]) -> str:
 
 
 def _balance(scores: pd.DataFrame) -> str:
-    done = scores[scores["status"] == "ok"]
+    done = scores[(scores["status"] == "ok") & (scores["features"] != COMBINED)]
     pairs = done[["model", "balance"]].drop_duplicates()
     words = [f"{one.model}: {one.balance}" for one in pairs.itertuples(index=False)]
     return f"On training rows only: {', '.join(words)}." if words else ""

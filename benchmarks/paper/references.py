@@ -13,6 +13,7 @@ from benchmarks.io.results import Results
 from features import FEATURES
 from features.preprocessing import PREPROCESSING
 from models import MODELS, declaration
+from models.combinations import COMBINATIONS
 
 
 @dataclass(frozen=True)
@@ -288,7 +289,8 @@ def references() -> dict[str, Reference]:
     """
     features = ((kind.references, kind.description or kind.title) for kind in FEATURES.values())
     steps = ((kind.references, "Preprocessing") for kind in PREPROCESSING.values())
-    models = ((declaration(name).references, declaration(name).title) for name in MODELS)
+    models = [(declaration(name).references, declaration(name).title) for name in MODELS]
+    models += [(one.references, one.title) for one in COMBINATIONS.values()]
     return {
         **DATA, **_declared(steps), **_declared(features), **BACKBONES, **_declared(models),
         **BALANCING, **STATISTICS, **SOFTWARE, **REPORTING,

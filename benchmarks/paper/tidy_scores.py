@@ -54,7 +54,7 @@ def _line(row: Row, split: str, point: str, metric: str, shown: str) -> dict[str
     one, scores = row.estimate(split, point, metric), row.at(split, point)
     threshold = float(scores["threshold"].astype(float).mean()) if shown else math.nan
     return {
-        "features": row.features, "classifier": row.model, "metric": metric,
+        "features": row.features, "classifier": row.classifier, "metric": metric,
         "operating_point": shown, "value": one.value, "lo": one.low, "hi": one.high,
         "split": split, "n": _count(scores, "n"), "n_positive": _count(scores, "n_positive"),
         "threshold": threshold, "seeds": len(scores), "sd": one.spread,

@@ -118,7 +118,7 @@ def label_cells(row: Row) -> tuple[Cell, Cell]:
     seeds = f" ({row.finished} of {row.seeds} seeds)" if 0 < row.finished < row.seeds else ""
     if row.is_cnn:
         return Cell("CNN"), Cell("end to end" + seeds)
-    return Cell(row.features), Cell(row.model + seeds)
+    return Cell(row.features), Cell(row.classifier + seeds)
 
 
 def table_rows(

@@ -17,6 +17,7 @@ from benchmarks.extraction.extract import FeatureMatrices, extract
 from benchmarks.extraction.store import StoreWarning, open_store
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
+from benchmarks.fitting.combination import combine, crossed, members_of
 from benchmarks.fitting.cross_validation import CV, fold_rows
 from benchmarks.fitting.fit import CHECKPOINTS, fit_on_images
 from benchmarks.fitting.fit_each import FitTask, fit_each
@@ -125,6 +126,31 @@ def cross_validate(state: RunState, features: FeatureMatrices, tables: ResultTab
             ordered=False,
         ):  # fmt: skip
             _keep_fold(state, tables, result)
+
+
+def combine_cells(state: RunState, tables: ResultTables) -> None:
+    """Combine the finished cells on features.
+
+    Parameters
+    ----------
+    state : RunState
+    tables : ResultTables
+
+    Notes
+    -----
+    A combination that a resumed run has already is kept if it would combine the same cells now.
+    """
+    label = tables.rows.label[tables.rows.train]
+    with state.stage("combination"):
+        # In the order of the run, not of completion: sums must not depend on timing.
+        done = [tables.results[cell] for cell in tables.cells if cell in tables.results]
+        for cell in (cell for cell in tables.cells if cell.on_cells):
+            members = members_of(cell, done)
+            kept = tables.results.get(cell)
+            names = [one.cell.name for one in members]
+            same = kept is not None and kept.details.get("members") == names
+            if kept is None or not same or tables.crossed(kept) != crossed(members, tables.fold):
+                keep_result(state, tables, combine(cell, members, label, tables.fold))
 
 
 def fit_networks(state: RunState, images: ImageStack, tables: ResultTables) -> None:

@@ -74,7 +74,9 @@ def load_cells(run: Results, wanted: Collection[str] | None) -> list[FittedCell]
     return [_load(run, name) for name in wanted_cells(run, wanted)]
 
 
-def wanted_cells(run: Results, wanted: Collection[str] | None) -> list[str]:
+def wanted_cells(
+    run: Results, wanted: Collection[str] | None, also: Sequence[str] = ()
+) -> list[str]:
     """List the names of the saved cells of a run.
 
     Parameters
@@ -82,6 +84,8 @@ def wanted_cells(run: Results, wanted: Collection[str] | None) -> list[str]:
     run : Results
     wanted : collection of str or None
         Names of cells or their beginnings (``hog``, ``hog/svm``); None: all.
+    also : sequence of str
+        Further cells that can be wanted, though no file holds them.
 
     Returns
     -------
@@ -100,6 +104,7 @@ def wanted_cells(run: Results, wanted: Collection[str] | None) -> list[str]:
             f"{run.folder}: expected fitted models in its folder models, found none. Run the "
             "benchmark again without --no-models."
         )
+    names = [*names, *also]
     if wanted is not None:
         for part in wanted or [""]:
             if not any(_is_part(part, name) for name in names):
@@ -273,12 +278,29 @@ def _load(run: Results, name: str) -> FittedCell:
         )
     return FittedCell(
         name=name, features=features, model=model, seed=int(seed.removeprefix("seed")),
-        families=families, columns=record["columns"], threshold=_threshold(run, name),
+        families=families, columns=record["columns"], threshold=threshold_of(run, name),
         fitted=load_cell(run.folder, name, warn=False),  # commands compare versions once per run
     )  # fmt: skip
 
 
-def _threshold(run: Results, name: str) -> float:
+def threshold_of(run: Results, name: str) -> float:
+    """Return the threshold of a cell that was selected on the validation set.
+
+    Parameters
+    ----------
+    run : Results
+    name : str
+        Name of the cell.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    RunError
+        If ``scores.csv`` has none.
+    """
     rows = run.scores[
         (run.scores["cell"] == name)
         & (run.scores["split"] == "validation")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmarks.fitting.cell import EXTERNAL, PIXELS
+from benchmarks.fitting.cell import COMBINED, EXTERNAL, PIXELS
 from benchmarks.io.columns import AT_THRESHOLD, OPERATING_POINTS
 from benchmarks.io.formatting import join_words
 from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import seed_error, with_seed_error
+from models.combinations import COMBINATIONS
 
 POINT_TITLES = {"0.5": "threshold 0.5", "recall95": "threshold for recall ≥ 0.95 on validation"}
 
@@ -40,7 +41,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: a feature set × a classifier, the CNN, or an external model.
+    """One method: a feature set × a classifier, a combination, the CNN, or an external model.
 
     Attributes
     ----------
@@ -81,6 +82,17 @@ class Row:
         return self.features == EXTERNAL
 
     @property
+    def is_combined(self) -> bool:
+        """Whether this combines the scores of the classifiers on features."""
+        return self.features == COMBINED
+
+    @property
+    def classifier(self) -> str:
+        """Name of the classifier in text and tables; the title of a combination."""
+        known = COMBINATIONS.get(self.model) if self.is_combined else None
+        return known.title if known else self.model
+
+    @property
     def kind(self) -> str:
         """Key for grouping and colours: the feature set, or the name of an external model."""
         return f"external: {self.model}" if self.is_external else self.features
@@ -90,7 +102,7 @@ class Row:
         """Name in text and legends."""
         if self.is_external:
             return self.kind
-        return "CNN, end to end" if self.is_cnn else f"{self.features} + {self.model}"
+        return "CNN, end to end" if self.is_cnn else f"{self.features} + {self.classifier}"
 
     def cells(self) -> list[str]:
         """Return the names of the finished cells, ordered by seed."""
@@ -205,7 +217,7 @@ def finished(results: Results) -> list[Row]:
 
 
 def feature_sets(table: Sequence[Row]) -> list[str]:
-    """Return the feature sets in order, without the CNN's pixels and without external models.
+    """Return the feature sets in order: of neither the CNN, nor external models, nor combinations.
 
     Parameters
     ----------
@@ -215,7 +227,7 @@ def feature_sets(table: Sequence[Row]) -> list[str]:
     -------
     list of str
     """
-    return list(dict.fromkeys(row.features for row in classical(table)))
+    return list(dict.fromkeys(row.features for row in on_features(table)))
 
 
 def kinds(table: Sequence[Row]) -> list[str]:
@@ -234,7 +246,9 @@ def kinds(table: Sequence[Row]) -> list[str]:
 
 
 def classical(table: Sequence[Row]) -> list[Row]:
-    """Select the classifiers on features: neither the CNN nor external models.
+    """Select the classifiers on features and their combinations.
+
+    The CNN and external models are left out.
 
     Parameters
     ----------
@@ -245,6 +259,20 @@ def classical(table: Sequence[Row]) -> list[Row]:
     list of Row
     """
     return [row for row in table if not (row.is_cnn or row.is_external)]
+
+
+def on_features(table: Sequence[Row]) -> list[Row]:
+    """Select the classifiers on features.
+
+    Parameters
+    ----------
+    table : sequence of Row
+
+    Returns
+    -------
+    list of Row
+    """
+    return [row for row in classical(table) if not row.is_combined]
 
 
 def leaders(table: Sequence[Row], merit: Callable[[Row], float] | None = None) -> list[Row]:
@@ -287,6 +315,8 @@ def leaders_caption(table: Sequence[Row]) -> str:
         "for each feature set, the classifier with the highest average precision on the "
         "validation set (other validation patients may select another)"
     )
+    if any(row.is_combined for row in table):
+        text = f"{text}; combinations of them are compared as a feature set of their own"
     return ", and ".join([text, *others]) if classical(table) else join_words(others)
 
 

@@ -95,7 +95,7 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
 def _heading(row: Row) -> str:
     if row.is_external:
         return f"external\n{row.model}"
-    return "CNN\nend to end" if row.is_cnn else f"{row.features}\n+ {row.model}"
+    return "CNN\nend to end" if row.is_cnn else f"{row.features}\n+ {row.classifier}"
 
 
 _TITLES = {"0.5": "threshold 0.5\n\ntrue class", "recall95": "recall ≥ 0.95 on val.\n\ntrue class"}

@@ -28,7 +28,6 @@ from benchmarks.report.plots import (
 from benchmarks.statistics.method_rows import (
     Row,
     classical,
-    feature_sets,
     finished,
     leaders,
     rows,
@@ -129,8 +128,8 @@ def _best(results: Results, chosen: Sequence[Row]) -> Figure:
 
 
 def _by_feature_set(results: Results, table: Sequence[Row]) -> list[Figure]:
-    sets = feature_sets(table)
-    models = list(dict.fromkeys(row.model for row in classical(table)))
+    sets = list(dict.fromkeys(row.features for row in classical(table)))
+    models = list(dict.fromkeys(row.classifier for row in classical(table)))
     if not sets or len(models) < 2:
         return []
     columns = max(2, min(4, len(sets)))
@@ -143,7 +142,7 @@ def _by_feature_set(results: Results, table: Sequence[Row]) -> list[Figure]:
         for place, features in zip(places, sets, strict=True):
             for row in table:
                 if row.is_cnn or row.features == features:
-                    style = CNN_LOOK if row.is_cnn else look[row.model]
+                    style = CNN_LOOK if row.is_cnn else look[row.classifier]
                     low = _draw_row(place, results, row, "pr", style, marks=False)
                     lowest = min(lowest, low)
         for place, features in zip(places, sets, strict=True):

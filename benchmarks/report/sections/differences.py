@@ -33,6 +33,7 @@ from benchmarks.statistics.method_rows import (
     finished,
     leaders,
     leaders_caption,
+    on_features,
     validation_precision,
 )
 from benchmarks.statistics.split_scores import CHOSEN_POINT
@@ -168,7 +169,7 @@ def _bullets(pairs: _Pairs) -> list[tuple[Part, ...]]:
         ("Feature sets with the same classifier", "model", "features"),
     ):
         inside = [
-            (a, b) for a, b in combinations(own, 2)
+            (a, b) for a, b in combinations(on_features(own), 2)
             if getattr(a, same) == getattr(b, same) and getattr(a, other) != getattr(b, other)
         ]  # fmt: skip
         if inside:

@@ -9,10 +9,11 @@ from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_drawn
 from benchmarks.paper.bibliography import cite
+from benchmarks.paper.combined_methods import combinations
 from benchmarks.paper.copies_and_views import changes_in_words, copies_and_views
 from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation, sample_size
 from benchmarks.report.blocks import Section, paragraph
-from benchmarks.statistics.method_rows import classical, feature_sets, rows
+from benchmarks.statistics.method_rows import feature_sets, on_features, rows
 from features import FEATURES, all_feature_sets
 from features.preprocessing.augmentation import TRAINING
 from models import declaration
@@ -50,6 +51,7 @@ def render(results: Results) -> Section:
         audit_summary(results),
         _features(results),
         _classifiers(results),
+        *combinations(results),
         *_network(results),
         *_external(results),
         _scoring(results),
@@ -146,7 +148,7 @@ def _stated(settings: dict[str, Any]) -> str:
 
 
 def _classifiers(results: Results) -> str:
-    models = list(dict.fromkeys(row.model for row in classical(rows(results)) if row.ok))
+    models = list(dict.fromkeys(row.model for row in on_features(rows(results)) if row.ok))
     if not models:
         return ""
     words = _listed([_model(name) for name in models])

@@ -32,6 +32,7 @@ from benchmarks.statistics.method_rows import (
     feature_sets,
     leaders,
     leaders_caption,
+    on_features,
     rows,
     validation_precision,
 )
@@ -152,7 +153,7 @@ def sentences(results: Results, table: Sequence[Row]) -> list[str]:
 def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
     config = results.run.get("config", {})
     sets = feature_sets(table)
-    models = list(dict.fromkeys(row.model for row in classical(table)))
+    models = list(dict.fromkeys(row.model for row in on_features(table)))
     balance = balancing(str(config.get("balance", "")))
     parts = []
     if sets:
@@ -161,6 +162,9 @@ def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
             f"{len(sets)} feature set{verb} combined with {len(models)} "
             f"classifier{'s' * (len(models) > 1)} ({', '.join(models)}), with {balance}"
         )
+    combined = [row.classifier for row in table if row.is_combined]
+    if combined:
+        parts.append(f"these classifiers were combined into further ones ({', '.join(combined)})")
     network = next((row for row in table if row.is_cnn), None)
     if network is not None:
         backbone = config.get("backbone")
