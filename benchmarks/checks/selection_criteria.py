@@ -444,6 +444,7 @@ def recommend(values: pd.DataFrame) -> pd.DataFrame:
 
 @click.command()
 @click.option("--data", required=True, help="Data with patients, as for a run.")
+@click.option("--backbone", help="timm network of the embedding.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of the backbone.")
 @click.option("--features", help="Feature sets, comma-separated.")
 @click.option("--models", help="Classifiers, comma-separated.")
