@@ -1,6 +1,6 @@
 """Write docs/accuracy.md from the tables of the comparison of criteria.
 
-    python docs/checks/make_accuracy.py
+python docs/checks/make_accuracy.py
 """
 
 from __future__ import annotations

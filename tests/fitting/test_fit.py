@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from benchmarks.config import RunConfig
+from benchmarks.extraction.variants import Variants, views_of
 from benchmarks.fitting.cell import Cell, plan
 from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.fit import checkpoint_path, fit_on_features, fit_on_images
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import ImageStack
 from features.backbone import WeightsUnavailable
+from tests.helpers import textured
 
 
 def data() -> tuple[dict[str, np.ndarray], SplitIndices]:
@@ -134,3 +136,32 @@ def test_a_checkpoint_that_is_no_file_in_the_run_folder_is_refused(tmp_path: Pat
     outcome = fit_on_images(cell, images, rows, RunConfig(), tmp_path)
     assert outcome.status == "failed"
     assert "a link" in outcome.reason
+
+
+@pytest.mark.slow
+def test_the_score_of_a_network_is_the_mean_over_the_views(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    images = ImageStack.of(textured(40, 32)[0])
+    label, order = np.arange(40) % 2, np.arange(40)
+    rows = SplitIndices(
+        label, order.astype(object), order[:24], {"validation": order[24:32], "test": order[32:]},
+        Variants.of(40, order[:24], augment=1, views=3),
+    )  # fmt: skip
+    config = RunConfig(backbone="test_resnet", epochs=1, quiet=True, jobs=1)
+    [cell] = plan(config.model_copy(update={"features": (), "models": ("cnn",)}))
+    outcome = fit_on_images(cell, images, rows, config, tmp_path)
+    assert outcome.status == "ok", outcome.reason
+    views = [outcome.model.predict_proba(view)[:, 1] for view in views_of(images[order[32:]], 3)]
+    np.testing.assert_allclose(outcome.scores["test"], np.mean(views, axis=0), atol=1e-6)
+    assert np.abs(views[1] - views[0]).max() > 1e-6
+
+
+def test_copies_are_fitted_on_with_the_label_and_patient_of_their_image() -> None:
+    matrices, rows = data()
+    several = replace(rows, variants=Variants.of(180, rows.train, augment=2, views=1))
+    made = {name: np.concatenate([X, X[:120], X[:120]]) for name, X in matrices.items()}
+    three_times = np.tile(rows.train, 3)
+    expected = fit_on_features(CELL, matrices, replace(rows, train=three_times))
+    found = fit_on_features(CELL, made, several)
+    np.testing.assert_array_equal(found.scores["test"], expected.scores["test"])
+    assert found.details["resampling"]["before"] == {"0": 120, "1": 240}
