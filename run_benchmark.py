@@ -69,6 +69,8 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
               "[tf_efficientnet_lite0].")  # fmt: skip
 @click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights [the "
               "package with the default network's; else timm's cache or a download].")  # fmt: skip
+@click.option("--pooling", help="Pooling of the embeddings: avg, max, gem or cls+avg, of the last "
+              "feature maps or tokens; network: by the network's head [network].")  # fmt: skip
 @click.option("--image-size", help="Side in pixels [phantoms 128, otherwise 224].")
 @click.option("--crop", help="Central fraction of each side that is kept, 0.5 to 1 [1].")
 @click.option("--contrast/--no-contrast", default=None, help="Stretch each image's 1st to 99th "

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from benchmarks.errors import UserError
 from features import DEFAULT_FEATURE_SETS, all_feature_sets
 from features.backbone import DEFAULT_BACKBONE
+from features.pooling import POOLINGS
 from features.preprocessing import PREPROCESSING
 from models import MODELS, declaration
 from models.balance import BALANCES
@@ -52,6 +53,8 @@ class RunConfig(BaseModel):
         timm network for embeddings and the CNN.
     weights : Path or None
         File of its ImageNet weights; None: a package, timm's cache or a download.
+    pooling : str
+        Pooling of the embeddings; one of ``POOLINGS``.
     image_size : int or None
         Side in pixels; None: the data set's own, see :func:`benchmarks.datasets.image_size`.
     crop : float
@@ -112,6 +115,7 @@ class RunConfig(BaseModel):
     models: tuple[str, ...] = Field(default_factory=default_models)
     backbone: str = Field(default=DEFAULT_BACKBONE, min_length=1)
     weights: Path | None = None
+    pooling: str = "network"
     image_size: int | None = Field(default=None, ge=28, le=2048)
     crop: float = Field(default=1.0, ge=0.5, le=1.0)
     contrast: bool = True
@@ -229,6 +233,11 @@ class RunConfig(BaseModel):
     @classmethod
     def _known_balance(cls, value: str) -> str:
         return _choice(value, list(BALANCES))
+
+    @field_validator("pooling")
+    @classmethod
+    def _known_pooling(cls, value: str) -> str:
+        return _choice(value, list(POOLINGS))
 
     @field_validator("seeds")
     @classmethod

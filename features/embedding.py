@@ -14,12 +14,19 @@ from numpy.typing import NDArray
 from features.backbone import DEFAULT_BACKBONE, Backbone, create_backbone
 from features.base import GreyImages, ImageDescriptor, Matrix, check_images
 from features.frozen_graph import CannotFreeze, freeze
+from features.pooling import check_pooling, pooled
 
 if TYPE_CHECKING:
     import torch
 
 ENGINES = ("graph", "eager")
 _COLUMNS_PER_PART = 100  # the outputs of a network have no order: a part is just some of them
+_POOLED = {
+    "avg": "mean of channel",
+    "max": "maximum of channel",
+    "gem": "generalised mean of channel",
+    "cls": "class token's channel",
+}
 _RAZAVIAN = {
     "kind": "inproceedings",
     "authors": "Razavian, A. S. and Azizpour, H. and Sullivan, J. and Carlsson, S.",
@@ -37,7 +44,8 @@ class FrozenEmbedding(ImageDescriptor):
 
     Grey values are copied to three channels and normalised as in the training of the network.
     Columns are named ``embedding/<backbone>/0413``, and ``embedding_random/<backbone>/0413`` for
-    random weights.
+    random weights; with another pooling than the network's own, ``embedding/<backbone>/gem/0413``,
+    and for ``cls+avg`` ``embedding/<backbone>/cls/0413`` and ``embedding/<backbone>/avg/0413``.
 
     Parameters
     ----------
@@ -59,6 +67,8 @@ class FrozenEmbedding(ImageDescriptor):
         With ``graph``, batch normalisations and activations are merged into the convolutions,
         which changes a value by about 1e-6 of the largest. A network that can't be traced, or a
         ``batch_size`` over 1, runs as ``eager``, layer by layer.
+    pooling : {"network", "avg", "max", "gem", "cls+avg"}
+        How the last feature maps or tokens are pooled; see :func:`features.pooling.pooled`.
 
     Attributes
     ----------
@@ -110,6 +120,7 @@ class FrozenEmbedding(ImageDescriptor):
         batch_size: int = 1,
         n_jobs: int | None = None,
         engine: str = "graph",
+        pooling: str = "network",
     ) -> None:
         self.backbone = backbone
         self.weights = weights
@@ -118,6 +129,7 @@ class FrozenEmbedding(ImageDescriptor):
         self.batch_size = batch_size
         self.n_jobs = n_jobs
         self.engine = engine
+        self.pooling = pooling
 
     def fit(self, X: GreyImages, y: object = None) -> FrozenEmbedding:
         """Store the image size and load the network.
@@ -137,13 +149,14 @@ class FrozenEmbedding(ImageDescriptor):
         Raises
         ------
         ValueError
-            If ``X`` is not a stack of uint8 grey images, timm has no such network, or ``engine``
-            is unknown.
+            If ``X`` is not a stack of uint8 grey images, timm has no such network, ``engine`` or
+            ``pooling`` is unknown, or the network does not allow the pooling.
         MissingExtra, WeightsError, WeightsUnavailable
             See :func:`features.backbone.create_backbone`.
         """
         if self.engine not in ENGINES:
             raise ValueError(f"Got engine={self.engine!r}, but expected one of {ENGINES}.")
+        check_pooling(self.pooling)
         super().fit(X)
         network = self._network()
         self.weights_source_, self.input_note_ = network.weights_source, network.note
@@ -213,7 +226,12 @@ class FrozenEmbedding(ImageDescriptor):
         """
         prefix = "embedding" if self.pretrained else "embedding_random"
         columns = self.describe_batch(np.zeros((1, height, width), dtype=np.uint8)).shape[1]
-        return [f"{prefix}/{self.backbone}/{column:04d}" for column in range(columns)]
+        pools = [] if self.pooling == "network" else self.pooling.split("+")
+        groups = [f"{prefix}/{self.backbone}/{pool}" for pool in pools]
+        groups = groups or [f"{prefix}/{self.backbone}"]
+        return [
+            f"{group}/{column:04d}" for group in groups for column in range(columns // len(groups))
+        ]
 
     def part(self, column: str) -> str:
         """Read the part from a column's name.
@@ -228,8 +246,8 @@ class FrozenEmbedding(ImageDescriptor):
         str
             Its hundred, for instance ``mobilenetv2_100/04xx``.
         """
-        backbone, number = column.split("/")[1:]
-        return f"{backbone}/{int(number) // _COLUMNS_PER_PART:02d}xx"
+        _, group, number = _split(column)
+        return f"{group}/{int(number) // _COLUMNS_PER_PART:02d}xx"
 
     def in_words(self, column: str) -> str:
         """Say what a column measures, and where on the image.
@@ -243,23 +261,25 @@ class FrozenEmbedding(ImageDescriptor):
         -------
         str
         """
-        backbone, number = column.split("/")[1:]
+        backbone, *pool = _split(column)[1].split("/")
         weights = "" if self.pretrained else " with random weights"
-        return f"output {int(number)} of the network {backbone}{weights}"
+        what = _POOLED[pool[0]] if pool else "output"
+        return f"{what} {int(_split(column)[2])} of the network {backbone}{weights}"
 
     def build_network(self) -> Backbone:
-        """Build another copy of the network, which runs layer by layer.
+        """Build another copy of the network with its pooling, which runs layer by layer.
 
         Returns
         -------
         Backbone
         """
-        return create_backbone(
+        built = create_backbone(
             self.backbone, weights=self.weights, pretrained=self.pretrained, seed=self.seed
         )
+        return pooled(built, self.pooling)
 
     def _network(self) -> Backbone:
-        wanted = (self.backbone, self.weights, self.pretrained, self.seed)
+        wanted = (self.backbone, self.weights, self.pretrained, self.seed, self.pooling)
         if getattr(self, "_built_for", None) != wanted:
             self._built = self.build_network()
             self._built_for = wanted
@@ -303,7 +323,8 @@ class RandomEmbedding(FrozenEmbedding):
     n_jobs : int, optional
         Images described at once.
     engine : {"graph", "eager"}
-        All three as in :class:`FrozenEmbedding`.
+    pooling : {"network", "avg", "max", "gem", "cls+avg"}
+        All four as in :class:`FrozenEmbedding`.
     """
 
     title = "CNN embedding, random weights"
@@ -320,8 +341,16 @@ class RandomEmbedding(FrozenEmbedding):
         batch_size: int = 1,
         n_jobs: int | None = None,
         engine: str = "graph",
+        pooling: str = "network",
     ) -> None:
-        super().__init__(backbone, None, pretrained, seed, batch_size, n_jobs, engine)
+        super().__init__(backbone, None, pretrained, seed, batch_size, n_jobs, engine, pooling)
+
+
+def _split(column: str) -> tuple[str, str, str]:
+    """Split a column's name into family, network (with its pooling) and number."""
+    family, _, rest = column.partition("/")
+    group, _, number = rest.rpartition("/")
+    return family, group, number
 
 
 @contextmanager

@@ -49,8 +49,10 @@ from features.backbone import (
     WeightsUnavailable,
     check_name,
     check_weights,
+    create_backbone,
     recognise,
 )
+from features.pooling import PoolingError, pooled
 
 MISTAKES_SHOWN = 12  # per class
 ALL_DONE, SOME_FAILED = 0, 1
@@ -179,21 +181,34 @@ def _with_network(config: RunConfig, cells: Sequence[Cell]) -> RunConfig:
             config = config.model_copy(update={"backbone": name})
         check_name(config.backbone)
         check_weights(config.backbone, config.weights)
+        _check_pooling(config, networks)
     except (MissingExtra, WeightsUnavailable):
         pass  # the cells that need it are recorded as not run
     except WeightsError as error:
         given = "--weights" if config.weights else "--backbone"
         raise ConfigError(f"{given} {error}") from error
+    except PoolingError as error:
+        raise ConfigError(f"--pooling: {error}") from error
     except ValueError as error:
         raise ConfigError(f"--backbone: {error}") from error
     return config
+
+
+def _check_pooling(config: RunConfig, embeddings: bool) -> None:
+    if config.pooling == "network":
+        return
+    if embeddings:
+        pooled(create_backbone(config.backbone, pretrained=False), config.pooling)
+    else:
+        say(f"Note: --pooling {config.pooling} has no effect: this run has no embedding.",
+            config.quiet)  # fmt: skip
 
 
 def _say_unused(config: RunConfig) -> None:
     """Note options of networks that were given to a run without one."""
     given = [
         f"--{name.replace('_', '-')} {getattr(config, name)}"
-        for name in ("backbone", "weights", "epochs", "batch_size")
+        for name in ("backbone", "weights", "pooling", "epochs", "batch_size")
         if getattr(config, name) != RunConfig.model_fields[name].default
     ]
     if given:

@@ -166,6 +166,9 @@ def add_grad_cam(
     if cell.families and not network:
         found.notes["grad_cam"] = "the cell contains no network"
         return
+    if network and (reason := _not_a_mean(descriptors[network[0]])):
+        found.notes["grad_cam"] = reason
+        return
     try:
         if row is None:
             backbone, weights, zero = cell.fitted.network_, np.array([-1.0, 1.0]), 0.0
@@ -188,6 +191,16 @@ def add_grad_cam(
     else:
         # As in importance_map, the sum over the pixels is the total contribution.
         found.maps["grad_cam"] = enlarge(small, (image.shape[0], image.shape[1])) / image.size
+
+
+def _not_a_mean(descriptor: Any) -> str:
+    """Say why a pooling has no Grad-CAM; empty if it has one."""
+    if descriptor.pooling in ("network", "avg"):
+        return ""
+    return (
+        f"the embedding is pooled by {descriptor.pooling}, but Grad-CAM is computed only for means "
+        "over the positions"
+    )
 
 
 def _inputs(backbone: Backbone, image: NDArray[np.uint8]) -> Any:

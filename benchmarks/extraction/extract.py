@@ -56,15 +56,21 @@ def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
     family : str
         Key of ``FEATURES``.
     config : RunConfig
-        Sets the parameters ``backbone``, ``weights`` and ``n_jobs`` where the family has them;
-        all others keep their defaults, so that all seeds of a run share one random network.
+        Sets the parameters ``backbone``, ``weights``, ``pooling`` and ``n_jobs`` where the
+        family has them; all others keep their defaults, so that all seeds of a run share one
+        random network.
 
     Returns
     -------
     ImageDescriptor
     """
     descriptor = FEATURES[family]()
-    given = {"backbone": config.backbone, "weights": config.weights, "n_jobs": config.jobs}
+    given = {
+        "backbone": config.backbone,
+        "weights": config.weights,
+        "pooling": config.pooling,
+        "n_jobs": config.jobs,
+    }
     parameters = descriptor.get_params()
     return descriptor.set_params(**{name: given[name] for name in given if name in parameters})
 
@@ -85,7 +91,7 @@ def extract(
     images : ImageStack of shape (n, size, size)
         Prepared images, see :mod:`benchmarks.extraction.prepare`; each is read once.
     config : RunConfig
-        ``backbone``, ``weights``, ``jobs`` and ``quiet`` apply.
+        ``backbone``, ``weights``, ``pooling``, ``jobs`` and ``quiet`` apply.
     families : collection of str
         Keys of ``FEATURES``.
     scratch : Path

@@ -77,6 +77,8 @@ def _methods(results: Results) -> set[str]:
     keys |= {key for library, key in _LIBRARIES.items() if library in libraries}
     if networks or any(family.network for family in families):
         keys |= {*_backbone(config), *_pretrained(results)}
+    if config.get("pooling") == "gem" and any(family.network for family in families):
+        keys.add("radenovic2019")
     if models - networks:
         keys |= {"pedregosa2011", "lemaitre2017", *_balance(done)}
     return keys

@@ -94,6 +94,11 @@ BACKBONES = {
         "EfficientNet: rethinking model scaling for convolutional neural networks", 2019,
         "International Conference on Machine Learning, PMLR 97", "EfficientNet",
         doi="10.48550/arXiv.1905.11946", more={"pages": "6105-6114"}),
+    "radenovic2019": _article(
+        "Radenović, F. and Tolias, G. and Chum, O.",
+        "Fine-tuning CNN image retrieval with no human annotation", 2019,
+        "IEEE Transactions on Pattern Analysis and Machine Intelligence", "41", "1655-1668",
+        "10.1109/TPAMI.2018.2846566", "Generalised-mean pooling"),
 }  # fmt: skip
 BALANCING = {
     "chawla2002": _article(

@@ -160,6 +160,11 @@ def test_a_folder_with_all_kinds_of_rows(radiograph_folder: Path, tmp_path: Path
         (["--seeds", "0", "list"], "options belong to a run"),
         (["--config", "nowhere.toml"], "nowhere.toml: expected a TOML file"),
         (["--models", "cnn", "--backbone", "mobilnetv2_100"], "mobilenetv2_100"),
+        (["--pooling", "mean"], "--pooling: got mean: unknown 'mean'; choices: network, avg, max"),
+        (
+            ["--features", "embedding", "--backbone", "test_resnet", "--pooling", "cls+avg"],
+            "--pooling: Got pooling='cls+avg' for test_resnet, but expected a network with a class",
+        ),
         (["--models", "cnn", "--weights", __file__], "expected a .safetensors file"),
         (["--out", f"{__file__}/run"], "expected a folder that can be written"),
     ],

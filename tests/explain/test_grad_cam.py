@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks.explain.grad_cam import NoSpatialOutputError, enlarge, grad_cam
+from benchmarks.explain.explanation import Explained
+from benchmarks.explain.grad_cam import NoSpatialOutputError, add_grad_cam, enlarge, grad_cam
 from benchmarks.importance.closed_form import NoGradientError, log_odds_gradient
+from features.embedding import FrozenEmbedding
 from models import MODELS
 
 torch = pytest.importorskip("torch")
@@ -85,6 +89,29 @@ def test_timms_networks_have_maps(name: str) -> None:
     assert all(parameter.grad is None for parameter in network.model.parameters())
     if name != "mobilenetv3_small_050":  # which has a layer behind its mean
         assert signed.mean() == pytest.approx(float(outputs @ weights), rel=1e-4)
+
+
+def test_the_mean_without_the_head_gives_the_class_activation_map() -> None:
+    """ConvNeXt's own head normalises behind its mean; with that left out, the map is exact."""
+    descriptor = FrozenEmbedding("test_convnext", pretrained=False, pooling="avg")
+    network = descriptor.build_network()
+    inputs = network.prepare(torch.rand(1, 64, 64))
+    with torch.no_grad():
+        outputs = network.model(inputs)[0].double().numpy()
+    weights = np.random.default_rng(0).normal(size=len(outputs))
+    signed = grad_cam(network.model, inputs, weights, signed=True)
+    assert signed.shape == (2, 2)
+    assert signed.mean() == pytest.approx(float(outputs @ weights), rel=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["max", "gem", "cls+avg"])
+def test_another_pooling_than_the_mean_has_a_reason_in_place_of_the_map(pooling: str) -> None:
+    cell: Any = SimpleNamespace(families=("embedding",))
+    one = Explained(cell, 0.5, pd.DataFrame())
+    descriptors = {"embedding": FrozenEmbedding("test_vit", pretrained=False, pooling=pooling)}
+    add_grad_cam(one, np.zeros((64, 64), np.uint8), np.zeros(8, np.float32), descriptors)
+    assert one.maps == {}
+    assert one.notes["grad_cam"].startswith(f"the embedding is pooled by {pooling}, but Grad-CAM")
 
 
 def test_a_network_without_spatial_output_is_refused() -> None:

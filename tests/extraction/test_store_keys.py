@@ -92,6 +92,7 @@ def test_key_depends_only_on_the_hash_of_the_weights() -> None:
         network(other),
         network(here, backbone="resnet18"),
         network(here, batch_size=8),
+        network(here, pooling="gem"),
         network("random (seed 0)", pretrained=False),
         network("random (seed 1)", pretrained=False),
         network("random (seed 0)", pretrained=False, seed=1),

@@ -34,6 +34,13 @@ _RECALIBRATIONS = {
     "isotonic": f"isotonic regression ({cite('zadrozny2002')})",
 }
 
+_POOLED = {  # the network's own pooling needs no words
+    "avg": "pooled by means",
+    "max": "pooled by maxima",
+    "gem": f"pooled by generalised means with p = 3, {cite('radenovic2019')}",
+    "cls+avg": "class token and mean of the tokens of patches",
+}
+
 
 def render(results: Results) -> Section:
     """Write the methods paragraph, in the order of the protocol.
@@ -117,7 +124,7 @@ def _family(results: Results, name: str) -> str:
         return name
     kind = FEATURES[name]
     backbone = _backbone(results, name) if kind.network else []
-    works = "; ".join([*backbone, *map(cite, kind.references)])
+    works = "; ".join([*backbone, *_pooling(results, name), *map(cite, kind.references)])
     return f"{kind.description or kind.title}{f' ({works})' * bool(works)}"
 
 
@@ -129,6 +136,12 @@ def _backbone(results: Results, family: str) -> list[str]:
         return named
     sources = table.loc[table["family"] == family, "weights"].dropna()
     return [*named, *(f"weights: {one}" for one in sources if one)]
+
+
+def _pooling(results: Results, family: str) -> list[str]:
+    """Name the pooling of a family, unless it is the network's own."""
+    recorded = results.run.get("features", {}).get(family, {}).get("pooling", "network")
+    return [_POOLED[recorded]] if recorded in _POOLED else []
 
 
 def _combined(sets: list[str]) -> str:
