@@ -48,8 +48,8 @@ class Names(click.ParamType):
 
 CELLS = click.option("--cells", type=Names(), help="Cells to use, comma-separated: names such "
                      "as hog/svm/seed0, or their first parts such as hog/svm [all].")  # fmt: skip
-WEIGHTS = click.option("--weights", type=FILE, help="File of the backbone's weights, if it has "
-                       "moved since the run.")  # fmt: skip
+WEIGHTS = click.option("--weights", type=FILE, help="File of the backbone's weights, or "
+                       "name=file[,name=file], if moved since the run.")  # fmt: skip
 LIMIT = click.option("--limit", help="Use about this many images: whole patients, with classes and "
                      "splits in proportion.")  # fmt: skip
 MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of images that may be "
@@ -65,10 +65,11 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
               "as keys; the command line takes precedence.")  # fmt: skip
 @click.option("--features", help="Feature sets, comma-separated; see list.")
 @click.option("--models", help="Classifiers and cnn, comma-separated; see list.")
-@click.option("--backbone", help="timm network for embeddings and CNN "
-              "[tf_efficientnet_lite0].")  # fmt: skip
-@click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights [the "
-              "package with the default network's; else timm's cache or a download].")  # fmt: skip
+@click.option("--backbone", help="timm network for embeddings and CNN, or names separated by "
+              "commas: embeddings use all, the CNN the first [tf_efficientnet_lite0].")  # fmt: skip
+@click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights, or "
+              "name=file[,name=file] [the package with the default network's; else timm's cache "
+              "or a download].")  # fmt: skip
 @click.option("--pooling", help="Pooling of the embeddings: avg, max, gem or cls+avg, of the last "
               "feature maps or tokens; network: by the network's head [network].")  # fmt: skip
 @click.option("--image-size", help="Side in pixels [phantoms 128, otherwise 224].")

@@ -17,11 +17,13 @@ from features import DEFAULT_FEATURE_SETS, all_feature_sets
 from features.backbone import DEFAULT_BACKBONE
 from features.pooling import POOLINGS
 from features.preprocessing import PREPROCESSING
+from features.weights import WeightFiles
 from models import MODELS, declaration
 from models.balance import BALANCES
 from models.combinations import COMBINATIONS
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model
+_NETWORK_AND_FILE = re.compile(r"([A-Za-z0-9_.]+)=(.+)")
 _SEEDS = 2**32
 
 
@@ -50,9 +52,11 @@ class RunConfig(BaseModel):
     features, models : tuple of str
         Names of feature sets and ``MODELS``.
     backbone : str
-        timm network for embeddings and the CNN.
-    weights : Path or None
-        File of its ImageNet weights; None: a package, timm's cache or a download.
+        timm network for embeddings and the CNN, or names separated by commas: the embeddings use
+        all of them, the CNN the first.
+    weights : Path, tuple of (str, Path), or None
+        File of its ImageNet weights, or name and file of networks; None: a package, timm's cache
+        or a download.
     pooling : str
         Pooling of the embeddings; one of ``POOLINGS``.
     image_size : int or None
@@ -114,7 +118,7 @@ class RunConfig(BaseModel):
     features: tuple[str, ...] = DEFAULT_FEATURE_SETS
     models: tuple[str, ...] = Field(default_factory=default_models)
     backbone: str = Field(default=DEFAULT_BACKBONE, min_length=1)
-    weights: Path | None = None
+    weights: WeightFiles = None
     pooling: str = "network"
     image_size: int | None = Field(default=None, ge=28, le=2048)
     crop: float = Field(default=1.0, ge=0.5, le=1.0)
@@ -149,6 +153,24 @@ class RunConfig(BaseModel):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return (value,) if isinstance(value, int) else value
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _split_files(cls, value: Any) -> Any:
+        return weight_files(value)
+
+    @field_validator("backbone")
+    @classmethod
+    def _networks_differ(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",")]
+        if "" in names or len(set(names)) != len(names):
+            raise ValueError("expected names of networks, separated by commas, and none twice")
+        return ",".join(names)
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Names of the networks; the CNN is the first."""
+        return tuple(self.backbone.split(","))
 
     @field_validator("external", mode="before")
     @classmethod
@@ -247,6 +269,62 @@ class RunConfig(BaseModel):
         return value
 
 
+def weight_files(value: Any) -> Any:
+    """Read which file holds the weights of which network.
+
+    Parameters
+    ----------
+    value : str, Path, dict, list or None
+        One path, ``name=file[,name=file]``, or names and files.
+
+    Returns
+    -------
+    Path, tuple of (str, str or Path), or None
+
+    Examples
+    --------
+    >>> weight_files("test_vit=a.pth,test_resnet=b.pth")
+    (('test_vit', 'a.pth'), ('test_resnet', 'b.pth'))
+    """
+    if isinstance(value, dict):
+        return tuple(value.items())
+    if not isinstance(value, (str, Path)):
+        return value
+    found = [_NETWORK_AND_FILE.fullmatch(part.strip()) for part in str(value).split(",")]
+    pairs = tuple((one[1], one[2]) for one in found if one)
+    return pairs if len(pairs) == len(found) else Path(value)
+
+
+def check_weight_names(config: RunConfig) -> None:
+    """Check that each file of weights is for one of the run's networks.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Raises
+    ------
+    ConfigError
+        If a name is none of the networks or is given twice, or several networks have one file.
+    """
+    if config.weights is None:
+        return
+    if not isinstance(config.weights, tuple):
+        if len(config.backbones) > 1:
+            raise ConfigError(
+                f"--weights: got one file for the networks {config.backbone}, but expected "
+                "name=file[,name=file]."
+            )
+        return
+    names = [name for name, _ in config.weights]
+    if len(set(names)) != len(names) or not set(names) <= set(config.backbones):
+        raise ConfigError(
+            f"--weights: got files for {', '.join(names)}, but expected at most one for each of "
+            f"the networks of --backbone ({', '.join(config.backbones)}). Write ./ before the name "
+            "of a file that contains =."
+        )
+
+
 def _name_and_file(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
     if not (mark and file):
@@ -294,11 +372,14 @@ def load_config(
 
 
 def _check_files(config: RunConfig, given: Collection[str]) -> None:
-    """Check that the files of the given options exist."""
-    if "weights" in given and config.weights is not None and not config.weights.is_file():
-        raise ConfigError(
-            f"--weights: got {config.weights}: expected an existing .safetensors or checkpoint file"
-        )
+    """Check that the files of the given options exist, and belong to networks of the run."""
+    check_weight_names(config)
+    named = config.weights if isinstance(config.weights, tuple) else (("", config.weights),)
+    for _, path in named if "weights" in given else ():
+        if path is not None and not path.is_file():
+            raise ConfigError(
+                f"--weights: got {path}: expected an existing .safetensors or checkpoint file"
+            )
     for name, file in config.external if "external" in given else ():
         if not file.is_file():
             raise ConfigError(

@@ -15,6 +15,7 @@ from features.backbone import DEFAULT_BACKBONE, Backbone, create_backbone
 from features.base import GreyImages, ImageDescriptor, Matrix, check_images
 from features.frozen_graph import CannotFreeze, freeze
 from features.pooling import check_pooling, pooled
+from features.weights import WeightFiles, file_of
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +40,49 @@ _RAZAVIAN = {
 }
 
 
+class _Network:
+    """A network, with its graph for images of one size.
+
+    Parameters
+    ----------
+    built : Backbone
+    engine : str
+    batch_size : int
+    """
+
+    def __init__(self, built: Backbone, engine: str, batch_size: int) -> None:
+        self.built, self.engine, self.batch_size = built, engine, batch_size
+        self.size: tuple[int, int] | None = None
+
+    def graph(self, height: int, width: int) -> torch.nn.Module | None:
+        """Return the graph for images of this size, or None to run layer by layer."""
+        if self.size != (height, width):
+            self.frozen, self.how = None, "eager"
+            if self.engine == "graph" and self.batch_size != 1:
+                self.how = f"eager: a graph takes one image, batch_size is {self.batch_size}"
+            elif self.engine == "graph":
+                try:
+                    self.frozen, self.how = freeze(self.built, height, width), "graph"
+                except CannotFreeze as error:
+                    self.how = f"eager: {error}"
+            self.size = (height, width)
+        return self.frozen
+
+    def describe(self, grey: torch.Tensor) -> NDArray[np.float32]:
+        """Describe uint8 images of shape (n, H, W)."""
+        import torch
+
+        graph = self.graph(*grey.shape[1:])
+        if graph is None:
+            return np.asarray(self.built.infer(grey, self.batch_size))
+        with torch.inference_mode():
+            return np.concatenate(
+                [graph(self.built.prepare(image.float() / 255)).numpy() for image in grey.split(1)]
+            )
+
+
 class FrozenEmbedding(ImageDescriptor):
-    """Pooled activations of a pretrained network just before its classifier.
+    """Pooled activations of pretrained networks just before their classifiers.
 
     Grey values are copied to three channels and normalised as in the training of the network.
     Columns are named ``embedding/<backbone>/0413``, and ``embedding_random/<backbone>/0413`` for
@@ -50,9 +92,11 @@ class FrozenEmbedding(ImageDescriptor):
     Parameters
     ----------
     backbone : str
-        Name of the network in timm.
-    weights : Path, optional
-        File of its weights; by default they come from a package, the hub's cache or a download.
+        Name of the network in timm, or names separated by commas: the columns of each follow those
+        of the one before.
+    weights : Path or tuple of (str, Path), optional
+        File of its weights, or name and file of networks; by default they come from a package, the
+        hub's cache or a download.
     pretrained : bool
         If False, the weights are random.
     seed : int
@@ -73,7 +117,8 @@ class FrozenEmbedding(ImageDescriptor):
     Attributes
     ----------
     weights_source_ : str
-        Where the weights came from, with their hash; after ``fit``.
+        Where the weights came from, with their hash; after ``fit``. This and the next ones name
+        the networks if there are several.
     precision_, engine_ : str
         Number format; the engine in use, with the reason if it is not the one requested.
     input_note_ : str
@@ -114,7 +159,7 @@ class FrozenEmbedding(ImageDescriptor):
     def __init__(
         self,
         backbone: str = DEFAULT_BACKBONE,
-        weights: Path | None = None,
+        weights: WeightFiles = None,
         pretrained: bool = True,
         seed: int = 0,
         batch_size: int = 1,
@@ -157,9 +202,11 @@ class FrozenEmbedding(ImageDescriptor):
         if self.engine not in ENGINES:
             raise ValueError(f"Got engine={self.engine!r}, but expected one of {ENGINES}.")
         check_pooling(self.pooling)
+        self._check_names()
         super().fit(X)
-        network = self._network()
-        self.weights_source_, self.input_note_ = network.weights_source, network.note
+        built = [network.built for network in self._networks()]
+        self.weights_source_ = self._named([one.weights_source for one in built])
+        self.input_note_ = self._named([one.note for one in built])
         self.precision_ = "float32"
         return self
 
@@ -167,8 +214,14 @@ class FrozenEmbedding(ImageDescriptor):
     def engine_(self) -> str:
         """Engine in use; the graph is built when this or the first image needs it."""
         with _one_thread_per_operation():
-            self._graph(*self.image_shape_)
-        return self._how
+            self._freeze(*self.image_shape_)
+        hows = [network.how for network in self._networks()]
+        return hows[0] if len(set(hows)) == 1 else self._named(hows)
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Names of the networks, in the order of their columns."""
+        return tuple(self.backbone.split(","))
 
     def transform(self, X: GreyImages) -> Matrix:
         """Describe every image, several at once on threads.
@@ -187,7 +240,7 @@ class FrozenEmbedding(ImageDescriptor):
             parallel_config(backend="threading", n_jobs=threads),
         ):
             images = check_images(X)
-            self._graph(*images.shape[1:])  # built once, before the threads start
+            self._freeze(*images.shape[1:])  # built once, before the threads start
             return super().transform(images)
 
     def describe_batch(self, images: GreyImages) -> NDArray[np.float32]:
@@ -203,14 +256,8 @@ class FrozenEmbedding(ImageDescriptor):
         """
         import torch
 
-        network, graph = self._network(), self._graph(*images.shape[1:])
         grey = torch.from_numpy(images.copy())
-        if graph is None:
-            return np.asarray(network.infer(grey, self.batch_size))
-        with torch.inference_mode():
-            return np.concatenate(
-                [graph(network.prepare(image.float() / 255)).numpy() for image in grey.split(1)]
-            )
+        return np.hstack([network.describe(grey) for network in self._networks()])
 
     def feature_names(self, height: int, width: int) -> list[str]:
         """Name the ``d`` columns; see the notes of the class.
@@ -224,14 +271,17 @@ class FrozenEmbedding(ImageDescriptor):
         -------
         list of str
         """
+        import torch
+
         prefix = "embedding" if self.pretrained else "embedding_random"
-        columns = self.describe_batch(np.zeros((1, height, width), dtype=np.uint8)).shape[1]
-        pools = [] if self.pooling == "network" else self.pooling.split("+")
-        groups = [f"{prefix}/{self.backbone}/{pool}" for pool in pools]
-        groups = groups or [f"{prefix}/{self.backbone}"]
-        return [
-            f"{group}/{column:04d}" for group in groups for column in range(columns // len(groups))
-        ]
+        pools = [""] if self.pooling == "network" else [f"/{p}" for p in self.pooling.split("+")]
+        empty = torch.zeros((1, height, width), dtype=torch.uint8)
+        names = []
+        for backbone, network in zip(self.backbones, self._networks(), strict=True):
+            columns = network.describe(empty).shape[1] // len(pools)
+            groups = [f"{prefix}/{backbone}{pool}" for pool in pools]
+            names += [f"{group}/{column:04d}" for group in groups for column in range(columns)]
+        return names
 
     def part(self, column: str) -> str:
         """Read the part from a column's name.
@@ -266,43 +316,59 @@ class FrozenEmbedding(ImageDescriptor):
         what = _POOLED[pool[0]] if pool else "output"
         return f"{what} {int(_split(column)[2])} of the network {backbone}{weights}"
 
-    def build_network(self) -> Backbone:
-        """Build another copy of the network with its pooling, which runs layer by layer.
+    def build_networks(self) -> list[Backbone]:
+        """Build another copy of each network with its pooling, which runs layer by layer.
 
         Returns
         -------
-        Backbone
+        list of Backbone
+            In the order of ``backbones``.
         """
-        built = create_backbone(
-            self.backbone, weights=self.weights, pretrained=self.pretrained, seed=self.seed
-        )
-        return pooled(built, self.pooling)
+        return [
+            pooled(
+                create_backbone(
+                    name,
+                    weights=file_of(self.weights, name),
+                    pretrained=self.pretrained,
+                    seed=self.seed,
+                ),
+                self.pooling,
+            )
+            for name in self.backbones
+        ]
 
-    def _network(self) -> Backbone:
-        wanted = (self.backbone, self.weights, self.pretrained, self.seed, self.pooling)
+    def _check_names(self) -> None:
+        names = self.backbones
+        if len(set(names)) != len(names):
+            raise ValueError(f"Got backbone={self.backbone!r}, but expected every network once.")
+        if len(names) > 1 and isinstance(self.weights, Path):
+            raise ValueError(
+                f"Got one file of weights, {self.weights}, for {len(names)} networks, but expected "
+                "pairs of a network and its file."
+            )
+
+    def _named(self, texts: list[str]) -> str:
+        """Put the network's name before each text that is not empty, if there are several."""
+        if len(texts) == 1:
+            return texts[0]
+        pairs = zip(self.backbones, texts, strict=True)
+        return "; ".join(f"{name}: {text}" for name, text in pairs if text)
+
+    def _networks(self) -> list[_Network]:
+        wanted = (self.backbone, self.weights, self.pretrained, self.seed, self.pooling,
+                  self.engine, self.batch_size)  # fmt: skip
         if getattr(self, "_built_for", None) != wanted:
-            self._built = self.build_network()
+            built = self.build_networks()
+            self._built = [_Network(one, self.engine, self.batch_size) for one in built]
             self._built_for = wanted
         return self._built
 
-    def _graph(self, height: int, width: int) -> torch.nn.Module | None:
-        """Return the graph for images of this size, or None to run layer by layer."""
-        network = self._network()
-        wanted = (network, height, width, self.engine, self.batch_size)
-        if getattr(self, "_frozen_for", None) != wanted:
-            self._frozen, self._how = None, "eager"
-            if self.engine == "graph" and self.batch_size != 1:
-                self._how = f"eager: a graph takes one image, batch_size is {self.batch_size}"
-            elif self.engine == "graph":
-                try:
-                    self._frozen, self._how = freeze(network, height, width), "graph"
-                except CannotFreeze as error:
-                    self._how = f"eager: {error}"
-            self._frozen_for = wanted
-        return self._frozen
+    def _freeze(self, height: int, width: int) -> None:
+        for network in self._networks():
+            network.graph(height, width)
 
     def __getstate__(self) -> dict[str, Any]:
-        built = ("_built", "_built_for", "_frozen", "_frozen_for", "_how")
+        built = ("_built", "_built_for")
         state = super().__getstate__()
         return {key: state[key] for key in state if key not in built}
 

@@ -7,7 +7,7 @@ import re
 import warnings
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,10 @@ HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 REMEDY = (
     "Give a file with --weights FILE (timm's parameter names), or run once with internet access."
 )
+
+
+# A file for one network; pairs of a network and its file; None: a package, a cache or a download.
+WeightFiles: TypeAlias = Path | tuple[tuple[str, Path], ...] | None
 
 
 class WeightsError(ValueError):
@@ -44,6 +48,29 @@ class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state, not an error
 
     def __str__(self) -> str:
         return f"{self.reason} {self.remedy}"
+
+
+def file_of(weights: WeightFiles, name: str) -> Path | None:
+    """Return the file with the weights of one network.
+
+    Parameters
+    ----------
+    weights : Path, tuple of (str, Path), or None
+        A path alone is the file of any network.
+    name : str
+        Of the network, in timm.
+
+    Returns
+    -------
+    Path or None
+        None if no file is given for this network.
+
+    Examples
+    --------
+    >>> file_of((("test_vit", Path("a.pth")),), "test_vit").name
+    'a.pth'
+    """
+    return dict(weights).get(name) if isinstance(weights, tuple) else weights
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:

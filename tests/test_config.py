@@ -52,6 +52,9 @@ def test_command_line_wins_over_file(tmp_path: Path) -> None:
         ({"data": ""}, "--data: got "),
         ({"image-size": 64, "image_size": 96}, "given with - and with _"),
         ({"weights": "/no/such"}, "--weights: got /no/such: expected an existing"),
+        ({"weights": "test_vit=a.pth"}, "--weights: got files for test_vit, but expected at most"),
+        ({"weights": "a.pth", "backbone": "test_vit,test_resnet"}, "--weights: got one file for"),
+        ({"backbone": "test_vit,test_vit"}, "--backbone: got test_vit,test_vit: expected names"),
     ],
 )
 def test_impossible_values_are_refused_with_choices(options: dict, message: str) -> None:
@@ -80,3 +83,16 @@ def test_unreadable_file_is_named(tmp_path: Path, text: str | None) -> None:
 def test_config_is_frozen() -> None:
     with pytest.raises(pydantic.ValidationError):
         RunConfig().seeds = (1,)  # type: ignore[misc]
+
+
+def test_weights_are_one_file_or_one_per_network(tmp_path: Path) -> None:
+    odd = tmp_path / "lr=0.1,b.pth"
+    odd.touch()
+    assert load_config({"weights": str(odd)}).weights == odd
+    given = {"backbone": "test_vit, test_resnet", "weights": f"test_resnet={odd.parent}/c.pth"}
+    (tmp_path / "c.pth").touch()
+    config = load_config(given)
+    assert config.backbones == ("test_vit", "test_resnet")
+    assert config.weights == (("test_resnet", tmp_path / "c.pth"),)
+    stored = config.model_dump(mode="json")
+    assert load_config({}, stored=stored) == config

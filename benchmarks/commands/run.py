@@ -53,6 +53,7 @@ from features.backbone import (
     recognise,
 )
 from features.pooling import PoolingError, pooled
+from features.weights import file_of
 
 MISTAKES_SHOWN = 12  # per class
 ALL_DONE, SOME_FAILED = 0, 1
@@ -167,7 +168,7 @@ def _plan(config: RunConfig) -> _Plan:
 def _with_network(config: RunConfig, cells: Sequence[Cell]) -> RunConfig:
     """Refuse a misspelt backbone or a broken file of weights before anything is computed.
 
-    A file of weights without ``--backbone`` names the network, if it fits only one.
+    One file of weights without ``--backbone`` names the network, if it fits only one.
     """
     families = {family for cell in cells for family in cell.families}
     networks = any(FEATURES[family].network for family in families)
@@ -175,13 +176,11 @@ def _with_network(config: RunConfig, cells: Sequence[Cell]) -> RunConfig:
         _say_unused(config)
         return config
     try:
-        if config.weights is not None and "backbone" not in config.model_fields_set:
+        if isinstance(config.weights, Path) and "backbone" not in config.model_fields_set:
             name = recognise(config.weights)
             say(f"Note: {config.weights.name} fits --backbone {name}, which is used.", config.quiet)
             config = config.model_copy(update={"backbone": name})
-        check_name(config.backbone)
-        check_weights(config.backbone, config.weights)
-        _check_pooling(config, networks)
+        _check_networks(config, embeddings=networks)
     except (MissingExtra, WeightsUnavailable):
         pass  # the cells that need it are recorded as not run
     except WeightsError as error:
@@ -194,14 +193,21 @@ def _with_network(config: RunConfig, cells: Sequence[Cell]) -> RunConfig:
     return config
 
 
-def _check_pooling(config: RunConfig, embeddings: bool) -> None:
-    if config.pooling == "network":
-        return
-    if embeddings:
-        pooled(create_backbone(config.backbone, pretrained=False), config.pooling)
-    else:
-        say(f"Note: --pooling {config.pooling} has no effect: this run has no embedding.",
-            config.quiet)  # fmt: skip
+def _check_networks(config: RunConfig, embeddings: bool) -> None:
+    names = config.backbones if embeddings else config.backbones[:1]
+    for name in names:
+        check_name(name)
+    for name in names:
+        check_weights(name, file_of(config.weights, name))
+    if embeddings and config.pooling != "network":
+        for name in names:
+            pooled(create_backbone(name, pretrained=False), config.pooling)
+    if not embeddings:
+        unused = [f"--backbone {name}" for name in config.backbones[1:]]
+        unused += [f"--pooling {config.pooling}"] * (config.pooling != "network")
+        if unused:
+            say(f"Note: {', '.join(unused)} has no effect: this run has no embedding.",
+                config.quiet)  # fmt: skip
 
 
 def _say_unused(config: RunConfig) -> None:

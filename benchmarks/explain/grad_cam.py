@@ -166,7 +166,7 @@ def add_grad_cam(
     if cell.families and not network:
         found.notes["grad_cam"] = "the cell contains no network"
         return
-    if network and (reason := _not_a_mean(descriptors[network[0]])):
+    if network and (reason := _no_map(descriptors[network[0]])):
         found.notes["grad_cam"] = reason
         return
     try:
@@ -180,7 +180,7 @@ def add_grad_cam(
             # As for features, the mean training image is the zero point.
             zero = float(weights @ cell.fitted.named_steps["scale"].mean_[own])
             # Another copy: the descriptor may run its own as one frozen graph.
-            backbone = descriptors[network[0]].build_network()
+            [backbone] = descriptors[network[0]].build_networks()
         inputs = _inputs(backbone, image)
         with deterministic(inputs.device.type, seed=0, threads=1):
             small = grad_cam(backbone.model, inputs, weights, signed=True) - zero
@@ -193,8 +193,10 @@ def add_grad_cam(
         found.maps["grad_cam"] = enlarge(small, (image.shape[0], image.shape[1])) / image.size
 
 
-def _not_a_mean(descriptor: Any) -> str:
-    """Say why a pooling has no Grad-CAM; empty if it has one."""
+def _no_map(descriptor: Any) -> str:
+    """Say why an embedding has no Grad-CAM; empty if it may have one."""
+    if len(descriptor.backbones) > 1:
+        return "the embedding has several networks, but Grad-CAM is computed only for one"
     if descriptor.pooling in ("network", "avg"):
         return ""
     return (

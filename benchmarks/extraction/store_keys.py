@@ -307,8 +307,8 @@ def _edited(names: list[str]) -> StoreError:
 
 def _weights(descriptor: Any) -> str:
     source = str(getattr(descriptor, "weights_source_", ""))
-    found = re.search(r"sha256 ([0-9a-f]+)", source)  # the same for any path
-    return found[1] if found else source
+    hashes = re.findall(r"sha256 ([0-9a-f]+)", source)  # the same for any path
+    return " ".join(hashes) or source
 
 
 def _version(name: str) -> str:

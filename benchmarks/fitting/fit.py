@@ -25,6 +25,7 @@ from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.progress import Steps
 from benchmarks.io.run_files import open_file
+from features.weights import file_of
 from models import MODELS, declaration
 from models.balance import resampling_record
 
@@ -89,7 +90,7 @@ def fit_on_images(
     images : ImageStack of shape (n, size, size)
     rows : SplitIndices
     config : RunConfig
-        ``backbone``, ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
+        the first of ``backbones``, its ``weights``, ``epochs``, ``batch_size`` and ``quiet`` apply.
     folder : Path
         Run folder. The state after each epoch is kept there until the cell is finished.
     fold : int
@@ -151,8 +152,8 @@ def _fit_on_images(
     network = MODELS[cell.model].build(
         cell.random_state,
         cell.balance,
-        backbone=config.backbone,
-        weights=config.weights,
+        backbone=config.backbones[0],
+        weights=file_of(config.weights, config.backbones[0]),
         epochs=config.epochs,
         batch_size=config.batch_size,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from benchmarks.io.results import Results
 
@@ -47,6 +48,22 @@ def validation_drawn(results: Results) -> bool:
     bool
     """
     return bool(results.run.get("data", {}).get("validation_drawn", False))
+
+
+def cnn_backbone(record: dict[str, Any]) -> str:
+    """Return the name of the network that a run trains end to end.
+
+    Parameters
+    ----------
+    record : dict
+        Content of ``run.json``.
+
+    Returns
+    -------
+    str
+        The first of the run's networks; empty if none was recorded.
+    """
+    return str(record.get("config", {}).get("backbone") or "").split(",")[0]
 
 
 def network_start(results: Results, cell: str) -> tuple[str, str]:

@@ -180,6 +180,7 @@ class _Config(_Part):
     balance: str = ""
     combine: list[str] = []
     backbone: str = ""
+    pooling: str = ""
     seeds: list[int] = []
     limit: int | None = None
     folds: int | None = None
@@ -187,7 +188,7 @@ class _Config(_Part):
     tune: bool = False
     save_models: bool = True
     cache: str | None = None
-    weights: str | None = None
+    weights: str | list[list[str]] | None = None
 
 
 class _LeftOut(_Part):

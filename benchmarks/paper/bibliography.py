@@ -90,8 +90,8 @@ def _combinations(done: pd.DataFrame) -> list[Declaration]:
 
 
 def _backbone(config: dict[str, Any]) -> set[str]:
-    name = str(config.get("backbone", "")).removeprefix("tf_")
-    return {key for start, key in _BACKBONES.items() if name.startswith(start)}
+    names = [one.removeprefix("tf_") for one in str(config.get("backbone", "")).split(",")]
+    return {key for start, key in _BACKBONES.items() if any(n.startswith(start) for n in names)}
 
 
 def _pretrained(results: Results) -> set[str]:

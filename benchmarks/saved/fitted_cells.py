@@ -242,7 +242,7 @@ def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescript
     other = [
         f"{key}={value} (here {now.get(key)})"
         for key, value in recorded.items()
-        if _plain(now.get(key)) != value
+        if key != "engine" and _plain(now.get(key)) != value  # recorded as it turned out
     ]
     if other:
         raise RunError(
@@ -326,9 +326,8 @@ def _check_weights(run: Results, family: str, source: str) -> None:
 
 
 def _identity(source: str) -> str:
-    """Hash of the weights, independent of their path; without a hash, the description itself."""
-    match = re.search(r"sha256 ([0-9a-f]+)", source)
-    return match[1] if match else source
+    """Hashes of the weights, independent of paths; without a hash, the description itself."""
+    return " ".join(re.findall(r"sha256 ([0-9a-f]+)", source)) or source
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.config import ConfigError, RunConfig, load_config
+from benchmarks.config import (
+    ConfigError,
+    RunConfig,
+    check_weight_names,
+    load_config,
+    weight_files,
+)
 from benchmarks.io.results import Results, RunError, read_run
 
 # Options that change no number, or say where the same data and weights are now.
@@ -55,8 +61,8 @@ def scoring_config(run: Results, weights: Path | None, quiet: bool) -> RunConfig
     ----------
     run : Results
     weights : Path or None
-        File of the network's weights; None: the recorded one. It need not exist unless a network
-        is used: its content is then compared with the run's.
+        File of the network's weights, or ``name=file[,name=file]``; None: the recorded ones. They
+        need not exist unless a network is used: their content is then compared with the run's.
     quiet : bool
         Whether progress is hidden.
 
@@ -69,6 +75,8 @@ def scoring_config(run: Results, weights: Path | None, quiet: bool) -> RunConfig
     ------
     RunError
         If ``run.json`` has no settings, or unknown ones.
+    ConfigError
+        If a file is for another network than the run's.
     """
     record = _checked(run.folder, run.run)
     try:
@@ -78,8 +86,12 @@ def scoring_config(run: Results, weights: Path | None, quiet: bool) -> RunConfig
             f"{run.folder / 'run.json'}: expected settings of this version, got: {error}. Use the "
             f"version that made the run: {record.get('program')}."
         ) from error
-    path = weights or record["config"].get("weights")
-    return config.model_copy(update={"weights": None if path is None else Path(path)})
+    given = weight_files(weights or record["config"].get("weights"))
+    if isinstance(given, (tuple, list)):
+        given = tuple((name, Path(file)) for name, file in given)
+    config = config.model_copy(update={"weights": given})
+    check_weight_names(config)
+    return config
 
 
 def read_record(folder: Path) -> dict[str, Any]:

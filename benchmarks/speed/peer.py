@@ -24,6 +24,7 @@ from benchmarks.metrics.bootstrap import PatientBootstrap
 from benchmarks.speed.peer_features import FAMILIES, describe, embed, read, stretch
 from benchmarks.speed.peer_models import classifiers
 from features import DEFAULT_FEATURE_SETS, all_feature_sets
+from features.weights import file_of
 
 Result = TypeVar("Result")
 
@@ -77,7 +78,8 @@ def run_peer(config: RunConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
     Parameters
     ----------
     config : RunConfig
-        ``data``, ``weights``, ``backbone``, ``image_size`` and ``limit`` apply; cropping does not.
+        ``data``, ``weights``, the first ``backbone``, ``image_size`` and ``limit`` apply; cropping
+        does not.
 
     Returns
     -------
@@ -116,11 +118,10 @@ def _describe(
     for family in FAMILIES:
         matrices[family] = clock.time(family, describe, family, images)
     for family, pretrained in NETWORKS.items():
-        weights = config.weights if pretrained else None
+        backbone = config.backbones[0]
+        weights = file_of(config.weights, backbone) if pretrained else None
         try:
-            matrices[family] = clock.time(
-                family, embed, images, config.backbone, weights, pretrained
-            )
+            matrices[family] = clock.time(family, embed, images, backbone, weights, pretrained)
         except (ImportError, OSError) as error:
             click.echo(f"  {family}: skipped, {type(error).__name__}. Give --weights.", err=True)
     return matrices

@@ -94,7 +94,7 @@ def test_timms_networks_have_maps(name: str) -> None:
 def test_the_mean_without_the_head_gives_the_class_activation_map() -> None:
     """ConvNeXt's own head normalises behind its mean; with that left out, the map is exact."""
     descriptor = FrozenEmbedding("test_convnext", pretrained=False, pooling="avg")
-    network = descriptor.build_network()
+    [network] = descriptor.build_networks()
     inputs = network.prepare(torch.rand(1, 64, 64))
     with torch.no_grad():
         outputs = network.model(inputs)[0].double().numpy()

@@ -90,6 +90,8 @@ def test_key_depends_only_on_the_hash_of_the_weights() -> None:
     keys = [
         network(here),
         network(other),
+        network(f"a: {here}; b: {other}"),
+        network(f"a: {here}; b: {here}"),
         network(here, backbone="resnet18"),
         network(here, batch_size=8),
         network(here, pooling="gem"),

@@ -498,3 +498,44 @@ def test_real_weights(real_weights: Path, images: np.ndarray) -> None:
     assert matrix.shape == (5, 1280)
     assert "sha256 b91d45ef5d4ce09e" in descriptor.weights_source_
     assert matrix.std(axis=0).mean() > 0.05
+
+
+# Several networks
+
+
+def test_the_columns_of_several_networks_follow_each_other(images: np.ndarray) -> None:
+    both = random_embedding(backbone="test_vit,test_resnet").fit(images)
+    each = [random_embedding(backbone=name).fit(images) for name in ("test_vit", "test_resnet")]
+    np.testing.assert_array_equal(
+        both.transform(images), np.hstack([one.transform(images) for one in each])
+    )
+    names = [name for one in each for name in one.get_feature_names_out()]
+    assert list(both.get_feature_names_out()) == names
+    assert both.weights_source_ == "test_vit: random (seed 0); test_resnet: random (seed 0)"
+    assert both.engine_ == "graph"
+
+
+def test_each_network_has_its_own_file(
+    state: dict[str, torch.Tensor], tmp_path: Path, images: np.ndarray
+) -> None:
+    save_file(state, path := tmp_path / "w.safetensors")
+    other = create_backbone("test_vit", pretrained=False, seed=4).model.state_dict()
+    torch.save(other, vit := tmp_path / "vit.pth")
+    files = (("test_vit", vit), (SMALL, path))
+    both = FrozenEmbedding(f"{SMALL},test_vit", weights=files).fit_transform(images)
+    expected = [FrozenEmbedding(SMALL, weights=path), FrozenEmbedding("test_vit", weights=vit)]
+    np.testing.assert_array_equal(both, np.hstack([one.fit_transform(images) for one in expected]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"backbone": f"{SMALL},{SMALL}"}, "expected every network once"),
+        ({"backbone": f"{SMALL},test_vit", "weights": Path("w.pth")}, "one file of weights, w.pth"),
+    ],
+)
+def test_ambiguous_networks_are_refused(
+    given: dict[str, Any], message: str, images: np.ndarray
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        FrozenEmbedding(**given).fit(images)

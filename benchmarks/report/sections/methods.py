@@ -7,7 +7,13 @@ from typing import Any
 from benchmarks.fitting.cell import PIXELS
 from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import data_name, is_synthetic, network_start, validation_drawn
+from benchmarks.io.run_record import (
+    cnn_backbone,
+    data_name,
+    is_synthetic,
+    network_start,
+    validation_drawn,
+)
 from benchmarks.paper.bibliography import cite
 from benchmarks.paper.combined_methods import combinations
 from benchmarks.paper.copies_and_views import changes_in_words, copies_and_views
@@ -131,7 +137,7 @@ def _family(results: Results, name: str) -> str:
 def _backbone(results: Results, family: str) -> list[str]:
     """Name the network of a family and the origin of its weights."""
     table = results.features
-    named = [plain(_config(results).get("backbone"))]
+    named = [plain(_config(results).get("backbone")).replace(",", ", ")]
     if table.empty:
         return named
     sources = table.loc[table["family"] == family, "weights"].dropna()
@@ -202,7 +208,7 @@ def _network(results: Results) -> list[str]:
     sampling = "class-balanced sampling" if balanced else "uniform sampling of images"
     epochs = f" for at most {longest} epochs" if longest else ""
     return [
-        f"For comparison, a convolutional network ({plain(config.get('backbone'))}) was trained "
+        f"For comparison, a convolutional network ({cnn_backbone(results.run)}) was trained "
         f"end to end{f' {start}' * bool(start)} on the same images{epochs} with AdamW "
         f"({cite('loshchilov2019')}), a one-cycle learning-rate schedule ({cite('smith2019')}), "
         f"{sampling}, and random changes of each image ({changes_in_words(TRAINING)}); "

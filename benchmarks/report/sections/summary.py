@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import data_name, is_synthetic, network_start
+from benchmarks.io.run_record import cnn_backbone, data_name, is_synthetic, network_start
 from benchmarks.paper.facts import balancing, intervals
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
 from benchmarks.report.method_tables import (
@@ -167,7 +167,7 @@ def _methods_sentence(results: Results, table: Sequence[Row]) -> str:
         parts.append(f"these classifiers were combined into further ones ({', '.join(combined)})")
     network = next((row for row in table if row.is_cnn), None)
     if network is not None:
-        backbone = config.get("backbone")
+        backbone = cnn_backbone(results.run)
         start = network_start(results, network.cells()[0])[0] if network.ok else ""
         parts.append(
             f"a convolutional network{f' ({backbone})' if backbone else ''} "
