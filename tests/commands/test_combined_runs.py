@@ -61,7 +61,19 @@ def test_combinations_are_rows_of_every_table(finished: Path) -> None:
         assert run.run["cells"][name]["members"] == members
         for table in ("comparisons", "gap", "leading", "calibration"):
             assert name in run.table(table).astype(str).to_numpy(), table
-    assert "combined" in (finished / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_describes_them(finished: Path) -> None:
+    text = " ".join((finished / "report.md").read_text(encoding="utf-8").split())
+    assert "2 feature sets were combined with 2 classifiers (logistic, forest)" in text
+    assert "combined into further ones (mean of probabilities, stacking)" in text
+    assert "The 4 classifiers on features were also combined by the mean of their" in text
+    assert "combined + " in text
+    assert "This is not nested" in text
+    assert "wolpert1992" in (finished / "references.bib").read_text(encoding="utf-8")
+    claim = (finished / "checklist_claim.md").read_text(encoding="utf-8")
+    assert "were also combined by the mean" in claim
+    assert "mean: none" not in claim
 
 
 def test_predict_combines_as_the_run_did(finished: Path, data: Path) -> None:
@@ -124,6 +136,23 @@ def test_a_resumed_run_has_the_same_tables(finished: Path, tmp_path: Path, lost:
         pd.testing.assert_frame_equal(*parts, check_exact=True)
     if lost == "combined/":
         assert before == {name: (run / f"{name}.csv").read_text() for name in names}
+
+
+def test_a_resumed_run_combines_again_if_other_cells_are_finished(
+    finished: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    record = json.loads((run / "run.json").read_text())
+    before = {name: dict(record["cells"][name]) for name in COMBINATIONS}
+    for name in COMBINATIONS:
+        for key in ("members", "weights"):
+            record["cells"][name][key] = record["cells"][name][key][:2]
+    (run / "run.json").write_text(json.dumps(record))
+    with report_left_empty():
+        assert run_benchmark(stored_config(run, {"quiet": True}), resume=True) == 0
+    after = results.read_results(run).run["cells"]
+    assert {name: after[name] for name in COMBINATIONS} == before
+    assert (run / "scores.csv").read_bytes() == (finished / "scores.csv").read_bytes()
 
 
 def test_labels_of_test_images_change_nothing_else(

@@ -35,7 +35,7 @@ def test_a_failed_fold_of_the_cnn_gives_exit_code_1(
         return CellResult(cell, scores=scores, fold=fold, fit_seconds=0.0, predict_seconds=0.0)
 
     monkeypatch.setattr("benchmarks.run.stages.fit_on_images", fit)
-    monkeypatch.setattr("benchmarks.commands.run._check_network", lambda *_: None)
+    monkeypatch.setattr("benchmarks.commands.run._with_network", lambda config, _: config)
     out = tmp_path / "run"
     options = ["--models", "cnn", "--cv-cnn", "--folds", "3", "--no-models", "--out", out]
     done = invoke(*SMALL, *options)
