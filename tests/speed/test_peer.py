@@ -48,7 +48,7 @@ def test_stretching_reaches_both_ends() -> None:
 def test_pretrained_embedding_is_that_of_our_backbone(real_weights: Path) -> None:
     pytest.importorskip("timm")
     images = textured(2, 64)[0]
-    ours = FEATURES["embedding"](weights=real_weights).fit_transform(images)
+    ours = FEATURES["embedding"]("mobilenetv2_100", real_weights).fit_transform(images)
     theirs = peer_features.embed(images, "mobilenetv2_100", real_weights, pretrained=True)
     np.testing.assert_allclose(theirs, ours, atol=1e-3)
 
