@@ -233,8 +233,8 @@ class RunConfig(BaseModel):
     def _known_steps(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if value == ("none",):
             return ()
-        if len(set(value)) != len(value):
-            raise ValueError("expected none twice")
+        if "none" in value or len(set(value)) != len(value):
+            raise ValueError("expected each step once, or none alone")
         return tuple(_choice(name, list(PREPROCESSING)) for name in value)
 
     @field_validator("combine")
@@ -242,8 +242,8 @@ class RunConfig(BaseModel):
     def _known_combinations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if value == ("none",):
             return ()
-        if len(set(value)) != len(value):
-            raise ValueError("expected none twice")
+        if "none" in value or len(set(value)) != len(value):
+            raise ValueError("expected each combination once, or none alone")
         return tuple(_choice(name, list(COMBINATIONS)) for name in value)
 
     @field_validator("models")

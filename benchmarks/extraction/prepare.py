@@ -190,7 +190,9 @@ def load_preparation(folder: Path, config: RunConfig) -> Preparation:
             for name in config.preprocess:
                 own = {key: np.asarray(value) for key, value in learnt[name].items()}
                 steps[name] = PREPROCESSING[name].from_state(own)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (
+            OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError
+        ) as error:  # fmt: skip
             raise RunError(
                 f"{folder / STATE}: expected what {', '.join(config.preprocess)} learnt on the "
                 f"training images of the run, got: {error}. Run the benchmark again."

@@ -114,13 +114,16 @@ class EnergyBands(PreprocessingStep):
         Raises
         ------
         ValueError
-            If the strengths are not five positive numbers.
+            If the strengths are not five finite numbers of at least 0. The finest band of a small
+            image is 0.
         """
         step = cls()
         step.energies_ = np.asarray(state["energies"], dtype=np.float64)
-        if step.energies_.shape != (len(SIGMAS),) or not (step.energies_ > 0).all():
+        usable = np.isfinite(step.energies_) & (step.energies_ >= 0)
+        if step.energies_.shape != (len(SIGMAS),) or not usable.all():
             raise ValueError(
-                f"got energies {state['energies'].tolist()}, but expected five positive numbers"
+                f"got energies {state['energies'].tolist()}, but expected five finite numbers of "
+                "at least 0"
             )
         return step
 

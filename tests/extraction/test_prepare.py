@@ -101,6 +101,7 @@ def test_what_was_learnt_is_read_back(config: RunConfig, data: Any, tmp_path: Pa
         '{"darker": 3}',
         '{"darker": {}}',
         '{"darker": {"level": "x"}}',
+        '{"darker": {"level": 1e999}}',
         "[" * 10**5,
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from benchmarks.io.columns import MORE_TABLES
+from benchmarks.io.results import Results
 from benchmarks.report.importance_data import judged
-from benchmarks.report.sections.importance import _families_text, _refits_text
+from benchmarks.report.sections.importance import _caution, _families_text, _refits_text
 
 Value = tuple[float, float, float]
 CELL = "texture/svm/seed0"
@@ -55,3 +58,16 @@ def test_verdicts_are_corrected_for_the_number_of_intervals() -> None:
     assert set(judged(many)["verdict"]) == {"open"}
     unknown = one.assign(lo=float("nan"))
     assert judged(unknown)["verdict"].tolist() == ["open"]
+
+
+def test_importance_of_the_image_itself_is_told_from_scores_of_several_views() -> None:
+    empty = pd.DataFrame()
+    tables = {"importance_checks": empty}
+
+    def caution(config: dict[str, int]) -> str:
+        run = {"config": config}
+        results = Results(Path(), run, empty, empty, empty, empty, empty, empty, tables)
+        return "".join(_caution(results))
+
+    assert "means over 3 views" in caution({"views": 3})
+    assert "views" not in caution({"views": 1}) + caution({})

@@ -295,7 +295,20 @@ def _caution(results: Results) -> tuple[str, ...]:
         )
     return (
         "Importance describes what a fitted model uses on these images, not what is a sign of "
-        "disease." + added,
+        "disease." + added + _views_caution(results),
+    )
+
+
+def _views_caution(results: Results) -> str:
+    """Say that importances are of the image itself where scores are means over views."""
+    config = results.run.get("config", {})
+    views = config.get("views", 1) if isinstance(config, dict) else 1
+    if views <= 1:
+        return ""
+    return (
+        f" The scores of this run are means over {views} views of an image. Importance by "
+        "permutation and SHAP values are of the score of the image itself, without its further "
+        "views; the threshold is that of the means."
     )
 
 

@@ -53,6 +53,20 @@ def test_bands_get_the_strength_of_the_training_images() -> None:
     assert after.max() < 0.25  # a band of the result overlaps its neighbours
 
 
+def test_bands_without_strength_in_small_images_are_read_back() -> None:
+    image = np.random.default_rng(0).integers(50, 200, (1, 28, 28)).astype(np.uint8)
+    step = EnergyBands().fit(image)
+    assert step.energies_[0] == 0
+    again = EnergyBands.from_state(step.state())
+    np.testing.assert_array_equal(again.transform(image), step.transform(image))
+
+
+@pytest.mark.parametrize("strength", [np.inf, np.nan, -1.0])
+def test_strengths_that_no_band_has_are_refused(strength: float) -> None:
+    with pytest.raises(ValueError, match="finite numbers"):
+        EnergyBands.from_state({"energies": np.array([strength, 1, 1, 1, 1])})
+
+
 def test_clahe_evens_the_histogram() -> None:
     image = (data.camera()[::4, ::4] // 4 + 90)[None].astype(np.uint8)
     made = Clahe().transform(image)[0]
