@@ -59,7 +59,7 @@ def network(**params: Any) -> CnnClassifier:
 
 
 def test_learns_to_see_a_disc(train: Labelled, unseen: Labelled) -> None:
-    model = network(epochs=16, learning_rate=3e-3).fit(*train, validation=unseen)
+    model = network(epochs=16, learning_rate=3e-3, patience=16).fit(*train, validation=unseen)
     images, label = blobs(60, seed=3)
     score = model.predict_proba(images)
     assert score.shape == (60, 2)
