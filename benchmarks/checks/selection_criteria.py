@@ -42,6 +42,7 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import fold_rows
 from benchmarks.fitting.fit import Matrix
 from benchmarks.fitting.fit_each import FitTask, fit_each
+from benchmarks.fitting.scoring import average
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import GreyImages, ImageStack
 from benchmarks.io.progress import say
@@ -134,7 +135,8 @@ def shifted(images: GreyImages) -> GreyImages:
     ndarray of shape (n, S, S), uint8
         Each depends on its own pixels only.
     """
-    seeds = (int(np.frombuffer(image.tobytes(), np.uint64).sum()) for image in images)
+    padding = bytes(-images[0].size % 8) if len(images) else b""  # to whole 64-bit numbers
+    seeds = (int(np.frombuffer(image.tobytes() + padding, np.uint64).sum()) for image in images)
     return augment(images, seeds, SHIFTED)
 
 
@@ -250,7 +252,7 @@ def averaged(result: CellResult, part: str, views: int) -> Floats:
     ndarray
     """
     names = [part, *(f"{part}@{k}" for k in range(1, views))]
-    return np.asarray(np.mean([result.scores[name] for name in names], axis=0))
+    return average([result.scores[name] for name in names])
 
 
 def draws_of(

@@ -16,7 +16,7 @@ from benchmarks.datasets import image_size
 from benchmarks.io.image_stack import GreyImages, ImageFile, ImageStack
 from benchmarks.io.progress import Steps
 from benchmarks.io.results import RunError
-from benchmarks.io.run_files import open_file
+from benchmarks.io.run_files import open_file, write_text
 from features.preprocessing import PREPROCESSING, PreprocessingStep
 from features.reading.preprocess import central_crop, stretch_contrast
 
@@ -160,7 +160,7 @@ def save_preparation(folder: Path, preparation: Preparation) -> None:
         for name, step in preparation.steps.items()
     }
     if learnt:
-        (folder / STATE).write_text(json.dumps(learnt), encoding="utf-8")
+        write_text(folder / STATE, json.dumps(learnt))
 
 
 def load_preparation(folder: Path, config: RunConfig) -> Preparation:

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import in_training_order
+from benchmarks.fitting.scoring import average
 from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.calibration import logit
 
@@ -71,10 +72,7 @@ class Combination:
         """
         # Member by member: a sum over an axis may be ordered by the number of images.
         if self.method == MEAN:
-            total = np.zeros(len(of_members[0]))
-            for score in of_members:
-                total = total + score
-            return np.asarray(total / len(of_members))
+            return average(of_members)
         odds = np.full(len(of_members[0]), self.intercept)
         for weight, score in zip(self.weights, of_members, strict=True):
             odds = odds + weight * logit(score)

@@ -19,7 +19,7 @@ from benchmarks.config import RunConfig
 from benchmarks.extraction.variants import with_variants
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult, failure
-from benchmarks.fitting.scoring import WHOLE, score
+from benchmarks.fitting.scoring import WHOLE, average, score
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
@@ -182,7 +182,7 @@ def _score(
         views = [
             score(outcome.cell.model, model, select(view), block) for view in rows.to_score(part)
         ]
-        scores = np.mean(views, axis=0)
+        scores = average(views)
         if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
             raise ValueError(f"{outcome.cell.name} gave {split} scores outside [0, 1]")
         outcome.scores[split] = scores

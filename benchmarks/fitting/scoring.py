@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,31 @@ from models import declaration
 # position, so most models get one row at a time. Trees sum each row separately and get all rows.
 # In a network, the position in a full batch changes nothing, and batches take half the time.
 WHOLE = 2**31
+
+
+def average(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Average the scores of several views or cells.
+
+    Parameters
+    ----------
+    scores : sequence of ndarray of shape (n,) or (n, k), float64
+        One array per view or cell.
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, k), float64
+        Exactly the same for an image alone and among others: NumPy's own mean over an axis may
+        order the sum by the number of images.
+
+    Examples
+    --------
+    >>> average([np.array([0.25, 0.5]), np.array([0.75, 1.0])])
+    array([0.5 , 0.75])
+    """
+    total = scores[0]
+    for one in scores[1:]:
+        total = total + one
+    return np.asarray(total / len(scores))
 
 
 def score(name: str, model: Any, X: NDArray[Any], block: int | None = None) -> NDArray[np.float64]:

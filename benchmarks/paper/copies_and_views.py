@@ -68,6 +68,6 @@ def copies_and_views(config: dict[str, Any]) -> str:
     if views > 1:
         sentences.append(
             f"Each score is the mean over {views} views of an image: the image itself, and others "
-            f"changed by {changes_in_words(VIEWS)}, every second of them mirrored."
+            f"changed by {changes_in_words(VIEWS)}, the first, third and so on of them mirrored."
         )
     return " ".join(sentences)

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
-from benchmarks.fitting.scoring import score
+from benchmarks.fitting.scoring import average, score
 from benchmarks.io.results import Results, RunError
 from benchmarks.saved.model_files import load_cell, read_saved, saved_cells
 from features import FEATURES, ImageDescriptor, all_feature_sets
@@ -213,7 +213,7 @@ def score_views(
     for images in views:
         matrices = {family: d.transform(images) for family, d in descriptors.items()}
         by_view.append([score_cell(cell, images, matrices) for cell in cells])
-    return [np.mean(own, axis=0) for own in zip(*by_view, strict=True)]
+    return [average(own) for own in zip(*by_view, strict=True)]
 
 
 def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescriptor:

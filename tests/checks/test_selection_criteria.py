@@ -70,6 +70,7 @@ def test_changed_images_depend_on_their_own_pixels() -> None:
     whole = shifted(images)
     assert (whole != images).any(axis=(1, 2)).all()
     np.testing.assert_array_equal(shifted(images[[3, 1]]), whole[[3, 1]])
+    assert shifted(images[:, :31, :31]).shape == (5, 31, 31)  # not a multiple of 8 bytes
 
 
 def test_ranks_are_spearmans() -> None:

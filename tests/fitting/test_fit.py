@@ -12,6 +12,7 @@ from benchmarks.extraction.variants import Variants, views_of
 from benchmarks.fitting.cell import Cell, plan
 from benchmarks.fitting.cell_result import CellResult, failure
 from benchmarks.fitting.fit import checkpoint_path, fit_on_features, fit_on_images
+from benchmarks.fitting.scoring import average
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io.image_stack import ImageStack
 from features.backbone import WeightsUnavailable
@@ -165,3 +166,11 @@ def test_copies_are_fitted_on_with_the_label_and_patient_of_their_image() -> Non
     found = fit_on_features(CELL, made, several)
     np.testing.assert_array_equal(found.scores["test"], expected.scores["test"])
     assert found.details["resampling"]["before"] == {"0": 120, "1": 240}
+
+
+def test_an_average_is_the_same_for_an_image_alone() -> None:
+    scores = list(np.random.default_rng(0).random((19, 300)))
+    whole = average(scores)
+    alone = [average([one[k : k + 1] for one in scores])[0] for k in range(300)]
+    np.testing.assert_array_equal(whole, alone)
+    np.testing.assert_allclose(whole, np.mean(scores, axis=0))
