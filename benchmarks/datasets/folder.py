@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pandas as pd
-from joblib import delayed
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import (
@@ -17,26 +16,14 @@ from benchmarks.datasets.dataset import (
     Dataset,
     by_subtype,
 )
+from benchmarks.datasets.image_files import read_files, shown_path
 from benchmarks.datasets.kermany import KERMANY, is_kermany
 from benchmarks.datasets.splits import limit
-from benchmarks.io.columns import MANIFEST_COLUMNS
-from benchmarks.io.image_stack import ImageFile, ImageStack
-from benchmarks.io.progress import track
-from benchmarks.io.workers import parallel, stop_if_memory_runs_out
-from features.reading.images import (
-    MAX_MEMORY,
-    GreyImage,
-    ImageError,
-    LargeImageError,
-    list_images,
-    read_image,
-)
-from features.reading.preprocess import resize
+from benchmarks.io.workers import stop_if_memory_runs_out
+from features.reading.images import ImageError, list_images
 
 EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA}"
 LIMITS_ITSELF = True  # before it decodes files
-WORKER_MEMORY = 2**27  # bytes to read one image in a worker; larger ones are read one at a time
-FEW = 200  # so many files take less time to read than worker processes to start
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 # Kaggle's names; bacteria and virus are numbered separately, so a number alone is not a patient.
@@ -127,7 +114,7 @@ def load(config: RunConfig, size: int) -> Dataset:
         manifest = manifest.iloc[limit(manifest, config.limit)].reset_index(drop=True)
     named = manifest.pop("named")
     with stop_if_memory_runs_out(f"reading the images of {root}"):
-        images, manifest, left_out = _read(root, manifest, size, config)
+        images, manifest, left_out = read_files(root, manifest, size, config)
     notes = _contradictions(manifest)
     if not named.all():
         notes.append(
@@ -188,8 +175,7 @@ def _scan(root: Path, classes: tuple[str, ...] = CLASSES) -> tuple[pd.DataFrame,
             ignored += hidden
             for file in files:
                 path = file.relative_to(root).as_posix()
-                # Bytes that are not UTF-8 are escaped in the tables; the path keeps them.
-                image = path.encode("utf-8", "backslashreplace").decode()
+                image = shown_path(path)
                 key = patient_key(file.name)
                 group, subtype = key or (image, "")
                 rows.append((image, label, name, subtype, group, split, path, key is not None))
@@ -239,57 +225,3 @@ def _contradictions(manifest: pd.DataFrame) -> list[str]:
     manifest.loc[wrong, "subtype"] = ""
     return [f"{wrong.sum()} files in NORMAL are named as pneumonia, for example {example}; the "
             "folder was used."]  # fmt: skip
-
-
-def _read(
-    root: Path, manifest: pd.DataFrame, size: int, config: RunConfig
-) -> tuple[ImageStack, pd.DataFrame, pd.DataFrame]:
-    """Decode every file, in processes if there are many; leave out what can't be read.
-
-    Workers refuse images that take much memory; this process reads them, one at a time.
-    """
-    jobs = config.jobs if len(manifest) > FEW else 1
-    read = parallel(jobs, return_as="generator")(
-        delayed(_read_one)(root, path, size, WORKER_MEMORY) for path in manifest["path"]
-    )
-    kept: list[tuple[int, str, int, int, int, int]] = []
-    failed: list[tuple[str, str]] = []
-    pixels = ImageFile(config.out, size)
-    for row, result in enumerate(track(read, "data", len(manifest), "images", config.quiet)):
-        if isinstance(result, LargeImageError):
-            result = _read_one(root, manifest["path"][row], size, MAX_MEMORY)
-        if isinstance(result, ImageError):
-            failed.append((manifest["image"][row], str(result)))
-            continue
-        image, size_of_file = result
-        pixels.append(image.pixels)
-        kept.append((row, image.sha256, image.width, image.height, image.frames, size_of_file))
-    left_out = pd.DataFrame(failed, columns=["image", "reason"])
-    _check_left_out(left_out, len(manifest), config.max_unreadable)
-    rows = pd.DataFrame(kept, columns=["row", "sha256", "width", "height", "frames", "bytes"])
-    table = manifest.iloc[rows.pop("row")].reset_index(drop=True).join(rows)
-    return pixels.images(), table[MANIFEST_COLUMNS], left_out
-
-
-def _read_one(
-    root: Path, path: str, size: int, max_memory: int
-) -> tuple[GreyImage, int] | ImageError:
-    """Read one file at a size; return it with the file's size in bytes."""
-    try:
-        read = read_image(root / path, root=root, size=size, max_memory=max_memory)
-    except ImageError as error:
-        return error
-    image = GreyImage(
-        pixels=resize(read.pixels, size), width=read.width, height=read.height,
-        frames=read.frames, sha256=read.sha256,
-    )  # fmt: skip
-    return image, (root / path).stat().st_size
-
-
-def _check_left_out(left_out: pd.DataFrame, n: int, bound: float) -> None:
-    if len(left_out) > bound * n:
-        first = "\n  ".join(left_out["reason"].head(5))
-        raise DataError(
-            f"{len(left_out)} of {n} images are unreadable, more than the {bound:.1%} allowed. "
-            f"Repair or remove them, or raise --max-unreadable. The first:\n  {first}"
-        )

@@ -6,6 +6,8 @@ MANIFEST_COLUMNS = [
     "image", "label", "class", "subtype", "group", "split", "sha256", "width", "height", "frames",
     "bytes",
 ]  # fmt: skip
+# Of an image or its patient; the manifest has those that the data have.
+MORE_MANIFEST_COLUMNS = ["view", "site", "sex", "age"]
 METRICS = [
     "precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy", "mcc",
     "auc", "average_precision", "brier",
@@ -150,6 +152,7 @@ TEXT = frozenset({
     "class", "sha256", "status", "reason", "family", "weights", "check", "severity", "detail",
     "cell_a", "cell_b", "metric", "test", "recalibration", "kind", "name", "control", "true",
     "predicted", "method", "level", "space", "region", "cluster", "names", "feature",
+    "view", "site", "sex",
 })  # fmt: skip
 FLAGS = frozenset({"best"})
 # Values that a column may have, besides blank.

@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks import datasets
 from benchmarks.config import RunConfig
-from benchmarks.datasets import folder
+from benchmarks.datasets import image_files
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.folder import patient_key
 from benchmarks.errors import UserError
@@ -138,7 +138,7 @@ def test_kaggle_outer_folder_is_explained(radiograph_folder: Path) -> None:
 def test_large_images_are_read_in_the_main_process(
     radiograph_folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
-    monkeypatch.setattr(folder, "FEW", 0)
+    monkeypatch.setattr(image_files, "FEW", 0)
     before = load(radiograph_folder, jobs=jobs)
     read: list[int] = []
 
@@ -146,12 +146,12 @@ def test_large_images_are_read_in_the_main_process(
         read.append(max_memory)
         return original(root, path, size, max_memory)
 
-    original = folder._read_one
-    monkeypatch.setattr(folder, "WORKER_MEMORY", 100)
+    original = image_files._read_one
+    monkeypatch.setattr(image_files, "WORKER_MEMORY", 100)
     if jobs == 1:
-        monkeypatch.setattr(folder, "_read_one", read_one)
+        monkeypatch.setattr(image_files, "_read_one", read_one)
     after = load(radiograph_folder, jobs=jobs)
-    assert read == [100, folder.MAX_MEMORY] * len(before.images) * (jobs == 1)
+    assert read == [100, image_files.MAX_MEMORY] * len(before.images) * (jobs == 1)
     np.testing.assert_array_equal(after.images[:], before.images[:])
     pd.testing.assert_frame_equal(after.manifest, before.manifest)
 
@@ -162,7 +162,7 @@ def test_memory_that_runs_out_stops_the_run(
     def read_image(*_: object, **__: object) -> None:
         raise MemoryError("a.png: MemoryError")
 
-    monkeypatch.setattr(folder, "read_image", read_image)
+    monkeypatch.setattr(image_files, "read_image", read_image)
     with pytest.raises(UserError, match=r"Memory ran out while reading .*a.png.*Use --jobs 1, sma"):
         load(radiograph_folder, jobs=1)
 
