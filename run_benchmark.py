@@ -67,9 +67,9 @@ MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of imag
 @click.option("--models", help="Classifiers and cnn, comma-separated; see list.")
 @click.option("--backbone", help="timm network for embeddings and CNN, or names separated by "
               "commas: embeddings use all, the CNN the first [tf_efficientnet_lite0].")  # fmt: skip
-@click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights, or "
-              "name=file[,name=file] [the package with the default network's; else timm's cache "
-              "or a download].")  # fmt: skip
+@click.option("--weights", type=FILE, help="File of the backbone's ImageNet weights, or a folder "
+              "with config.json and model.safetensors, or name=file[,name=file] [the package with "
+              "the default network's; else timm's cache or a download].")  # fmt: skip
 @click.option("--pooling", help="Pooling of the embeddings: avg, max, gem or cls+avg, of the last "
               "feature maps or tokens; network: by the network's head [network].")  # fmt: skip
 @click.option("--image-size", help="Side in pixels [phantoms 128, otherwise 224].")

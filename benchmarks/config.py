@@ -55,8 +55,8 @@ class RunConfig(BaseModel):
         timm network for embeddings and the CNN, or names separated by commas: the embeddings use
         all of them, the CNN the first.
     weights : Path, tuple of (str, Path), or None
-        File of its ImageNet weights, or name and file of networks; None: a package, timm's cache
-        or a download.
+        File or folder of its ImageNet weights, or name and file of networks; None: a package,
+        timm's cache or a download.
     pooling : str
         Pooling of the embeddings; one of ``POOLINGS``.
     image_size : int or None
@@ -376,9 +376,10 @@ def _check_files(config: RunConfig, given: Collection[str]) -> None:
     check_weight_names(config)
     named = config.weights if isinstance(config.weights, tuple) else (("", config.weights),)
     for _, path in named if "weights" in given else ():
-        if path is not None and not path.is_file():
+        if path is not None and not path.is_file() and not path.is_dir():
             raise ConfigError(
-                f"--weights: got {path}: expected an existing .safetensors or checkpoint file"
+                f"--weights: got {path}: expected an existing .safetensors or checkpoint file, or "
+                "a folder with model.safetensors or pytorch_model.bin"
             )
     for name, file in config.external if "external" in given else ():
         if not file.is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from features.packaged_weights import DEFAULT_BACKBONE, PACKAGED, read_packaged
 from features.weights import (
+    GivenWeights,
     WeightsError,
     WeightsUnavailable,
+    find_weights,
     pretrained_file,
     read_state,
     short_sha256,
+    without_prefix,
 )
 
 if TYPE_CHECKING:
     import torch
 
 
+COUNTED = "num_batches_tracked"  # of batch norm; not used here, and old files lack it
+EXTRAS = (COUNTED, "mask_token")  # harmless: they take no part in the inference
 # Networks that a file of weights is compared with if --backbone is not given.
 RECOGNISED = ("mobilenetv2_100", DEFAULT_BACKBONE, DEFAULT_BACKBONE.removeprefix("tf_"))
 
@@ -40,12 +46,13 @@ class Backbone:
         Name in timm.
     model : torch.nn.Module
         On the CPU, float32, in evaluation mode.
-    mean, std : tuple of 3 float
-        Input normalisation of the network, for values in [0, 1].
+    mean, std : tuple of 3 float, or of 1
+        Input normalisation of the network, for values in [0, 1]; one for each of its input
+        channels.
     weights_source : str
         Origin of the weights, with the hash of the file.
     note : str
-        Whether images are resized or the head of the file is not used; may be empty.
+        Whether images are resized, and what of a file is not used or renamed; may be empty.
     input_size : (int, int) or None
         The only height and width in pixels that the network accepts; None if it accepts others.
     multiple : int
@@ -70,8 +77,9 @@ class Backbone:
 
         Returns
         -------
-        Tensor of shape (n, 3, H', W'), float32, channels last
-            Resized if the network does not accept H × W, copied to three channels, normalised.
+        Tensor of shape (n, C, H', W'), float32, channels last
+            Resized if the network does not accept H × W, copied to its C = 3 channels unless it
+            has one, normalised.
         """
         import torch
         from torch.nn.functional import interpolate
@@ -116,6 +124,7 @@ def create_backbone(
     pretrained: bool = True,
     seed: int = 0,
     num_classes: int = 0,
+    channels: int = 3,
 ) -> Backbone:
     """Build a network of timm with a new head.
 
@@ -125,9 +134,11 @@ def create_backbone(
         Any of ``timm.list_models()``, with or without a tag (``mobilenetv2_100.ra_in1k``).
     weights : Path, optional
         A ``.safetensors`` file or a torch checkpoint (tensors only: no pickled code is run) in
-        timm's parameter names; its classifier head is not used. By default, the weights come
-        from the package that ``PACKAGED`` names or, for other networks, from the hub's local
-        cache, or else from a download.
+        timm's parameter names, or a folder of :func:`features.weights.find_weights`. Its
+        classifier head is not used. One prefix of all names is removed. If the first convolution
+        of the file has one channel, the network gets the grey image in one channel. By default,
+        the weights come from the package that ``PACKAGED`` names or, for other networks, from the
+        hub's local cache, or else from a download.
     pretrained : bool
         If False, the weights are random, sampled with ``seed``.
     seed : int
@@ -135,6 +146,8 @@ def create_backbone(
         generator is not changed.
     num_classes : int
         Outputs of the new head; with 0, the network returns the pooled features instead.
+    channels : {3, 1}
+        Input channels of a network with random weights.
 
     Returns
     -------
@@ -160,34 +173,35 @@ def create_backbone(
         raise ValueError(
             f"Got weights={str(weights)!r} and pretrained=False, but expected one or the other."
         )
+    given = None
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if weights is not None:
-            model = _create(name)
-            note = _load(model, name, read_state(weights := Path(weights)), str(weights))
-            source = f"file {weights.name} (sha256 {short_sha256(weights)})"
+            given = find_weights(Path(weights))
+            model, read, note = _load(name, read_state(given.path), str(weights), given)
+            source = "; ".join(filter(None, [given.source, read]))
         elif pretrained and name in PACKAGED:
-            model = _create(name)
             state, source = read_packaged(name)
-            note = _load(model, name, state, source)
+            model, read, note = _load(name, state, source)
         elif pretrained:
             path, origin = pretrained_file(name)
-            model, note = _create_from(name, path), ""
+            model, read, note = _create_from(name, path), "", ""
             source = f"{origin} (sha256 {short_sha256(path)})"
         else:
-            model, source, note = _create(name), f"random (seed {seed})", ""
+            grey = {"in_chans": channels} if channels != 3 else {}
+            model, source = _create(name, **grey), f"random (seed {seed})"
+            read, note = "", ""
         model.reset_classifier(num_classes)
-    mean, std = _normalisation(model, name)
+    mean, std = _normalisation(model, name, given)
     fixed, multiple = _input_limits(model)
-    if fixed is not None:
-        note = "; ".join(filter(None, [note, f"images are resized to {fixed[0]} × {fixed[1]}"]))
+    resized = f"images are resized to {fixed[0]} × {fixed[1]}" if fixed else ""
     return Backbone(
         name=name,
         model=model.eval().to(memory_format=torch.channels_last),
         mean=mean,
         std=std,
         weights_source=source,
-        note=note,
+        note="; ".join(filter(None, [read, note, resized])),
         input_size=fixed,
         multiple=multiple,
     )
@@ -211,7 +225,7 @@ def require_deep() -> None:
         ) from error
 
 
-def check_weights(name: str, path: Path | None) -> None:
+def check_weights(name: str, path: Path | None) -> str:
     """Check that a file, or the package of a network, holds the weights of the network.
 
     Weights from timm's cache are not checked.
@@ -223,6 +237,11 @@ def check_weights(name: str, path: Path | None) -> None:
     path : Path or None
         None: the package is checked, if there is one.
 
+    Returns
+    -------
+    str
+        What of a file is not used or renamed; empty if nothing is.
+
     Raises
     ------
     WeightsError
@@ -230,16 +249,20 @@ def check_weights(name: str, path: Path | None) -> None:
     WeightsUnavailable
         If the package is not installed.
     """
-    if path is not None or name in PACKAGED:
-        create_backbone(name, weights=path)
+    if path is None and name not in PACKAGED:
+        return ""
+    note = create_backbone(name, weights=path).note
+    return note if path is not None else ""
 
 
 def recognise(path: Path) -> str:
-    """Find the network that a file of weights belongs to, among those in ``RECOGNISED``.
+    """Find the network that a file of weights belongs to.
 
     Parameters
     ----------
     path : Path
+        A file, which is compared with the networks in ``RECOGNISED``; or a folder, whose
+        ``config.json`` names the network.
 
     Returns
     -------
@@ -257,10 +280,13 @@ def recognise(path: Path) -> str:
     require_deep()
     import torch
 
-    state = read_state(path)
+    given = find_weights(path)
+    if given.architecture:
+        return given.architecture
+    state = read_state(given.path)
     with torch.random.fork_rng(devices=[]):
-        parts = {name: _bodies(_create(name), state)[:2] for name in RECOGNISED}
-    fits = [name for name, (body, own) in parts.items() if not misfits(body, own)]
+        parts = [_match(name, state) for name in RECOGNISED]
+    fits = [one.name for one in parts if not misfits(one.body, one.own)]
     if len(fits) == 1:
         return fits[0]
     raise WeightsError(
@@ -333,30 +359,79 @@ def _input_limits(model: torch.nn.Module) -> tuple[tuple[int, int] | None, int]:
 
 
 def _normalisation(
-    model: torch.nn.Module, name: str
+    model: torch.nn.Module, name: str, given: GivenWeights | None = None
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     import timm
 
-    if name in PACKAGED:
-        return (PACKAGED[name].mean,) * 3, (PACKAGED[name].std,) * 3
-    config = timm.data.resolve_model_data_config(model)
-    return tuple(map(float, config["mean"])), tuple(map(float, config["std"]))
+    if given and given.mean:
+        mean, std = given.mean, given.std
+    elif name in PACKAGED:
+        mean, std = (PACKAGED[name].mean,) * 3, (PACKAGED[name].std,) * 3
+    else:
+        config = timm.data.resolve_model_data_config(model)
+        mean, std = tuple(map(float, config["mean"])), tuple(map(float, config["std"]))
+    if _channels(model) == 1:
+        return _mean_of(mean), _mean_of(std)
+    return (mean * 3, std * 3) if len(mean) == 1 else (mean, std)
 
 
-def _bodies(
-    model: torch.nn.Module, state: Mapping[str, torch.Tensor]
-) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], tuple[str, ...]]:
-    """Return the tensors of a file and those that it needs, without heads; prefixes of heads."""
+def _channels(model: torch.nn.Module) -> int:
+    """Count the input channels of a network; 3 if timm does not name its first convolution."""
+    first = model.pretrained_cfg.get("first_conv")
+    known = isinstance(first, str) and first
+    return int(getattr(model.get_submodule(first), "in_channels", 3)) if known else 3
+
+
+def _mean_of(values: tuple[float, ...]) -> tuple[float]:
+    return (values[0] if len(set(values)) == 1 else sum(values) / len(values),)
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A network beside the tensors of a file: both without heads."""
+
+    name: str
+    model: torch.nn.Module
+    body: dict[str, torch.Tensor]
+    own: dict[str, torch.Tensor]
+    notes: tuple[str, ...]
+    head: str
+
+
+def _match(name: str, state: Mapping[str, torch.Tensor]) -> _Match:
+    """Build a network with as many input channels as the file, and compare the names of both."""
+    model = _create(name)
+    state, prefix = without_prefix(state, model.state_dict())
+    notes = [f"the prefix {prefix} of all names is removed"] if prefix else []
+    first = model.pretrained_cfg.get("first_conv")
+    key = f"{first}.weight" if isinstance(first, str) else ""
+    if key in state and state[key].ndim == 4 and state[key].shape[1] == 1:
+        model = _create(name, in_chans=1)
+        notes.append("the first convolution has one channel and gets the grey image alone")
     heads = model.pretrained_cfg.get("classifier") or ()
     heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
-    body = {key: value for key, value in state.items() if not key.startswith(heads)}
+    of_head = [key for key in state if key.startswith(heads)]
+    sizes = [len(state[key]) for key in of_head if state[key].ndim]
+    head = f"the file's head of {sizes[0]} classes is not used" if sizes else ""
     own = {key: value for key, value in model.state_dict().items() if not key.startswith(heads)}
-    counted = "num_batches_tracked"  # of batch norm; not used here, and old files lack it
-    return body, {k: own[k] for k in own if k in body or not k.endswith(counted)}, heads
+    extras = [key for key in state if key not in own and key.rpartition(".")[2] in EXTRAS]
+    counts = Counter(key.rpartition(".")[2] for key in extras)
+    notes += [
+        f"{n} tensor{'s' * (n > 1)} {last} of the file not used" for last, n in counts.items()
+    ]
+    body = {k: v for k, v in state.items() if k not in {*of_head, *extras}}
+    own = {k: own[k] for k in own if k in body or not k.endswith(COUNTED)}
+    return _Match(name, model, body, own, tuple(notes), head)
 
 
-def _load(model: torch.nn.Module, name: str, state: Mapping[str, torch.Tensor], where: str) -> str:
-    body, own, heads = _bodies(model, state)
+def _load(
+    name: str, state: Mapping[str, torch.Tensor], where: str, given: GivenWeights | None = None
+) -> tuple[torch.nn.Module, str, str]:
+    """Build a network with the tensors of a file, or refuse them; say how, and what of its head."""
+    if given and given.architecture:
+        _check_architecture(name, where, given)
+    found = _match(name, state)
+    body, own = found.body, found.own
     common = [key for key in own if key in body]
     wrong = misfits(body, own, {
         "of whole numbers": [
@@ -371,9 +446,36 @@ def _load(model: torch.nn.Module, name: str, state: Mapping[str, torch.Tensor], 
             f"that don't fit: {', '.join(wrong)}. Name the file's own network with --backbone, "
             "or give a file of this one."
         )
-    model.load_state_dict(body, strict=False)
-    sizes = [len(state[key]) for key in state if key.startswith(heads) and key.endswith("bias")]
-    return f"the file's head of {sizes[0]} classes is not used" if sizes else ""
+    found.model.load_state_dict(body, strict=False)
+    return found.model, "; ".join(found.notes), found.head
+
+
+def _check_architecture(name: str, where: str, given: GivenWeights) -> None:
+    """Refuse a folder of another network, or of one that was built with other arguments."""
+    if name.partition(".")[0] != given.architecture.partition(".")[0]:
+        raise WeightsError(
+            f"{where}: config.json names the network {given.architecture}, but --backbone is "
+            f"{name}. Give --backbone {given.architecture}, or weights of {name}."
+        )
+    other = {k: v for k, v in given.arguments.items() if k not in ("in_chans", "num_classes")}
+    if other and _shape(name, other) != _shape(name, {}):
+        raise WeightsError(
+            f"{where}: config.json builds {name} with {other}, which gives another network than "
+            "its name alone. Such a network can't be used; compute its embeddings elsewhere and "
+            "give them with --features-from NAME=TABLE."
+        )
+
+
+def _shape(name: str, arguments: dict[str, Any]) -> tuple[str, str]:
+    """Describe a network that is built with some arguments."""
+    import torch
+
+    try:
+        with torch.random.fork_rng(devices=[]):
+            model = _create(name, **arguments)
+    except Exception as error:  # whatever timm raises for arguments that it does not know
+        return f"{type(error).__name__}: {error}", ""
+    return repr(model), repr(getattr(model, "global_pool", None))
 
 
 def misfits(

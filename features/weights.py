@@ -1,25 +1,33 @@
-"""Weights of timm networks: a file, the hub's cache, or a download that fails fast."""
+"""Weights of timm networks: a file or folder, the hub's cache, or a download that fails fast."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import re
 import warnings
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import torch
 
 PROBE_SECONDS = 3.0
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+HUB_CONFIG = "config.json"
+PREFIXES = ("backbone.", "module.", "model.", "timm_model.", "_orig_mod.")
 REMEDY = (
     "Give a file with --weights FILE (timm's parameter names), or run once with internet access."
 )
+_LONGEST = 2**20  # bytes of config.json
 
 
-# A file for one network; pairs of a network and its file; None: a package, a cache or a download.
+# A file or folder for one network; pairs of a network and its file; None: a package, a cache or a
+# download.
 WeightFiles: TypeAlias = Path | tuple[tuple[str, Path], ...] | None
 
 
@@ -29,6 +37,32 @@ class WeightsError(ValueError):
 
 class _NotTensors(Exception):  # noqa: N818 - never leaves this file
     pass
+
+
+@dataclass(frozen=True)
+class GivenWeights:
+    """A file of weights, and what the folder it is in says of them.
+
+    Attributes
+    ----------
+    path : Path
+        The file of tensors.
+    source : str
+        Names of the files, with their hashes.
+    architecture : str
+        Network that ``config.json`` names; empty without such a file.
+    arguments : dict
+        Arguments of timm's ``create_model`` in ``config.json``.
+    mean, std : tuple of float
+        Input normalisation in ``config.json``, per channel or one for all; empty if not given.
+    """
+
+    path: Path
+    source: str
+    architecture: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
 
 class WeightsUnavailable(RuntimeError):  # noqa: N818 - a state, not an error
@@ -71,6 +105,109 @@ def file_of(weights: WeightFiles, name: str) -> Path | None:
     'a.pth'
     """
     return dict(weights).get(name) if isinstance(weights, tuple) else weights
+
+
+def find_weights(path: Path) -> GivenWeights:
+    """Find the tensors in a file, or in a folder as timm writes it for the Hugging Face hub.
+
+    Parameters
+    ----------
+    path : Path
+        A file; or a folder with ``model.safetensors`` or ``pytorch_model.bin``, and with
+        ``config.json``, which may be missing.
+
+    Returns
+    -------
+    GivenWeights
+
+    Raises
+    ------
+    WeightsError
+        If a folder has no such file, or its ``config.json`` names no network of timm.
+    """
+    if not path.is_dir():
+        known = f" (sha256 {short_sha256(path)})" if path.is_file() else ""
+        return GivenWeights(path, f"file {path.name}{known}")
+    files = [path / name for name in HUB_FILES if (path / name).is_file()]
+    if not files:
+        found = ", ".join(sorted(one.name for one in path.iterdir())[:5]) or "nothing"
+        raise WeightsError(
+            f"{path}: expected a folder with {' or '.join(HUB_FILES)}, got {found}. Give the file "
+            "itself, or a folder as the Hugging Face hub has it for a network of timm."
+        )
+    source = f"folder {path.resolve().name}: {files[0].name} (sha256 {short_sha256(files[0])})"
+    config = path / HUB_CONFIG
+    if not config.is_file():
+        return GivenWeights(files[0], source)
+    source += f", {HUB_CONFIG} (sha256 {short_sha256(config)})"
+    return GivenWeights(files[0], source, **_read_config(config))
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read what ``config.json`` of a timm network says that changes a number."""
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise ValueError(f"more than {_LONGEST:,} bytes")
+        content = json.loads(path.read_bytes())
+        name = content.get("architecture", "")
+        arguments, normalised = content.get("model_args") or {}, content.get("pretrained_cfg") or {}
+        mean, std = (tuple(map(float, normalised.get(key) or ())) for key in ("mean", "std"))
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            raise ValueError("an architecture or model_args of another type")
+        if (
+            len(mean) != len(std)
+            or not all(map(math.isfinite, mean + std))
+            or min(std, default=1) <= 0
+        ):
+            raise ValueError(f"the normalisation mean {mean}, std {std}")
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise WeightsError(
+            f"{path}: expected the config.json of a network of timm, got {error}. Give the file of "
+            "weights alone, and its network with --backbone."
+        ) from error
+    if not name:
+        kind = content.get("architectures") or content.get("model_type") or "no architecture"
+        raise WeightsError(
+            f"{path}: expected the config.json of a network of timm, with its architecture, got "
+            f"{kind}. The weights of other libraries have other names and can't be used; compute "
+            "embeddings with that library and give them with --features-from NAME=TABLE."
+        )
+    return {"architecture": name, "arguments": arguments, "mean": mean, "std": std}
+
+
+def without_prefix(
+    state: Mapping[str, torch.Tensor], own: Collection[str]
+) -> tuple[dict[str, torch.Tensor], str]:
+    """Remove a prefix that all names of a file share, as a wrapper around the network adds it.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        Tensors of the file; not empty.
+    own : collection of str
+        Names of the network's tensors; a prefix that they have is kept.
+
+    Returns
+    -------
+    state : dict of Tensor
+    prefix : str
+        What was removed; may be empty.
+
+    Examples
+    --------
+    >>> without_prefix({"backbone.a": 1, "backbone.b": 2}, ["a", "b"])
+    ({'a': 1, 'b': 2}, 'backbone.')
+    >>> without_prefix({"backbone.a": 1, "head.b": 2}, ["a", "b"])[1]
+    ''
+    """
+    stripped, found = dict(state), ""
+    while prefix := next(
+        (one for one in PREFIXES if all(key.startswith(one) for key in stripped)
+         and not any(key.startswith(one) for key in own)), ""
+    ):  # fmt: skip
+        stripped = {key.removeprefix(prefix): value for key, value in stripped.items()}
+        found += prefix
+    return stripped, found
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:

@@ -22,7 +22,7 @@ LEARNED = (
     "initialised_from", "precision", "batch_norm", "epochs", "best_epoch", "learning_rate",
     "images_per_second", "history",
 )  # fmt: skip
-Three = tuple[float, float, float]
+Channels = tuple[float] | tuple[float, float, float]
 Size = tuple[PositiveInt, PositiveInt]
 Labels = list[bool] | list[int] | list[float] | list[str]
 
@@ -60,8 +60,8 @@ class Facts(_Strict):
     image_shape: Size
     classes: Annotated[Labels, Field(min_length=2)]
     classes_dtype: Annotated[str, Field(pattern=r"^[<>|](b1|[iu][1248]|f[248]|U[1-9]\d{0,3})$")]
-    mean: Three
-    std: Three
+    mean: Channels
+    std: Channels
     input_size: Size | None
     multiple: PositiveInt
     weights_source: str
@@ -158,7 +158,9 @@ def load_network(path: str | os.PathLike[str]) -> CnnClassifier:
 def _rebuild(path: Path, facts: Facts, tensors: dict[str, Any]) -> Backbone:
     name = facts.parameters.backbone
     try:
-        network = create_backbone(name, pretrained=False, num_classes=len(facts.classes))
+        network = create_backbone(
+            name, pretrained=False, num_classes=len(facts.classes), channels=len(facts.mean)
+        )
     except ValueError as error:
         raise NetworkFileError(f"{path}: {error}") from error
     wrong = unfit_tensors(tensors, network.model.state_dict())

@@ -198,7 +198,8 @@ def _check_networks(config: RunConfig, embeddings: bool) -> None:
     for name in names:
         check_name(name)
     for name in names:
-        check_weights(name, file_of(config.weights, name))
+        if note := check_weights(name, file_of(config.weights, name)):
+            say(f"Note: weights of {name}: {note}.", config.quiet)
     if embeddings and config.pooling != "network":
         for name in names:
             pooled(create_backbone(name, pretrained=False), config.pooling)

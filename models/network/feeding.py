@@ -76,7 +76,7 @@ def training_batches(
 
     Yields
     ------
-    inputs : Tensor of shape (size, 3, H', W'), float32
+    inputs : Tensor of shape (size, C, H', W'), float32
         Augmented and prepared, on the device.
     rows : Tensor of shape (size,), int64
         Positions of these images.
