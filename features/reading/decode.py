@@ -20,6 +20,8 @@ from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from features.reading.depth import grey_levels
+
 MIN_SIDE = 16
 AN_IMAGE = "a JPEG, PNG, TIFF or BMP image"
 COPY_AGAIN = "copy it again from its source, or export it again as PNG"
@@ -218,18 +220,7 @@ def _scale_key(image: ImageFile.ImageFile) -> None:
         image.info["transparency"] = (key & top) * 255 // top
 
 
-def _scale_16_bit(image: Image.Image, tags: dict[int, Any]) -> NDArray[np.uint8]:
-    top = 4095 if tags.get(_BITS) == (12,) else 65535
-    values = np.asarray(image).astype(np.uint32)
-    if tags.get(_PHOTOMETRIC, 0) == 0:
-        values = top - values
-    values[values == image.info.get("transparency", -1)] = 0
-    return ((values * 255 + top // 2) // top).astype(np.uint8)
-
-
-def _block_to_grey(image: Image.Image, tags: dict[int, Any]) -> NDArray[np.uint8]:
-    if image.mode in _MODES_16:
-        return _scale_16_bit(image, tags)
+def _block_to_grey(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "La":
         image = image.convert("LA")
     if image.has_transparency_data:
@@ -239,15 +230,41 @@ def _block_to_grey(image: Image.Image, tags: dict[int, Any]) -> NDArray[np.uint8
     return np.asarray(image.convert("L"))
 
 
-def _grey(image: Image.Image, tags: dict[int, Any]) -> NDArray[np.uint8]:
-    """Convert to grey in blocks of rows: a copy of a colour image takes 4 bytes per pixel."""
+def _blocks(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Yield blocks of rows: a copy of a colour image takes 4 bytes per pixel."""
     width, height = image.size
-    grey = np.empty((height, width), dtype=np.uint8)
     rows = max(1, _BLOCK // width)
     for top in range(0, height, rows):
-        block = image.crop((0, top, width, min(top + rows, height)))
-        grey[top : top + rows] = _block_to_grey(block, tags)
+        bottom = min(top + rows, height)
+        yield slice(top, bottom), image.crop((0, top, width, bottom))
+
+
+def _grey(image: Image.Image, tags: dict[int, Any]) -> NDArray[np.uint8]:
+    grey = np.empty(image.size[::-1], dtype=np.uint8)
+    if image.mode in _MODES_16:
+        table = _table_of_16_bits(image, tags)
+        for rows, block in _blocks(image):
+            np.take(table, np.asarray(block), out=grey[rows])
+    else:
+        for rows, block in _blocks(image):
+            grey[rows] = _block_to_grey(block)
     return grey
+
+
+def _table_of_16_bits(image: Image.Image, tags: dict[int, Any]) -> NDArray[np.uint8]:
+    """Grey level of each 16-bit value; the transparent one is black."""
+    counts = np.zeros(2**16, dtype=np.int64)
+    for _, block in _blocks(image):
+        counts += np.bincount(np.asarray(block).ravel(), minlength=2**16)
+    inverted = tags.get(_PHOTOMETRIC, 0) == 0
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        counts[key] = 0
+    table = grey_levels(np.arange(2**16), counts)
+    table = 255 - table if inverted else table
+    if isinstance(key, int):
+        table[key] = 0
+    return table
 
 
 def _upright(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -269,14 +286,31 @@ def _transparent(data: bytes, key: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.asarray(found)
 
 
-def _pixels(image: ImageFile.ImageFile, data: bytes) -> tuple[NDArray[np.uint8], bool]:
+def _has_deep_colour(image: ImageFile.ImageFile, tags: dict[int, Any]) -> bool:
+    """Whether samples of colour or alpha have 16 bits, of which Pillow keeps the high byte."""
+    if len(image.getbands()) == 1:
+        return False
+    return 16 in tags.get(_BITS, ()) or any(";16" in str(tile.args) for tile in image.tile)
+
+
+def _check_high_bytes(grey: NDArray[np.uint8], shown: str) -> None:
+    top = int(grey.max())
+    if 0 < top < 64:
+        found = f"16-bit colour that fills only {top + 1} of 256 levels of its high byte"
+        raise ImageError(shown, found, "values up to 65535", "save it as 16-bit grey")
+
+
+def _pixels(image: ImageFile.ImageFile, data: bytes, shown: str) -> tuple[NDArray[np.uint8], bool]:
     """Decode to grey and turn upright; return whether rows were stored as columns."""
     tags, key = _tags(image), _key_of_16_bits(image)
+    deep_colour = _has_deep_colour(image, tags)
     _scale_key(image)
     if key:
         del image.info["transparency"]
     image.load()
     grey = _grey(image, tags)
+    if deep_colour:
+        _check_high_bytes(grey, shown)
     if key:
         grey[_transparent(data, key)] = 0
     orientation = image.getexif().get(_ORIENTATION, 1)  # after load(): a PNG may have it at its end
@@ -345,7 +379,7 @@ def decode_grey(
             if name == "PNG":  # load() skips the checksums, and verify() discards the image
                 _OPENERS[name](io.BytesIO(data)).verify()
             frames = int(getattr(image, "n_frames", 1))
-            pixels, on_its_side = _pixels(image, data)
+            pixels, on_its_side = _pixels(image, data, shown)
             if on_its_side:
                 width, height = height, width
             return Decoded(pixels, width, height, frames)

@@ -174,8 +174,9 @@ def read_image(
       which both its sides have that many pixels: the decoder shrinks by averaging, several times
       faster than decoding at full scale. An image under twice ``size`` is decoded in full.
     - Transparent images are composited on black, the background of a radiograph.
-    - 16-bit grey is scaled from [0, 65535], 12-bit from [0, 4095], to [0, 255] and rounded,
-      whatever values occur. Of 16-bit colour, the high byte is kept.
+    - Grey of 12 or 16 bits is reduced to 8 bits by the range that its values fill, see
+      :func:`features.reading.depth.grey_levels`. Of 16-bit colour, the high byte is kept; a file
+      whose high bytes are all below 64 is refused.
     - TIFF's WhiteIsZero is inverted. A CMYK JPEG is assumed to be inverted, as Adobe writes it.
     - EXIF orientation is applied, once.
     - JPEG, BMP and most TIFF files have no checksum: damage that still decodes is not detected.
