@@ -18,12 +18,13 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets import folder, npz, phantoms, pneumoniamnist
+from benchmarks.datasets import folder, npz, other_phantoms, phantoms, pneumoniamnist
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
 from benchmarks.datasets.splits import limit
 
 DATASETS: dict[str, ModuleType] = {
     "phantoms": phantoms,
+    "phantoms:other": other_phantoms,
     "folder": folder,
     "npz": npz,
     "pneumoniamnist": pneumoniamnist,

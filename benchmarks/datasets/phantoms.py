@@ -14,7 +14,8 @@ show that the program runs and that its methods detect what was drawn.
 
 Their difficulty is set by ``CONSOLIDATION``, ``RETICULAR``, ``VESSELS``, ``TEXTURE`` and
 ``AERATION`` in ``phantom/disease.py``, by ``THYMUS_RATE`` in ``phantom/anatomy.py``, by the
-exposure in ``phantom/exposure.py`` (with the shift of the test split), and by ``COVER`` here.
+exposure in ``phantom/exposure.py`` (with the shifts of the test split and of the other hospital),
+and by ``COVER`` here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,17 @@ from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.phantom.anatomy import Anatomy, build_chest, draw_anatomy, landmarks
 from benchmarks.datasets.phantom.canvas import FRAME, grain, resample
 from benchmarks.datasets.phantom.disease import Lesion, draw_lesion, draw_vessels
-from benchmarks.datasets.phantom.exposure import draw_borders, draw_pose, expose, place
+from benchmarks.datasets.phantom.exposure import (
+    OTHER,
+    TEST,
+    TRAIN,
+    Equipment,
+    draw_borders,
+    draw_mark,
+    draw_pose,
+    expose,
+    place,
+)
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.progress import track
 
@@ -50,7 +61,42 @@ MASK_LEVEL = 0.4  # of the lesion's peak
 # Thirty patients are drawn at a time, each group in random order: N normal, B bacteria, V virus;
 # capitals train, lower case test. The first four put both classes into both splits.
 _GROUPS = ("N", "B", "n", "v", "NBBbVV", "NNnBBBbVVv", "NNNnBBbbVV")
+_OTHER_GROUPS = ("N", "B", "n", "v", "NNNbNN", "NNNBNnVnnN", "NNnNBnnNbV")
 _KINDS = {"N": "normal", "B": "bacteria", "V": "virus"}
+
+
+class Hospital(NamedTuple):
+    """Patients and equipment of one hospital.
+
+    ``stream`` begins the keys of all its random draws, so that two hospitals share none.
+    """
+
+    groups: tuple[str, ...]
+    stream: tuple[int, ...]
+    train: Equipment
+    test: Equipment
+    note: str
+
+
+FIRST = "phantoms"
+HOSPITALS = {
+    FIRST: Hospital(
+        _GROUPS,
+        (),
+        TRAIN,
+        TEST,
+        "By design, test phantoms are slightly smaller, brighter and noisier than train ones.",
+    ),
+    "other": Hospital(
+        _OTHER_GROUPS,
+        (6,),
+        OTHER,
+        OTHER,
+        "Another hospital by design: other patients, fewer of them ill, chests smaller in the "
+        "image, brighter, noisier and less sharp images, more black borders, and a letter in the "
+        "corner of every image.",
+    ),
+}
 _ORDER, _COUNT, _ANATOMY, _VESSELS, _LESION, _IMAGE = range(6)  # the purposes of the random streams
 
 
@@ -61,6 +107,13 @@ class Patient(NamedTuple):
     kind: str
     split: str
     n_images: int
+    hospital: str = FIRST
+
+    @property
+    def identifier(self) -> str:
+        """Name of the patient, different in each hospital."""
+        start = "" if self.hospital == FIRST else f"{self.hospital}/"
+        return f"{start}{self.kind}/{self.number:03d}"
 
     def image_name(self, shot: int) -> str:
         """Return the name of an image.
@@ -80,7 +133,8 @@ class Patient(NamedTuple):
         'train/PNEUMONIA/patient012_bacteria_2.png'
         """
         folder, kind = ("NORMAL", "") if self.kind == "normal" else ("PNEUMONIA", f"_{self.kind}")
-        return f"{self.split}/{folder}/patient{self.number:03d}{kind}_{shot}.png"
+        top = self.split if self.hospital == FIRST else self.hospital
+        return f"{top}/{folder}/patient{self.number:03d}{kind}_{shot}.png"
 
 
 class Shot(NamedTuple):
@@ -113,13 +167,18 @@ def load(config: RunConfig, size: int) -> Dataset:
 
 
 def generate(
-    n_images: int = N_IMAGES, size: int = IMAGE_SIZE, seed: int = 0, quiet: bool = True
+    n_images: int = N_IMAGES,
+    size: int = IMAGE_SIZE,
+    seed: int = 0,
+    quiet: bool = True,
+    hospital: str = FIRST,
 ) -> Dataset:
     """Generate phantoms with their lesion masks.
 
     Two thirds of the patients have pneumonia, bacterial to viral as three to two; 70 % of the
     patients are in train, the others in test, with a mild shift of exposure, scale and noise.
-    The images of a patient share anatomy and lesion, and do not depend on ``n_images``.
+    The images of a patient share anatomy and lesion, and do not depend on ``n_images``. In the
+    other hospital, about a quarter of the patients have pneumonia.
 
     Parameters
     ----------
@@ -131,6 +190,8 @@ def generate(
         At least 0.
     quiet : bool
         Whether to hide the progress bar.
+    hospital : str
+        Key of ``HOSPITALS``.
 
     Returns
     -------
@@ -150,7 +211,7 @@ def generate(
     ((16, 32, 32), True)
     """
     _check(n_images, size, seed)
-    patients = enrol(n_images, seed)
+    patients = enrol(n_images, seed, hospital)
     names = sorted(p.image_name(shot + 1) for p in patients for shot in range(p.n_images))
     slot = {name: row for row, name in enumerate(names)}
     images = np.empty((n_images, size, size), np.uint8)
@@ -161,8 +222,9 @@ def generate(
             row = slot[patient.image_name(number)]
             images[row], masks[row] = shot.image, shot.mask
             rows.append(_describe(patient, number, shot))
+    name = FIRST if hospital == FIRST else f"{FIRST}:{hospital}"
     return Dataset(
-        name="phantoms",
+        name=name,
         images=images,
         manifest=pd.DataFrame(rows)[MANIFEST_COLUMNS].sort_values("image", ignore_index=True),
         licence="CC0 1.0 (generated by this program)",
@@ -173,12 +235,12 @@ def generate(
         notes=(
             "SYNTHETIC: generated by a program. They show that the benchmark works; they say "
             "nothing about radiographs, patients or disease.",
-            "By design, test phantoms are slightly smaller, brighter and noisier than train ones.",
+            HOSPITALS[hospital].note,
         ),
     )
 
 
-def enrol(n_images: int, seed: int) -> list[Patient]:
+def enrol(n_images: int, seed: int, hospital: str = FIRST) -> list[Patient]:
     """List the patients of a data set.
 
     Parameters
@@ -186,23 +248,26 @@ def enrol(n_images: int, seed: int) -> list[Patient]:
     n_images : int
         Of all patients; the last may have fewer images than drawn.
     seed : int
+    hospital : str
+        Key of ``HOSPITALS``.
 
     Returns
     -------
     list of Patient
     """
     patients: list[Patient] = []
+    stream = HOSPITALS[hospital].stream
     while n_images > 0:
         block = len(patients) // 30
-        for kind in _kinds(block, seed):
+        for kind in _kinds(block, seed, HOSPITALS[hospital]):
             number = len(patients)
-            wanted = 1 + _rng(seed, _COUNT, number).choice(
+            wanted = 1 + _rng(seed, *stream, _COUNT, number).choice(
                 len(IMAGES_PER_PATIENT), p=IMAGES_PER_PATIENT
             )
             count = min(int(wanted), n_images)
             if count:
                 split = "train" if kind.isupper() else "test"
-                patients.append(Patient(number, _KINDS[kind.upper()], split, count))
+                patients.append(Patient(number, _KINDS[kind.upper()], split, count, hospital))
             n_images -= count
     return patients
 
@@ -221,13 +286,15 @@ def radiograph(patient: Patient, size: int, seed: int) -> Iterator[Shot]:
     ------
     Shot
     """
-    number = patient.number
-    anatomy = draw_anatomy(_rng(seed, _ANATOMY, number))
-    healthy = 1 - draw_vessels(anatomy, _rng(seed, _VESSELS, number))
-    lesion = draw_lesion(patient.kind, anatomy, _rng(seed, _LESION, number))
+    number, hospital = patient.number, HOSPITALS[patient.hospital]
+    stream = hospital.stream
+    anatomy = draw_anatomy(_rng(seed, *stream, _ANATOMY, number))
+    healthy = 1 - draw_vessels(anatomy, _rng(seed, *stream, _VESSELS, number))
+    lesion = draw_lesion(patient.kind, anatomy, _rng(seed, *stream, _LESION, number))
+    equipment = hospital.test if patient.split == "test" else hospital.train
     for shot in range(1, patient.n_images + 1):
-        rng = _rng(seed, _IMAGE, number, shot)
-        yield _shoot(anatomy, healthy, lesion, rng, patient.split == "test", size)
+        rng = _rng(seed, *stream, _IMAGE, number, shot)
+        yield _shoot(anatomy, healthy, lesion, rng, equipment, size)
 
 
 def _shoot(
@@ -235,7 +302,7 @@ def _shoot(
     healthy: NDArray[np.float32],
     lesion: Lesion,
     rng: np.random.Generator,
-    shifted: bool,
+    equipment: Equipment,
     size: int,
 ) -> Shot:
     n = round(size * FRAME)
@@ -244,13 +311,14 @@ def _shoot(
     breath, turn = rng.uniform(*BREATH), rng.uniform(-TURN, TURN)
     chest = build_chest(anatomy, filled, breath, turn, n)
     cover = COVER * anatomy.cover * resample(grain(rng, 0.25), n)
-    pose = draw_pose(rng, shifted)
+    pose = draw_pose(rng, equipment)
     path = place(np.clip(chest.solid - chest.lungs + cover, 0, None), pose, size)
     fields = place(chest.fields, pose, size) > 0.5
     extent = place(resample(lesion.extent, n), pose, size) * fields
-    image = expose(path, rng, shifted)
-    hidden = draw_borders(rng, size)
+    image = expose(path, rng, equipment)
+    hidden = draw_borders(rng, size, equipment)
     image[hidden] = 0
+    image[draw_mark(size, equipment)] = 255
     extent[hidden] = 0
     on_frame = landmarks(anatomy, breath, turn) - pose[:, 2]
     known = np.asarray(np.linalg.solve(pose[:, :2], on_frame.T).T, dtype=np.float64)
@@ -265,7 +333,7 @@ def _describe(patient: Patient, number: int, shot: Shot) -> dict[str, object]:
         "label": int(positive),
         "class": "PNEUMONIA" if positive else "NORMAL",
         "subtype": patient.kind if positive else "",
-        "group": f"{patient.kind}/{patient.number:03d}",
+        "group": patient.identifier,
         "split": patient.split,
         "sha256": hashlib.sha256(shot.image.tobytes()).hexdigest(),
         "width": width,
@@ -275,9 +343,9 @@ def _describe(patient: Patient, number: int, shot: Shot) -> dict[str, object]:
     }
 
 
-def _kinds(block: int, seed: int) -> str:
-    rng = _rng(seed, _ORDER, block)
-    return "".join("".join(rng.permutation(list(group))) for group in _GROUPS)
+def _kinds(block: int, seed: int, hospital: Hospital) -> str:
+    rng = _rng(seed, *hospital.stream, _ORDER, block)
+    return "".join("".join(rng.permutation(list(group))) for group in hospital.groups)
 
 
 def _rng(seed: int, *key: int) -> np.random.Generator:

@@ -63,5 +63,5 @@ def test_default_image_size_is_the_data_sets_own() -> None:
 
 @pytest.mark.parametrize("data", ["phantom", "/no/such/folder"])
 def test_unknown_data_names_the_choices(data: str) -> None:
-    with pytest.raises(DataError, match="expected one of phantoms, pneumoniamnist, a folder"):
+    with pytest.raises(DataError, match="expected one of phantoms, phantoms:other, pneu"):
         datasets.load(RunConfig(data=data), 64)

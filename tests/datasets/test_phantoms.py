@@ -16,7 +16,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import phantoms
 from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
 from benchmarks.datasets.phantom.anatomy import LANDMARKS
-from benchmarks.datasets.phantom.exposure import draw_pose, place
+from benchmarks.datasets.phantom.exposure import TRAIN, draw_pose, place
 from benchmarks.io.columns import MANIFEST_COLUMNS
 
 pytestmark = pytest.mark.slow
@@ -196,7 +196,7 @@ def test_extreme_sizes(size: int) -> None:
 
 
 def test_pose_moves_a_point_as_its_matrix() -> None:
-    pose = draw_pose(np.random.default_rng(0), shifted=False)
+    pose = draw_pose(np.random.default_rng(0), TRAIN)
     frame = np.zeros((200, 200), np.float32)  # FRAME = 1.25: 80 pixels a unit
     frame[118:123, 138:143] = 1  # centred on pixel (140, 120)
     seen = place(frame, pose, 160)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,28 +26,64 @@ GAMMA = 0.35  # largest logarithm
 COLLIMATED = 0.2  # fraction of images with black borders
 BORDER = 0.06  # largest border, in image sides
 
-TEST_SCALE = 0.96  # the shift of the test split: smaller, brighter, noisier
-TEST_WHITE = 0.95
-TEST_NOISE = 1.25
-
 _NOISE_SIDE = 256  # pixels of the detector that adds the noise, for every image size
+_MARK_SIDE = 256  # pixels of the image on which the side mark is drawn, for every image size
+_LETTER = np.array(  # R
+    [[16, 46], [16, 16], [30, 16], [36, 23], [30, 30], [16, 30], [24, 30], [36, 46]], np.int32
+)
 
 
-def draw_pose(rng: np.random.Generator, shifted: bool) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Equipment:
+    """What differs between hospitals, and between the splits of one hospital.
+
+    Attributes
+    ----------
+    scale : float
+        Size of the chest in the image, relative to the first hospital's training images.
+    white, gamma : float
+        Factors on the white end and on the exponent of the tone curve: below 1 is brighter.
+    noise, blur : float
+        Factors.
+    collimated : float
+        Fraction of images with black borders.
+    border : float
+        Largest border, in image sides.
+    marked : bool
+        Whether the letter R is burned into a corner of every image of both classes.
+    """
+
+    scale: float = 1.0
+    white: float = 1.0
+    gamma: float = 1.0
+    noise: float = 1.0
+    blur: float = 1.0
+    collimated: float = COLLIMATED
+    border: float = BORDER
+    marked: bool = False
+
+
+TRAIN = Equipment()
+TEST = Equipment(scale=0.96, white=0.95, noise=1.25)  # smaller, brighter, noisier
+OTHER = Equipment(
+    scale=0.88, white=0.88, gamma=0.8, noise=1.8, blur=1.5, collimated=0.6, border=0.09, marked=True
+)
+
+
+def draw_pose(rng: np.random.Generator, equipment: Equipment) -> NDArray[np.float64]:
     """Draw the position of the patient: the map from image to frame coordinates.
 
     Parameters
     ----------
     rng : Generator
-    shifted : bool
-        Whether to apply the shift of the test split.
+    equipment : Equipment
 
     Returns
     -------
     ndarray of shape (2, 3)
         Affine map of coordinates in half image sides.
     """
-    zoom = rng.uniform(*SCALE) * (TEST_SCALE if shifted else 1.0)
+    zoom = rng.uniform(*SCALE) * equipment.scale
     stretch = np.exp(rng.uniform(-STRETCH, STRETCH))
     angle = np.deg2rad(rng.normal(0, ROTATION))
     shift = rng.uniform(-SHIFT, SHIFT, 2)
@@ -80,7 +118,7 @@ def place(layer: Map, pose: NDArray[np.float64], size: int) -> Map:
     )
 
 
-def expose(path: Map, rng: np.random.Generator, shifted: bool) -> NDArray[np.uint8]:
+def expose(path: Map, rng: np.random.Generator, equipment: Equipment) -> NDArray[np.uint8]:
     """Compute the radiograph: attenuation, scatter, blur, noise, tone curve.
 
     Parameters
@@ -88,8 +126,7 @@ def expose(path: Map, rng: np.random.Generator, shifted: bool) -> NDArray[np.uin
     path : ndarray of shape (size, size), float32
         Thickness of tissue, in depths of the chest.
     rng : Generator
-    shifted : bool
-        Whether to apply the shift of the test split.
+    equipment : Equipment
 
     Returns
     -------
@@ -98,18 +135,19 @@ def expose(path: Map, rng: np.random.Generator, shifted: bool) -> NDArray[np.uin
     """
     size = len(path)
     beam = _scatter(np.exp(-ATTENUATION * path), rng.uniform(*SCATTER))
-    beam = cv2.GaussianBlur(beam, (0, 0), size * rng.uniform(*BLUR))
-    noise = np.exp(rng.uniform(*np.log(DOSE))) * (TEST_NOISE if shifted else 1.0)
+    beam = cv2.GaussianBlur(beam, (0, 0), size * rng.uniform(*BLUR) * equipment.blur)
+    noise = np.exp(rng.uniform(*np.log(DOSE))) * equipment.noise
     grains = rng.standard_normal((2, _NOISE_SIDE, _NOISE_SIDE), dtype=np.float32)
     quantum, electronic = (resample(grain, size) for grain in grains)
     beam = beam + float(noise) * (QUANTUM * np.sqrt(beam) * quantum + ELECTRONIC * electronic)
     density = np.log(np.clip(beam, 0.02, None)) / -ATTENUATION
-    black, white = rng.uniform(*BLACK), rng.uniform(*WHITE) * (TEST_WHITE if shifted else 1.0)
-    tone = np.clip((density - black) / (white - black), 0, 1) ** np.exp(rng.uniform(-GAMMA, GAMMA))
+    black, white = rng.uniform(*BLACK), rng.uniform(*WHITE) * equipment.white
+    gamma = np.exp(rng.uniform(-GAMMA, GAMMA)) * equipment.gamma
+    tone = np.clip((density - black) / (white - black), 0, 1) ** gamma
     return np.rint(255 * tone).astype(np.uint8)
 
 
-def draw_borders(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
+def draw_borders(rng: np.random.Generator, size: int, equipment: Equipment) -> NDArray[np.bool_]:
     """Draw the shadow of the collimator.
 
     Parameters
@@ -117,6 +155,7 @@ def draw_borders(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
     rng : Generator
     size : int
         Side of the image in pixels.
+    equipment : Equipment
 
     Returns
     -------
@@ -124,12 +163,32 @@ def draw_borders(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
         Mostly empty.
     """
     hidden = np.zeros((size, size), dtype=bool)
-    collimated = rng.random() < COLLIMATED
-    top, bottom, left, right = np.rint(rng.uniform(0, BORDER, 4) * size).astype(int)
+    collimated = rng.random() < equipment.collimated
+    top, bottom, left, right = np.rint(rng.uniform(0, equipment.border, 4) * size).astype(int)
     if collimated:
         hidden[:] = True
         hidden[top : size - bottom, left : size - right] = False
     return hidden
+
+
+def draw_mark(size: int, equipment: Equipment) -> NDArray[np.bool_]:
+    """Draw the side mark of the hospital, at the same place in every image.
+
+    Parameters
+    ----------
+    size : int
+        Side of the image in pixels.
+    equipment : Equipment
+
+    Returns
+    -------
+    ndarray of shape (size, size), bool
+        Empty if the hospital has none.
+    """
+    drawn = np.zeros((_MARK_SIDE, _MARK_SIDE), np.uint8)
+    if equipment.marked:
+        cv2.polylines(drawn, [_LETTER], isClosed=False, color=255, thickness=5)
+    return np.asarray(resample(drawn.astype(np.float32), size) > 127)
 
 
 def _scatter(beam: Map, fraction: float) -> Map:
