@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,53 @@ LIMIT = click.option("--limit", help="Use about this many images: whole patients
                      "splits in proportion.")  # fmt: skip
 MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of images that may be "
                               "left out because they can't be read [0.01].")  # fmt: skip
+READING = (
+    click.option("--images", type=FILE, help="Folder of the images that a table names [the folder "
+                 "of the table]."),
+    click.option("--columns", metavar="KEY=NAME,...", help="Names of a table's columns of image, "
+                 "label, patient, split, subtype, view, site, sex, age, such as "
+                 "image=Path,label=Pneumonia [the same names]."),
+    click.option("--label", metavar="NAME", help="Column of labels; short for --columns "
+                 "label=NAME."),
+    click.option("--positive", metavar="NAME,...", help="Class names or values of the label that "
+                 "mean disease; in values such as A|B, contained in them."),
+    click.option("--negative", metavar="NAME,...", help="Those that mean no disease [known names "
+                 "such as NORMAL and No Finding]."),
+    click.option("--uncertain", help="What becomes of a blank label or -1: drop, positive or "
+                 "negative [drop]."),
+    click.option("--test-fraction", help="Fraction of images to draw as test split, by patient, "
+                 "if the data have none."),
+    click.option("--split", type=FILE, help="List of test images or patients, or a table with the "
+                 "columns image or patient, and split."),
+    click.option("--patient-pattern", metavar="REGEX", help="Regular expression that finds the "
+                 "patient in the path of an image."),
+    click.option("--where", metavar="CONDITION", help="Use the rows of a table for which this "
+                 "holds, such as \"view == 'PA' and age >= 18\"."),
+)  # fmt: skip
+MOVED = (
+    click.option("--data", help="The run's data, if they have moved since the run."),
+    click.option("--images", type=FILE, help="Folder of its images, if moved since the run."),
+    click.option("--split", type=FILE, help="Its list of the split, if moved since the run."),
+)
+
+
+def several(options: Sequence[Any]) -> Callable[[Any], Any]:
+    """Decorate a command with several options."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 @click.group(cls=Commands, invoke_without_command=True,
              context_settings={"max_content_width": 100})  # fmt: skip
 @click.option("--data", help="phantoms (default), pneumoniamnist, a folder with "
-              "{train[,val],test}/{NORMAL,PNEUMONIA}, or a MedMNIST .npz file.")  # fmt: skip
+              "{train[,val],test}/{NORMAL,PNEUMONIA}, a table of images (.csv, .tsv or .parquet), "
+              "or a MedMNIST .npz file.")  # fmt: skip
+@several(READING)
 @click.option("--out", type=FILE, help="Run folder [default: runs/<data>-<time>].")
 @click.option("--config", "file", type=FILE, help="TOML file with these option names, without --, "
               "as keys; the command line takes precedence.")  # fmt: skip
@@ -160,6 +202,7 @@ def report(run_dir: Path) -> None:
 @click.option("--data", default="phantoms", help="As for a run [phantoms].")
 @click.option("--out", type=FILE, help="Folder for audit.csv [runs/<data>-<time>].")
 @click.option("--image-size", help="Side in pixels at which images are compared.")
+@several(READING)
 @click.option("--task", help="As for a run [pneumonia].")
 @click.option("--jobs", help="Number of processes [all cores].")
 @LIMIT
@@ -230,7 +273,7 @@ def predict(
 @CELLS
 @click.option("--refits/--no-refits", default=True, help="Fit cells again: without families, by "
               "folds, seeds and resampled patients [on].")  # fmt: skip
-@click.option("--data", help="The run's data, if they have moved since the run.")
+@several(MOVED)
 @WEIGHTS
 @click.option("--cache", type=FILE, help="Folder of the feature store [the user's cache folder].")
 @click.option("--jobs", help="Number of processes; never changes a result [all cores].")
@@ -254,14 +297,14 @@ def importance(run_dir: Path, cells: list[str] | None, refits: bool, **options: 
 @click.option("--cells", type=Names(), help="Cells to use, as for predict [the best cell of each "
               "feature set on the validation set, and the CNN].")  # fmt: skip
 @WEIGHTS
-@click.option("--data", help="The run's data, if they have moved since the run.")
+@several(MOVED)
 @click.option("--cache", type=FILE, help="Folder of the feature store [the run's].")
 @click.option("--out", type=FILE, help="New or empty folder [explain-<name of the image>].")
 @click.option("--quiet", is_flag=True, help="Print nothing but cautions, errors and the path of "
               "the page.")  # fmt: skip
 def explain(
-    run_dir: Path, image: Path, cells: list[str] | None, weights: Path | None, data: str | None,
-    cache: Path | None, out: Path | None, quiet: bool,
+    run_dir: Path, image: Path, cells: list[str] | None, weights: Path | None, cache: Path | None,
+    out: Path | None, quiet: bool, **moved: Any,
 ) -> None:  # fmt: skip
     """Explain the scores of one image.
 
@@ -273,7 +316,14 @@ def explain(
 
     click.echo(
         explain_image(
-            run_dir, image, out, cells=cells, weights=weights, data=data, cache=cache, quiet=quiet
+            run_dir,
+            image,
+            out,
+            cells=cells,
+            weights=weights,
+            cache=cache,
+            quiet=quiet,
+            moved={key: value for key, value in moved.items() if value is not None},
         )
     )
 

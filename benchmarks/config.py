@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import os
 import re
@@ -25,6 +26,13 @@ from models.combinations import COMBINATIONS
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model
 _NETWORK_AND_FILE = re.compile(r"([A-Za-z0-9_.]+)=(.+)")
 _SEEDS = 2**32
+# What a column of a table of images can mean.
+TABLE_KEYS = ("image", "label", "patient", "split", "subtype", "view", "site", "sex", "age")
+# Settings that say how data are read; not all apply to all data.
+READING = (
+    "images", "columns", "label", "positive", "negative", "uncertain", "test_fraction", "split",
+    "patient_pattern", "where",
+)  # fmt: skip
 
 
 class ConfigError(UserError, ValueError):
@@ -46,7 +54,26 @@ class RunConfig(BaseModel):
     Attributes
     ----------
     data : str
-        ``phantoms``, ``pneumoniamnist``, a folder, or an ``.npz`` file.
+        ``phantoms``, ``pneumoniamnist``, a folder, a table, or an ``.npz`` file.
+    images : Path or None
+        Folder of the images that a table names; None: the folder of the table.
+    columns : tuple of (str, str)
+        What a column of a table means (image, label, patient, split, subtype, view, site, sex or
+        age), and its name there.
+    label : tuple of str
+        Name of the column of labels; the same as ``label`` in ``columns``.
+    positive, negative : tuple of str
+        Class names, or values of the label, that mean disease and no disease.
+    uncertain : str
+        What becomes of a blank label or −1: ``drop``, ``positive`` or ``negative``.
+    test_fraction : float or None
+        Fraction of the images to draw as test split, by patient, if the data have none.
+    split : Path or None
+        List of test images or patients, or a table of images or patients and their split.
+    patient_pattern : str or None
+        Regular expression that finds the patient in the path of an image.
+    where : str or None
+        Condition on the columns of a table; other rows are left out.
     out : Path or None
         Run folder; ``runs/<data>-<time>`` if None.
     features, models : tuple of str
@@ -114,6 +141,16 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str = Field(default="phantoms", min_length=1)
+    images: Path | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    label: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    uncertain: Literal["drop", "positive", "negative"] = "drop"
+    test_fraction: float | None = Field(default=None, ge=0.01, le=0.9)
+    split: Path | None = None
+    patient_pattern: str | None = Field(default=None, min_length=1)
+    where: str | None = Field(default=None, min_length=1, max_length=1000)
     out: Path | None = None
     features: tuple[str, ...] = DEFAULT_FEATURE_SETS
     models: tuple[str, ...] = Field(default_factory=default_models)
@@ -154,6 +191,47 @@ class RunConfig(BaseModel):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return (value,) if isinstance(value, int) else value
 
+    @field_validator("label", "positive", "negative", mode="before")
+    @classmethod
+    def _split_quoted(cls, value: Any) -> Any:
+        """Split at commas; a value that contains one is put in double quotes."""
+        if isinstance(value, (list, tuple)):
+            return tuple(str(one) for one in value)
+        return tuple(_quoted(value)) if isinstance(value, str) else (str(value),)
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _split_columns(cls, value: Any) -> Any:
+        """Split ``image=Path,patient=Patient ID``; a TOML table has the same pairs."""
+        if isinstance(value, dict):
+            return tuple(value.items())
+        pairs = _quoted(value) if isinstance(value, str) else value
+        return tuple(_key_and_column(one) if isinstance(one, str) else one for one in pairs)
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        keys = [_choice(key, list(TABLE_KEYS)) for key, _ in value]
+        if len(set(keys)) != len(keys):
+            raise ValueError("expected every key once")
+        return value
+
+    @field_validator("label")
+    @classmethod
+    def _one_label(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > 1:
+            raise ValueError("expected one column of labels")
+        return value
+
+    @field_validator("patient_pattern")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"expected a regular expression: {error}") from error
+        return value
+
     @field_validator("weights", mode="before")
     @classmethod
     def _split_files(cls, value: Any) -> Any:
@@ -182,7 +260,8 @@ class RunConfig(BaseModel):
         return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
 
     @field_validator("image_size", "folds", "crop", "augment", "views", "seeds", "jobs",
-                     "limit", "max_unreadable", "epochs", "batch_size", mode="before")  # fmt: skip
+                     "limit", "max_unreadable", "test_fraction", "epochs", "batch_size",
+                     mode="before")  # fmt: skip
     @classmethod
     def _no_booleans(cls, value: Any) -> Any:
         if isinstance(value, bool):
@@ -325,6 +404,18 @@ def check_weight_names(config: RunConfig) -> None:
         )
 
 
+def _quoted(text: str) -> list[str]:
+    parts = next(csv.reader([text], skipinitialspace=True), [])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _key_and_column(text: str) -> tuple[str, str]:
+    key, mark, column = (part.strip() for part in text.partition("="))
+    if not (mark and column):
+        raise ValueError(f"expected {'|'.join(TABLE_KEYS)}=NAME, separated by commas")
+    return key, column.strip('"') if column[0] == column[-1] == '"' else column
+
+
 def _name_and_file(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
     if not (mark and file):
@@ -381,6 +472,13 @@ def _check_files(config: RunConfig, given: Collection[str]) -> None:
                 f"--weights: got {path}: expected an existing .safetensors or checkpoint file, or "
                 "a folder with model.safetensors or pytorch_model.bin"
             )
+    if config.images is not None and "images" in given and not config.images.is_dir():
+        raise ConfigError(f"--images: got {config.images}: expected an existing folder")
+    if config.split is not None and "split" in given and not config.split.is_file():
+        raise ConfigError(
+            f"--split: got {config.split}: expected an existing list of test images or patients, "
+            "or a table of images or patients and their split"
+        )
     for name, file in config.external if "external" in given else ():
         if not file.is_file():
             raise ConfigError(
@@ -454,5 +552,5 @@ def _expected_number(name: str, problem: str) -> str:
     field = RunConfig.model_fields[name]
     low = next((one.ge for one in field.metadata if hasattr(one, "ge")), None)
     high = next((one.le for one in field.metadata if hasattr(one, "le")), None)
-    kind = "a number" if field.annotation is float else "an integer"
+    kind = "a number" if field.annotation in (float, float | None) else "an integer"
     return f"expected {kind} from {low} to {high}"

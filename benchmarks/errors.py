@@ -1,4 +1,4 @@
-"""The base of all errors that a user can correct, and the error when memory runs out."""
+"""The base of all errors that a user can correct; unusable data; memory that runs out."""
 
 
 class UserError(Exception):
@@ -7,6 +7,10 @@ class UserError(Exception):
     The message names the file or key, what was found, what was expected and the remedy. The command
     line prints it without a traceback and exits with code 2.
     """
+
+
+class DataError(UserError, ValueError):
+    """The data can't be used; the message says what was found and expected, and the remedy."""
 
 
 class OutOfMemory(UserError):  # noqa: N818 - named after MemoryError, which it replaces

@@ -99,3 +99,41 @@ def test_weights_are_one_file_or_one_per_network(tmp_path: Path) -> None:
     assert config.weights == (("test_resnet", tmp_path / "c.pth"),)
     stored = config.model_dump(mode="json")
     assert load_config({}, stored=stored) == config
+
+
+def test_columns_and_values_may_contain_commas() -> None:
+    config = load_config(
+        {
+            "columns": 'image=Path, patient="Patient ID","label=Finding, first"',
+            "positive": 'A,"B, viral"',
+            "negative": ["No Finding, at all"],
+        }
+    )
+    assert config.columns == (
+        ("image", "Path"), ("patient", "Patient ID"), ("label", "Finding, first"),
+    )  # fmt: skip
+    assert config.positive == ("A", "B, viral")
+    assert config.negative == ("No Finding, at all",)
+    assert load_config({"positive": 1}).positive == ("1",)
+    assert load_config({"columns": {"image": "Path"}}).columns == (("image", "Path"),)
+    again = load_config({}, stored=config.model_dump(mode="json", exclude_none=True))
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("columns", "Path", "expected image|label"),
+        ("columns", "imag=Path", "did you mean image"),
+        ("columns", "image=a,image=b", "every key once"),
+        ("patient_pattern", "(", "expected a regular expression"),
+        ("test_fraction", "0", "a number from 0.01 to 0.9"),
+        ("uncertain", "maybe", "drop"),
+        ("images", "nowhere", "expected an existing folder"),
+        ("split", "nowhere", "expected an existing list"),
+        ("label", "a,b", "one column of labels"),
+    ],
+)
+def test_what_says_how_to_read_data_is_checked(option: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{option.replace('_', '-')}: got .*{message}"):
+        load_config({option: value})

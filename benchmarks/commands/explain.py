@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.commands.predict import CAUTION, say_versions
 from benchmarks.config import ConfigError, RunConfig
@@ -35,7 +36,7 @@ def explain(
     *,
     cells: Collection[str] | None = None,
     weights: Path | None = None,
-    data: str | None = None,
+    moved: Mapping[str, Any] | None = None,
     cache: Path | None = None,
     quiet: bool = False,
 ) -> Path:
@@ -54,8 +55,9 @@ def explain(
         average precision on validation, and the CNN.
     weights : Path, optional
         File of the backbone's weights, if it has moved since the run.
-    data : str, optional
-        Where the data of the run are, if they have moved. Without them, the page has no neighbours.
+    moved : mapping, optional
+        ``data``, ``images`` and ``split``: where the data of the run are, as far as they have
+        moved. Without them, the page has no neighbours.
     cache : Path, optional
         Folder of the feature store; by default the run's.
     quiet : bool
@@ -89,7 +91,7 @@ def explain(
     fitted = _in_order(run, fitted)
     descriptors = descriptors_of(run, config, fitted)
     with tempfile.TemporaryDirectory() as scratch:
-        training = _training(found, config, data, descriptors, Path(scratch))
+        training = _training(found, config, moved or {}, descriptors, Path(scratch))
         explain_cells(found, fitted, descriptors, training, quiet, config.views)
     folder.mkdir(parents=True, exist_ok=True)
     write_page(found, folder)
@@ -115,18 +117,17 @@ def _in_order(run: Results, cells: list[FittedCell]) -> list[FittedCell]:
 def _training(
     found: Explanation,
     config: RunConfig,
-    data: str | None,
+    moved: Mapping[str, Any],
     descriptors: dict[str, ImageDescriptor],
     scratch: Path,
 ) -> TrainingRows | None:
-    """Read the training images; they may be missing if --data is not given."""
-    if data is not None:
-        config = config.model_copy(update={"data": data})
+    """Read the training images; they may be missing if no place is given."""
+    config = config.model_copy(update=dict(moved))
     say(f"Reading the run's data from {config.data} …", config.quiet)
     try:
         return read_training(found.run, config, list(descriptors), scratch)
     except DataError as error:
-        if data is not None:
+        if moved:
             raise ConfigError(str(error)) from error
         found.without_data = f"The run's data can't be read here: {error}"
         say(f"{found.without_data} The page will have no neighbours.", quiet=False)

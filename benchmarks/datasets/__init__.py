@@ -7,17 +7,20 @@ Besides ``load``, the module of a data set may declare:
 ``reads(path)`` and ``EXPECTED``
     For a layout that a user gives by its path instead of by name: whether the module reads what is
     at ``path``, and words for the error message.
+``OPTIONS``
+    Those of ``benchmarks.config.READING`` that apply to it; the others are refused.
 ``LIMITS_ITSELF``
     True if ``load`` applies ``--limit`` itself, before it decodes files.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks.config import RunConfig
+from benchmarks.config import READING, RunConfig
 from benchmarks.datasets import folder, npz, other_phantoms, phantoms, pneumoniamnist
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
 from benchmarks.datasets.splits import limit
@@ -52,9 +55,10 @@ def load(config: RunConfig, size: int) -> Dataset:
     Raises
     ------
     DataError
-        If there is no such data set, folder or file, or it can't be used.
+        If there is no such data set, folder or file, it can't be used, or a setting does not apply.
     """
     module = DATASETS[kind(config.data)]
+    _check_options(config, getattr(module, "OPTIONS", ()))
     dataset: Dataset = module.load(config, size)
     if config.task == "subtype" and len(dataset.classes) == 2:
         manifest, classes = by_subtype(dataset.manifest, dataset.classes, f"--data {config.data}")
@@ -100,6 +104,22 @@ def kind(data: str) -> str:
         f"--data {data}: found {found} there, but expected one of {', '.join(choices[:-1])}, or "
         f"{choices[-1]}."
     )
+
+
+def _check_options(config: RunConfig, options: Collection[str]) -> None:
+    fields = RunConfig.model_fields
+    wrong = [
+        name for name in READING
+        if name not in options and getattr(config, name) != fields[name].default
+    ]  # fmt: skip
+    if wrong:
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in wrong)
+        apply = ", ".join(f"--{name.replace('_', '-')}" for name in READING if name in options)
+        raise DataError(
+            f"--data {config.data}: got {given}, but expected "
+            f"{f'only {apply}' if apply else 'no option that says how to read a table'}. Leave "
+            f"{'it' if len(wrong) == 1 else 'them'} out."
+        )
 
 
 def image_size(config: RunConfig) -> int:

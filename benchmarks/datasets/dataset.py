@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.errors import UserError
+from benchmarks.errors import DataError
 from benchmarks.io.image_stack import ImageStack
 
 CLASSES = ("NORMAL", "PNEUMONIA")
 MACRO = "macro"  # the mean over classes in tables; not allowed as the name of a class
-
-
-class DataError(UserError, ValueError):
-    """The data can't be used; the message says what was found and expected, and the remedy."""
 
 
 @dataclass(frozen=True)

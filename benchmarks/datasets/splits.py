@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,48 @@ def assign(
                 "Add patients, or raise --limit if it was given."
             )
     return split, notes
+
+
+def draw_test(
+    manifest: pd.DataFrame, fraction: float, seed: int = SEED
+) -> tuple[pd.Series, list[str]]:
+    """Draw a test split from train: whole patients, stratified by class and subtype.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``split``, ``group``, ``class`` and ``subtype``; no image is in test.
+    fraction : float, in (0, 1)
+        Of the images of train.
+    seed : int
+
+    Returns
+    -------
+    split : Series of str
+        The split of each row. All images of a drawn patient are in test.
+    notes : list of str
+        For the report.
+
+    Raises
+    ------
+    DataError
+        If there is a test split already, or a class has fewer than two patients.
+    """
+    if (manifest["split"] == "test").any():
+        raise DataError(
+            f"--test-fraction: got {fraction:g}, but the data have a test split, and expected "
+            "none. Leave --test-fraction out."
+        )
+    train = manifest[manifest["split"] == "train"]
+    _check_patients(train, sorted(set(train["class"])), "test")
+    drawn = _draw_patients(train, ["class", "subtype"], fraction, seed, fewest=2)
+    is_test = manifest["group"].isin(train.loc[drawn, "group"])
+    return manifest["split"].mask(is_test, "test"), [
+        f"Test drawn by patient: {is_test.sum():,} of {len(manifest):,} images "
+        f"({manifest.loc[is_test, 'group'].nunique():,} of {manifest['group'].nunique():,} "
+        f"patients; --test-fraction {fraction:g}, whole patients, stratified by class and "
+        f"subtype, seed {seed})."
+    ]
 
 
 def threshold_notes(positives: int, recall: float) -> list[str]:
@@ -192,8 +235,9 @@ def _merge_small_validation(
 
 
 def _check_disjoint(manifest: pd.DataFrame, split: pd.Series) -> None:
-    splits = split.groupby(manifest["group"]).agg(lambda names: " and ".join(sorted(set(names))))
-    shared = splits[splits.str.contains(" and ")]
+    pairs = pd.DataFrame({"group": manifest["group"], "split": split}).drop_duplicates()
+    pairs = pairs[pairs.duplicated("group", keep=False)].sort_values(["group", "split"])
+    shared = pairs.groupby("group")["split"].agg(" and ".join)
     if len(shared):
         example = manifest.loc[manifest["group"] == shared.index[0], "image"].tolist()[:2]
         raise DataError(
@@ -204,17 +248,20 @@ def _check_disjoint(manifest: pd.DataFrame, split: pd.Series) -> None:
 
 
 def _draw_validation(train: pd.DataFrame, seed: int, classes: tuple[str, ...]) -> NDArray[np.intp]:
+    _check_patients(train, classes, "validation")
+    return np.flatnonzero(
+        _draw_patients(train, ["class", "subtype"], VALIDATION_FRACTION, seed, fewest=2)
+    )
+
+
+def _check_patients(train: pd.DataFrame, classes: Sequence[str], drawn: str) -> None:
     for label in classes:
         patients = train.loc[train["class"] == label, "group"].nunique()
         if patients < 2:
             raise DataError(
                 f"Got {patients} patients of class {label} in train, but expected at least 2, one "
-                "of them for validation. Add patients, or raise --limit if it was "
-                "given."
+                f"of them for {drawn}. Add patients, or raise --limit if it was given."
             )
-    return np.flatnonzero(
-        _draw_patients(train, ["class", "subtype"], VALIDATION_FRACTION, seed, fewest=2)
-    )
 
 
 def _draw_patients(
@@ -226,16 +273,19 @@ def _draw_patients(
     from strata of fewer than ``fewest`` patients.
     """
     rng = np.random.default_rng(seed)
-    keys = table[columns].agg("/".join, axis=1)
-    stratum = keys.groupby(table["group"]).agg(lambda values: "+".join(sorted(set(values))))
+    key = table[columns[0]].astype(str)
+    for column in columns[1:]:
+        key = key + "/" + table[column].astype(str)
+    keys = pd.DataFrame({"group": table["group"], "key": key}).drop_duplicates()
+    stratum = keys.sort_values(["group", "key"]).groupby("group")["key"].agg("+".join)
     images = table["group"].value_counts()
     drawn: list[str] = []
     for _, patients in sorted(stratum.groupby(stratum).groups.items()):
         if len(patients) < fewest:
             continue
         quota, taken = fraction * images[patients].sum(), 0
-        for patient in rng.permutation(np.sort(patients.to_numpy())):
-            n = images[patient]
+        order = rng.permutation(np.sort(patients.to_numpy()))
+        for patient, n in zip(order, images[order].tolist(), strict=True):
             if taken == 0 or abs(taken + n - quota) < abs(taken - quota):
                 drawn.append(patient)
                 taken += n

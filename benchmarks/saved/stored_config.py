@@ -16,7 +16,7 @@ from benchmarks.config import (
 from benchmarks.io.results import Results, RunError, read_run
 
 # Options that change no number, or say where the same data and weights are now.
-FREE = ("data", "weights", "external", "jobs", "quiet", "cache", "use_cache")
+FREE = ("data", "images", "split", "weights", "external", "jobs", "quiet", "cache", "use_cache")
 # Options that depend on the machine that made the run.
 LOCAL = ("out", "weights", "cache", "jobs", "quiet")
 

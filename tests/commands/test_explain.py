@@ -193,7 +193,7 @@ def test_without_data_the_page_lacks_neighbours_only(
     assert not (table["what"] == "neighbour").any()
     assert set(table["what"]) > {"feature", "region", "family", "map_largest"}
     again = explain(run, images / "test.png", tmp_path / "again", cells=["intensity/svm"],
-                    data="phantoms", quiet=True)  # fmt: skip
+                    moved={"data": "phantoms"}, quiet=True)  # fmt: skip
     assert "Most similar" in again.read_text(encoding="utf-8")
     assert (numbers(tmp_path / "again")["what"] == "neighbour").any()
 

@@ -65,3 +65,9 @@ def test_default_image_size_is_the_data_sets_own() -> None:
 def test_unknown_data_names_the_choices(data: str) -> None:
     with pytest.raises(DataError, match="expected one of phantoms, phantoms:other, pneu"):
         datasets.load(RunConfig(data=data), 64)
+
+
+def test_options_that_do_not_apply_are_refused() -> None:
+    config = RunConfig(data="phantoms", where="age > 1", test_fraction=0.2, quiet=True)
+    with pytest.raises(DataError, match=r"got --test-fraction, --where, but .*Leave them out"):
+        datasets.load(config, 64)

@@ -140,3 +140,49 @@ def test_few_validation_positives_are_warned_of() -> None:
     (note,) = splits.threshold_notes(19, 0.95)
     assert note.startswith("Warning: the validation set has 19 positive images.")
     assert "needs at least 20" in note
+
+
+def patients_of_two_classes(n: int = 100) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    count = rng.integers(1, 5, n)
+    group = np.repeat([f"p{k}" for k in range(n)], count)
+    name = np.where(np.repeat(np.arange(n), count) % 4, "sick", "well")
+    table = pd.DataFrame({"image": [f"{k:04d}" for k in range(len(group))], "group": group})
+    return table.assign(**{"class": name, "subtype": "", "split": "train"})
+
+
+def test_test_is_drawn_by_patient_and_class() -> None:
+    table = patients_of_two_classes()
+    split, notes = splits.draw_test(table, 0.2)
+    assert (split.groupby(table["group"]).nunique() == 1).all()
+    for name in ("sick", "well"):
+        own = split[table["class"] == name]
+        assert abs((own == "test").mean() - 0.2) < 0.03
+    assert notes[0].startswith(f"Test drawn by patient: {(split == 'test').sum()} of {len(table)}")
+    again, _ = splits.draw_test(table, 0.2)
+    pd.testing.assert_series_equal(split, again)
+    other, _ = splits.draw_test(table, 0.2, seed=1)
+    assert (other != split).any()
+
+
+def test_all_images_of_a_drawn_patient_are_in_test() -> None:
+    table = patients_of_two_classes()
+    table.loc[::3, "split"] = "validation"
+    split, _ = splits.draw_test(table, 0.3)
+    tested = table["group"].isin(table.loc[split == "test", "group"])
+    assert set(split[tested]) == {"test"}
+    assert (split[~tested] == table.loc[~tested, "split"]).all()
+
+
+def test_no_second_test_split_is_drawn() -> None:
+    table = patients_of_two_classes()
+    table.loc[0, "split"] = "test"
+    with pytest.raises(DataError, match="got 0.2, but the data have a test split"):
+        splits.draw_test(table, 0.2)
+
+
+def test_a_class_of_one_patient_gives_no_test_split() -> None:
+    table = patients_of_two_classes()
+    table = table[(table["class"] == "sick") | (table["group"] == "p0")]
+    with pytest.raises(DataError, match="Got 1 patients of class well"):
+        splits.draw_test(table, 0.2)
