@@ -146,8 +146,8 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
               help="Do not save fitted models; importance is then not measured.")  # fmt: skip
 @click.option("--resume", type=FILE, help="Resume the run in this folder: keep its finished cells "
               "and compute the others.")  # fmt: skip
-@click.option("--task", help="pneumonia: pneumonia versus normal; subtype: all classes (normal, "
-              "bacterial, viral, or those of the folder) [pneumonia].")  # fmt: skip
+@click.option("--task", help="binary: the positive against the negative class; subtype: all "
+              "classes, or the negative and the subtypes of the positive [binary].")  # fmt: skip
 @click.option("--folds", help="Folds of the cross-validation on training patients; 0: none [5].")
 @click.option("--cv-cnn", is_flag=True, default=None, help="Cross-validate the CNN, too.")
 @click.option("--study", help="Additional studies, comma-separated, or none; see list "
@@ -203,7 +203,7 @@ def report(run_dir: Path) -> None:
 @click.option("--out", type=FILE, help="Folder for audit.csv [runs/<data>-<time>].")
 @click.option("--image-size", help="Side in pixels at which images are compared.")
 @several(READING)
-@click.option("--task", help="As for a run [pneumonia].")
+@click.option("--task", help="As for a run [binary].")
 @click.option("--jobs", help="Number of processes [all cores].")
 @LIMIT
 @MAX_UNREADABLE

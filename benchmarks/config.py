@@ -122,7 +122,8 @@ class RunConfig(BaseModel):
     save_models : bool
         Whether fitted models are saved in the run folder.
     task : str
-        ``pneumonia`` (pneumonia versus normal) or ``subtype`` (all classes of the data).
+        ``binary`` (the positive against the negative class; ``pneumonia`` in earlier versions) or
+        ``subtype`` (all classes of the data).
     folds : int
         Number of folds of the cross-validation on training patients; 0: none.
     cv_cnn : bool
@@ -175,7 +176,7 @@ class RunConfig(BaseModel):
     use_cache: bool = True
     cache: Path | None = None
     save_models: bool = True
-    task: Literal["pneumonia", "subtype"] = "pneumonia"
+    task: Literal["binary", "subtype"] = "binary"
     folds: int = Field(default=5, ge=0, le=20)
     cv_cnn: bool = False
     study: tuple[str, ...] = ("shortcuts", "importance")
@@ -231,6 +232,11 @@ class RunConfig(BaseModel):
         except re.error as error:
             raise ValueError(f"expected a regular expression: {error}") from error
         return value
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _earlier_name(cls, value: Any) -> Any:
+        return "binary" if value == "pneumonia" else value
 
     @field_validator("weights", mode="before")
     @classmethod

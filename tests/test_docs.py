@@ -38,7 +38,7 @@ def _script(path: Path) -> ModuleType:
 def test_tables_of_scores_come_from_the_run() -> None:
     module = _script(RESULTS / "make_table.py")
     scores = module.read_scores()
-    assert scores.columns.tolist() == columns.SCORE_COLUMNS
+    assert scores.columns.tolist() == columns.score_columns(("bacteria", "virus"))
     for page, table in module.PAGES.items():
         assert f"{module.START}{table(scores)}\n{module.END}" in page.read_text(encoding="utf-8")
     test = scores[scores["split"] == "test"]

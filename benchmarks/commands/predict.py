@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import ConfigError, RunConfig
-from benchmarks.datasets.dataset import CLASSES
 from benchmarks.extraction.prepare import load_preparation, reading_size
 from benchmarks.extraction.variants import views_of
 from benchmarks.io.progress import say, track
 from benchmarks.io.results import Results, read_results
 from benchmarks.io.run_files import check_file
+from benchmarks.io.run_record import class_pair
 from benchmarks.io.tables import write_csv
 from benchmarks.io.workers import stop_if_memory_runs_out
 from benchmarks.saved.combined_cells import CombinedCell, scoring_cells
@@ -65,8 +65,9 @@ def predict(
     -------
     predictions : DataFrame
         One row per image and cell: image, cell, features, model, seed, score (probability of
-        pneumonia), decision_0.5, threshold_recall95, decision_recall95. A decision is PNEUMONIA
-        if the score reaches the threshold, otherwise NORMAL. An image whose name begins as a
+        the positive class), decision_0.5, threshold_recall95, decision_recall95. A decision is the
+        name of the positive class if the score reaches the threshold, otherwise of the negative
+        class. An image whose name begins as a
         formula of a spreadsheet, with one of ``= + - @``, is named ``./=a.png``: the same path.
     left_out : DataFrame
         Image and reason for each image that can't be read. Also printed to standard error.
@@ -99,7 +100,7 @@ def predict(
     seen: list[str] = []
     for names, hashes, images in _batches(files, config, left_out):
         scores = scoring.scores(views_of(preparation(images), config.views), descriptors)
-        rows.append(_score_rows(names, scoring.shown, scores))
+        rows.append(_score_rows(names, scoring.shown, scores, class_pair(run)))
         seen += hashes
     _say_known(run, seen)
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
@@ -164,16 +165,20 @@ def _score_rows(
     names: list[str],
     cells: list[FittedCell | CombinedCell],
     scores: list[NDArray[np.float64]],
+    classes: tuple[str, str],
 ) -> pd.DataFrame:
-    parts = [_rows(names, cell, own) for cell, own in zip(cells, scores, strict=True)]
+    parts = [_rows(names, cell, own, classes) for cell, own in zip(cells, scores, strict=True)]
     # Sort by image, with the cells in order.
     return pd.concat(parts).sort_values("position", kind="stable")[COLUMNS]
 
 
 def _rows(
-    names: list[str], cell: FittedCell | CombinedCell, scores: NDArray[np.float64]
+    names: list[str],
+    cell: FittedCell | CombinedCell,
+    scores: NDArray[np.float64],
+    classes: tuple[str, str],
 ) -> pd.DataFrame:
-    names_of = np.array(CLASSES, dtype=object)
+    names_of = np.array(classes, dtype=object)
     columns: dict[str, Any] = {
         "position": np.arange(len(names)), "image": names, "cell": cell.name,
         "features": cell.features, "model": cell.model, "seed": cell.seed, "score": scores,

@@ -122,7 +122,7 @@ def _check_combine(config: RunConfig) -> None:
     if config.combine and config.task == "subtype":
         raise ConfigError(
             "--combine: got --task subtype, but cells are combined by their probability of "
-            "pneumonia, which needs --task pneumonia. Leave one of them out."
+            "the positive class, which needs --task binary. Leave one of them out."
         )
     if config.combine and not any(cell.on_features for cell in plan(config)):
         raise ConfigError(
@@ -160,7 +160,7 @@ def _plan(config: RunConfig) -> _Plan:
         names.append("cnn")
         if config.folds and (config.cv_cnn or config.full):
             names.append("cnn, cross-validation")
-    if config.task == "pneumonia":
+    if config.task != "subtype":
         names.append("statistics")
     return _Plan(cells, studies, [*names, "report"])
 

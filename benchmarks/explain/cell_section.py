@@ -81,7 +81,7 @@ def _features(found: Explanation, one: Explained) -> list[Block]:
         blocks.append(paragraph(f"By family, in {one.space}: {', '.join(parts)}."))
     lines = tuple(
         row(
-            part["words"], "PNEUMONIA" if part["value"] > 0 else "NORMAL", signed(part["value"]),
+            part["words"], found.classes[part["value"] > 0], signed(part["value"]),
             *([signed(part["deviation"], 1)] if single else []),
         )
         for part in top.to_dict("records")
@@ -141,13 +141,16 @@ def _method(found: Explanation, one: Explained) -> str:
 def _maps(found: Explanation, one: Explained) -> Figure:
     maps = {kind: one.maps[kind] for kind in family_order(one.maps)}
     name = one.cell.name.replace("/", "-")
-    alt = f"Maps of {one.cell.name} over the image, one per method; red is evidence for pneumonia."
+    negative, positive = found.classes
+    alt = f"Maps of {one.cell.name} over the image, one per method; red is evidence for {positive}."
     return Figure(
         name=name,
-        caption="Vermilion: evidence for pneumonia; blue: evidence for normal. Each map has its "
-        "own scale.",
+        caption=f"Vermilion: evidence for {positive}; blue: evidence for {negative}. Each map has "
+        "its own scale.",
         alt=alt,
-        svg=maps_figure(name, found.image, maps, one.space, alt, is_synthetic(found.run)),
+        svg=maps_figure(
+            name, found.image, maps, one.space, found.classes, alt, is_synthetic(found.run)
+        ),
     )
 
 
@@ -207,8 +210,9 @@ def _similar(found: Explanation, one: Explained, pictures: tuple[Picture, ...]) 
     if not pictures:
         return [paragraph(f"There are none.{left}")]
     positive, k = int((near.rows["label"] == 1).sum()), len(pictures)
-    labels = {0: f"All {k} are NORMAL.", k: f"All {k} are PNEUMONIA."}.get(
-        positive, f"{positive} are PNEUMONIA, {k - positive} NORMAL."
+    names = found.classes
+    labels = {0: f"All {k} are {names[0]}.", k: f"All {k} are {names[1]}."}.get(
+        positive, f"{positive} are {names[1]}, {k - positive} {names[0]}."
     )
     text = (
         f"By Euclidean distance in the standardised columns of {one.cell.features}; the median "

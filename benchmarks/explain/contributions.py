@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.explanation import Explained
 from benchmarks.explain.replacement import local_change, typical_row
 from benchmarks.fitting.cell import PIXELS
@@ -18,6 +17,7 @@ from benchmarks.importance.importance_map import importance_map
 from benchmarks.importance.shap_values import NotExplainable, explain, space_of
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.results import Results
+from benchmarks.io.run_record import class_pair
 from benchmarks.saved.fitted_cells import FittedCell
 from features import ImageDescriptor
 from features.backbone import MissingExtra
@@ -76,7 +76,7 @@ def decide(run: Results, cell: FittedCell, score: float) -> pd.DataFrame:
         low, high = sorted((score, threshold))
         inside = (validation >= low) & (validation <= high)
         between = float(inside.mean()) if len(validation) else float("nan")
-        predicted = CLASSES[int(score >= threshold)]
+        predicted = class_pair(run)[int(score >= threshold)]
         rows.append((point, threshold, predicted, score - threshold, between))
     return pd.DataFrame(rows, columns=["point", "threshold", "decision", "distance", "between"])
 

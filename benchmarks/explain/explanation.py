@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.training_images import Neighbours
 from benchmarks.importance.importance_map import Map, outside_chest
 from benchmarks.io.results import Results
+from benchmarks.io.run_record import class_pair
 from benchmarks.saved.fitted_cells import FittedCell
 from features import FEATURES
 
@@ -25,7 +25,7 @@ class Explained:
     ----------
     cell : FittedCell
     score : float
-        Probability of pneumonia.
+        Probability of the positive class.
     decisions : DataFrame
         One row per operating point: point, threshold, decision, distance (score minus threshold),
         between (fraction of the validation images whose score lies between the two).
@@ -39,7 +39,7 @@ class Explained:
     output, expected : float
         Output for the image, and mean output for the background, in that unit.
     maps : dict of ndarray of shape (size, size)
-        By family or method; positive values are evidence for pneumonia.
+        By family or method; positive values are evidence for the positive class.
     notes : dict of str
         Reason why a method is missing, by method.
     """
@@ -61,6 +61,11 @@ class Explained:
         """Predicted class at the threshold for a recall of 0.95."""
         return str(self.decisions["decision"].iloc[-1])
 
+    @property
+    def decided_positive(self) -> bool:
+        """Whether that is the positive class."""
+        return bool(self.decisions["distance"].iloc[-1] >= 0)
+
     def outside(self, values: Map) -> float:
         """Compute the fraction of the evidence for the decision that lies outside the chest.
 
@@ -74,7 +79,7 @@ class Explained:
         float
             NaN if the map has no evidence for the decision.
         """
-        return outside_chest(values if self.decision == CLASSES[1] else -values)[0]
+        return outside_chest(values if self.decided_positive else -values)[0]
 
 
 @dataclass
@@ -109,6 +114,11 @@ class Explanation:
     cells: list[Explained] = field(default_factory=list)
     neighbours: dict[str, Neighbours] = field(default_factory=dict)
     without_data: str = ""
+
+    @property
+    def classes(self) -> tuple[str, str]:
+        """Names of the negative and of the positive class."""
+        return class_pair(self.run)
 
 
 def family_order(maps: Collection[str]) -> list[str]:

@@ -55,9 +55,10 @@ def decisions(found: Explanation) -> str:
     str
     """
     recall = [one.decisions.iloc[1] for one in found.cells]
-    positive = sum(part["decision"] == "PNEUMONIA" for part in recall)
+    positive = sum(one.decided_positive for one in found.cells)
     n = len(recall)
-    counts = {"PNEUMONIA": positive, "NORMAL": n - positive}
+    negative_name, positive_name = found.classes
+    counts = {positive_name: positive, negative_name: n - positive}
     verb = {1: "predicts"}
     parts = [f"{_of(k, n)} {verb.get(k, 'predict')} {name}" for name, k in counts.items() if k]
     text = f"At the threshold for a recall of 0.95, {' and '.join(parts)}."
@@ -92,7 +93,7 @@ def where(found: Explanation) -> tuple[Block, ...]:
              "score while the square covers it. This is the only method that is the same for all "
              "cells."),
             (Strong("Grad-CAM."), " The last feature maps of the network, weighted by the gradient "
-             "of the score for pneumonia. The original method shows the positive part only. For a "
+             "of the score. The original method shows the positive part only. For a "
              "classifier on an embedding, the gradient is that of its log-odds at this image, and "
              "0 is the value of the mean training image. Trees have no gradient."),
         )),

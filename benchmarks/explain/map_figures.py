@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from benchmarks.importance.importance_map import Map
 from benchmarks.io.escaping import printable
 from benchmarks.report.plots import (
-    NORMAL_COLOUR,
-    PNEUMONIA_COLOUR,
+    NEGATIVE_COLOUR,
+    POSITIVE_COLOUR,
     SYNTHETIC,
     draw,
     draw_png,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 COVER = 0.8  # opacity of the strongest value
 COLUMNS = 4
 NO_MAP = "no map"
+LONGEST = 16  # characters of the name of a class below a map
 
 
 def title_of(kind: str) -> str:
@@ -129,7 +130,7 @@ def overlay(image: NDArray[np.uint8], values: Map, limit: float) -> NDArray[np.f
     from matplotlib.colors import to_rgb
 
     share = np.clip(values / limit, -1, 1)[..., None]
-    pole = np.where(share > 0, to_rgb(PNEUMONIA_COLOUR), to_rgb(NORMAL_COLOUR))
+    pole = np.where(share > 0, to_rgb(POSITIVE_COLOUR), to_rgb(NEGATIVE_COLOUR))
     opacity = COVER * np.abs(share)
     return np.asarray((1 - opacity) * (image[..., None] / 255) + opacity * pole)
 
@@ -139,6 +140,7 @@ def maps_figure(
     image: NDArray[np.uint8],
     maps: Mapping[str, Map],
     space: str,
+    classes: tuple[str, str],
     alt: str,
     synthetic: bool,
 ) -> str:
@@ -153,6 +155,8 @@ def maps_figure(
         By family or method.
     space : str
         See :func:`unit_of`.
+    classes : (str, str)
+        Names of the negative and of the positive class.
     alt : str
         Alternative text.
     synthetic : bool
@@ -169,7 +173,7 @@ def maps_figure(
     def _draw(figure: Figure) -> None:
         places = panels(figure, len(maps) + 1, columns)
         _show(places[0], image[..., None].repeat(3, axis=2) / 255, "The image")
-        _scale(figure, places[0], 1, ["normal", "", "pneumonia"], "evidence for")
+        _scale(figure, places[0], 1, [_brief(classes[0]), "", _brief(classes[1])], "evidence for")
         for place, (kind, values) in zip(places[1:], maps.items(), strict=True):
             _paint_map(figure, place, image, kind, values, space)
 
@@ -270,13 +274,18 @@ def _scale(figure: Figure, place: Axes, limit: float, ticks: list[str], label: s
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    colours = LinearSegmentedColormap.from_list("", [NORMAL_COLOUR, "#b8b8b8", PNEUMONIA_COLOUR])
+    colours = LinearSegmentedColormap.from_list("", [NEGATIVE_COLOUR, "#b8b8b8", POSITIVE_COLOUR])
     bar = figure.colorbar(
         ScalarMappable(Normalize(-limit, limit), colours), ax=place, orientation="horizontal",
         ticks=[-limit, 0, limit], fraction=0.05, pad=0.03,
     )  # fmt: skip
     bar.ax.set_xticklabels(ticks)
     bar.set_label(label.replace(" per 1 %", "\nper 1 %"), fontsize=8)
+
+
+def _brief(name: str) -> str:
+    """Shorten the name of a class to fit below one half of a map."""
+    return printable(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
 
 
 def _tick(value: float) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.datasets.dataset import CLASSES
 from benchmarks.explain.cell_section import cell_section
 from benchmarks.explain.explanation import Explained, Explanation
 from benchmarks.explain.image_sections import (
@@ -114,8 +113,8 @@ def _scores(found: Explanation) -> Section:
         )  # fmt: skip
     table = Table(
         name="scores",
-        caption="Score of each cell (probability of pneumonia) and its decision at threshold 0.5 "
-        "and at the threshold with a recall of 0.95 on the validation set.",
+        caption=f"Score of each cell (probability of {found.classes[1]}) and its decision at "
+        "threshold 0.5 and at the threshold with a recall of 0.95 on the validation set.",
         header=("Cell", "Score", "At 0.5", "Threshold", "Decision", "Distance", "Between"),
         rows=tuple(lines),
         note="Distance: score minus threshold. Between: percentage of the validation images whose "
@@ -136,12 +135,13 @@ def _scores(found: Explanation) -> Section:
 
 def _where(found: Explanation) -> Section:
     cells = [(_short(one), together(one)) for one in found.cells]
-    alt = "Maps of each cell by method: red is evidence for pneumonia, blue for normal."
+    negative, positive = found.classes
+    alt = f"Maps of each cell by method: red is evidence for {positive}, blue for {negative}."
     figure = Figure(
         name="overview",
-        caption="All cells side by side. Vermilion: evidence for pneumonia; blue: evidence for "
-        "normal. Each map is scaled to its largest value, which is given in the section of the "
-        "cell.",
+        caption=f"All cells side by side. Vermilion: evidence for {positive}; blue: evidence for "
+        f"{negative}. Each map is scaled to its largest value, which is given in the section of "
+        "the cell.",
         alt=alt,
         svg=overview_figure(found.image, cells, alt, is_synthetic(found.run)),
     )
@@ -215,7 +215,7 @@ def _numbers(found: Explanation) -> pd.DataFrame:
             shown = in_units(kind, values)
             lines.append((name, "map_largest", kind, shown.max(), unit, ""))
             lines.append((name, "map_smallest", kind, shown.min(), unit, ""))
-            for label, side in zip(CLASSES, (-values, values), strict=True):
+            for label, side in zip(found.classes, (-values, values), strict=True):
                 share = outside_chest(side)[0]
                 lines.append(
                     (name, "share_outside", kind, share, "", f"of the evidence for {label}")

@@ -29,8 +29,8 @@ class LocalChange:
     ----------
     changes : ndarray of shape (n, G), float64
         The output minus its mean when the group's columns come from each background image in turn.
-        Positive if the group is evidence for pneumonia, compared with the background; 0 if the
-        model uses none of its columns. They do not add up to ``output`` − ``expected``, because
+        Positive if the group is evidence for the positive class, compared with the background; 0 if
+        the model uses none of its columns. They do not add up to ``output`` − ``expected``, because
         redundant columns can replace each other.
     output : ndarray of shape (n,), float64
         Output for the images.

@@ -60,10 +60,10 @@ def read_all(
     ConfigError
         If the task has more than two classes, and as in :func:`read_external`.
     """
-    if config.external and config.task != "pneumonia":
+    if config.external and config.task == "subtype":
         raise ConfigError(
             f"--external: got --task {config.task}, but a file with one score per image needs "
-            "--task pneumonia. Leave one of them out."
+            "--task binary. Leave one of them out."
         )
     results = []
     for name, file in config.external:
@@ -82,8 +82,8 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
         Name of the model in tables and report.
     file : Path
         CSV with the columns ``image``, as in ``manifest.csv``, and ``score``, the probability of
-        pneumonia in [0, 1]. If no image is named as in the manifest, names without folders are
-        compared. Other columns are ignored. Images that are not in the manifest are ignored and
+        the positive class in [0, 1]. If no image is named as in the manifest, names without folders
+        are compared. Other columns are ignored. Images that are not in the manifest are ignored and
         reported.
     manifest : DataFrame
         ``image`` and ``split`` of all images.
@@ -204,8 +204,8 @@ def _check_scores(start: str, scores: pd.Series) -> None:
     if len(wrong):
         raise ConfigError(
             f"{start}: got the score {wrong.iloc[0]!r} in line {wrong.index[0] + 2}, expected a "
-            "probability of pneumonia from 0 to 1. Turn logits or margins into probabilities "
-            "first, by a sigmoid for example."
+            "probability of the positive class from 0 to 1. Turn logits or margins into "
+            "probabilities first, by a sigmoid for example."
         )
 
 

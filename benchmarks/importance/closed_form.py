@@ -110,7 +110,7 @@ class FittedSvm:
         return np.asarray(self.kernel(rows) @ self.weights + self.intercept)
 
     def score(self, rows: Floats) -> Floats:
-        """Compute probabilities of pneumonia.
+        """Compute probabilities of the positive class.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class FittedSvm:
         return np.asarray(expit(self.log_odds(self.decision(rows))))
 
     def log_odds(self, decisions: Floats) -> Floats:
-        """Compute the log-odds of pneumonia that the sigmoid assigns to decision values.
+        """Compute the log-odds of the positive class that the sigmoid assigns to decision values.
 
         Parameters
         ----------
@@ -197,7 +197,7 @@ class NoGradientError(ValueError):
 
 
 def log_odds_gradient(pipeline: Any, row: NDArray[np.floating]) -> Floats:
-    """Compute the gradient of the log-odds of pneumonia with respect to the columns, at one row.
+    """Compute the gradient of the log-odds of the positive class by the columns, at one row.
 
     Parameters
     ----------

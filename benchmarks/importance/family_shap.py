@@ -151,8 +151,8 @@ def make_mixture(pipeline: Any, X: Matrix, background: Matrix, groups: Groups) -
     Returns
     -------
     function of an ndarray of shape (G,), bool
-        Maps the presence of the groups to the probability of pneumonia of each image, averaged
-        over the background images, of shape (n,), float64.
+        Maps the presence of the groups to the probability of the positive class of each image,
+        averaged over the background images, of shape (n,), float64.
 
     Raises
     ------

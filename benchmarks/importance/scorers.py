@@ -34,7 +34,7 @@ class Scorer(Protocol):
     """Scores of n rows, as they are and after permutation of columns, by a fitted pipeline."""
 
     score: Floats
-    """Probability of pneumonia without permutation, of shape (n,)."""
+    """Probability of the positive class without permutation, of shape (n,)."""
 
     def permuted(self, columns: NDArray[np.intp], orders: Order) -> Floats:
         """Compute the scores after the columns of row i are taken from row ``orders[r, i]``.

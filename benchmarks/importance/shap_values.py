@@ -55,7 +55,7 @@ class ShapValues:
     ----------
     values : ndarray of shape (n, d), float64
         In the order of the columns of ``X``, or of the groups. Positive values raise the output
-        towards pneumonia. Columns that the pipeline drops have 0.
+        towards the positive class. Columns that the pipeline drops have 0.
     expected : float
         Mean output for the background sample.
     output : ndarray of shape (n,), float64
@@ -84,8 +84,8 @@ def measure(cell: MeasuredCell) -> Tables:
     -------
     dict of DataFrame
         ``importance``: metric ``mean_abs`` is the mean absolute value of the sum over the group's
-        columns; ``mean_normal`` and ``mean_pneumonia``, for regions, are the means of that sum over
-        the images of a class. ``importance_checks``: one row with the check ``shap_additivity``.
+        columns; ``mean_negative`` and ``mean_positive``, for regions, are the means of that sum
+        over the images of a class. ``importance_checks``: one row with ``shap_additivity``.
         ``importance_swarm``: feature, shap, percentile (of the column's value among the explained
         images, from 0 to 1), one row per image, for the columns of largest mean |SHAP|. All are
         empty if the classifier is not explainable column by column, as an SVM.
@@ -121,7 +121,7 @@ def _sizes(cell: MeasuredCell, found: ShapValues) -> Iterator[pd.DataFrame]:
 def _by_class(cell: MeasuredCell, found: ShapValues) -> Iterator[pd.DataFrame]:
     """Mean SHAP value of each region over the images of each class."""
     label, groups = cell.label[cell.explained], cell.groups("region")
-    for name, value in (("normal", 0), ("pneumonia", 1)):
+    for name, value in (("negative", 0), ("positive", 1)):
         own = found.values[label == value]  # noqa: PD011 - no DataFrame
         means = [own[:, columns].sum(axis=1).mean() for columns in groups.values()]
         table = pd.DataFrame({"group": list(groups), "value": means})

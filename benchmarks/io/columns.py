@@ -1,5 +1,6 @@
 """Names and columns of the tables in a run folder."""
 
+import re
 from collections.abc import Sequence
 
 MANIFEST_COLUMNS = [
@@ -15,21 +16,94 @@ METRICS = [
 CLASS_METRICS = [
     "precision", "recall", "specificity", "f1", "auc", "average_precision", "accuracy",
 ]  # fmt: skip
-RECALLS = ["recall_bacteria", "recall_virus"]
-AT_THRESHOLD = [*METRICS[:7], *RECALLS]  # metrics that depend on the threshold
+AT_THRESHOLD = METRICS[:7]  # metrics that depend on the threshold, besides recall by subtype
 COUNTS = ["tp", "fp", "tn", "fn"]
 OPERATING_POINTS = ["0.5", "recall95"]
 PREDICTION_COLUMNS = [
     "cell", "features", "model", "seed", "split", "fold", "image", "group", "subtype", "label",
     "score",
 ]  # fmt: skip
-SCORE_COLUMNS = [
-    "cell", "features", "model", "balance", "seed", "split", "operating_point", "threshold",
-    "n", "n_positive",
-    *[name + end for name in METRICS + RECALLS for end in ("", "_lo", "_hi")],
-    "fit_seconds", "predict_seconds", "status", "reason", *COUNTS,
-    *[name + end for name in AT_THRESHOLD for end in ("_lo_threshold", "_hi_threshold")],
-]  # fmt: skip
+_RECALL = "recall_"
+_LIKE_A_BOUND = re.compile(r"(.*_)?(lo|hi|threshold)_*")
+
+
+def recall_column(subtype: str) -> str:
+    """Name the column of ``scores.csv`` with the recall of a subtype.
+
+    Parameters
+    ----------
+    subtype : str
+
+    Returns
+    -------
+    str
+        With a ``_`` at the end where the name would be that of a bound.
+
+    Examples
+    --------
+    >>> recall_column("virus"), recall_column("hi")
+    ('recall_virus', 'recall_hi_')
+    """
+    return f"{_RECALL}{subtype}{'_' if _LIKE_A_BOUND.fullmatch(subtype) else ''}"
+
+
+def needs_threshold(metric: str) -> bool:
+    """Whether a metric depends on the threshold.
+
+    Parameters
+    ----------
+    metric : str
+        One of ``METRICS``, or the recall of a subtype.
+
+    Returns
+    -------
+    bool
+    """
+    return metric in AT_THRESHOLD or metric.startswith(_RECALL)
+
+
+def score_columns(subtypes: Sequence[str] = ()) -> list[str]:
+    """List the columns of ``scores.csv``.
+
+    Parameters
+    ----------
+    subtypes : sequence of str
+        Subtypes of the positive class in the data.
+
+    Returns
+    -------
+    list of str
+    """
+    recalls = [recall_column(name) for name in subtypes]
+    at_threshold = [name for name in METRICS + recalls if needs_threshold(name)]
+    return [
+        "cell", "features", "model", "balance", "seed", "split", "operating_point", "threshold",
+        "n", "n_positive",
+        *[name + end for name in METRICS + recalls for end in ("", "_lo", "_hi")],
+        "fit_seconds", "predict_seconds", "status", "reason", *COUNTS,
+        *[name + end for name in at_threshold for end in ("_lo_threshold", "_hi_threshold")],
+    ]  # fmt: skip
+
+
+def optional(name: str, column: str) -> bool:
+    """Whether a table may have a column that depends on the data.
+
+    Parameters
+    ----------
+    name : str
+        Key of ``TABLE_COLUMNS``.
+    column : str
+
+    Returns
+    -------
+    bool
+        True for the scores of each class, and the recall of each subtype with its bounds.
+    """
+    start = {"predictions": SCORED, "scores": _RECALL}.get(name)
+    return start is not None and column.startswith(start)
+
+
+SCORE_COLUMNS = score_columns()
 FEATURE_COLUMNS = [
     "family", "dimension", "milliseconds_per_image", "from_store", "weights", "status", "reason",
 ]  # fmt: skip

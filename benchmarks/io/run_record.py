@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmarks.io.results import Results
+from benchmarks.io.results import Results, class_names
 
 
 def data_name(results: Results) -> str:
@@ -20,6 +20,42 @@ def data_name(results: Results) -> str:
     str
     """
     return str(results.run.get("data", {}).get("name", "unnamed data"))
+
+
+def class_pair(results: Results) -> tuple[str, str]:
+    """Return the names of the negative and of the positive class.
+
+    Parameters
+    ----------
+    results : Results
+        Of a run of two classes.
+
+    Returns
+    -------
+    (str, str)
+        ``negative`` or ``positive`` where a class has no name in the run folder.
+    """
+    recorded = results.run.get("data", {}).get("classes") or []
+    if len(recorded) == 2:
+        return str(recorded[0]), str(recorded[1])
+    named = dict(zip(results.manifest["label"], results.manifest["class"].astype(str), strict=True))
+    return named.get(0, "negative"), named.get(1, "positive")
+
+
+def classes(results: Results) -> list[str]:
+    """Return the names of all classes by label.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of str
+        Of two classes both, even where one has no images.
+    """
+    found = class_names(results.manifest)
+    return found if len(found) > 2 else list(class_pair(results))
 
 
 def is_synthetic(results: Results) -> bool:

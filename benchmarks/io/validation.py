@@ -25,6 +25,7 @@ from benchmarks.io.columns import (
     TABLE_COLUMNS,
     TEXT,
     WHOLE,
+    optional,
 )
 from benchmarks.io.run_files import MAX_TABLE, RunError, open_file
 from benchmarks.io.tables import read_csv
@@ -170,7 +171,7 @@ Number = int | float
 class _Config(_Part):
     """Settings that reports use; the commands that compute more validate all as `RunConfig`."""
 
-    task: Literal["pneumonia", "subtype"] = "pneumonia"
+    task: Literal["binary", "pneumonia", "subtype"] = "binary"  # pneumonia: earlier versions
     image_size: int = Field(default=224, ge=1, le=2**16)
     crop: float | int = Field(default=1.0, gt=0, le=1)
     contrast: bool = True
@@ -198,6 +199,7 @@ class _LeftOut(_Part):
 
 class _Data(_Part):
     name: str = ""
+    classes: list[str] = []
     synthetic: bool = False
     licence: str = ""
     citation: str = ""
@@ -282,10 +284,10 @@ def _check_complete(path: Path, name: str, table: pd.DataFrame) -> None:
 
 
 def _check_columns(folder: Path, name: str, table: pd.DataFrame) -> None:
-    classes = [column for column in table.columns if column.startswith(SCORED)]
+    classes = [one for one in table.columns if name == "predictions" and one.startswith(SCORED)]
     filled = {*FILLED.get(name, ()), *((classes or ["score"]) if name == "predictions" else ())}
     for column in table.columns if len(table) else ():
-        if column not in TABLE_COLUMNS[name] and column not in classes:
+        if column not in TABLE_COLUMNS[name] and not optional(name, column):
             continue
         good, expected = _good(column, table[column])
         if column in filled:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from benchmarks.io.columns import recall_column
 from benchmarks.metrics.arrays import Floats, Labels
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.calibration import brier_score
@@ -105,7 +106,7 @@ def evaluate(
     score : ndarray of shape (n,), in [0, 1]
     threshold : float or ndarray of shape (n,)
     subtype : ndarray of shape (n,), str
-        Kind of pneumonia; empty where it is unknown or there is none.
+        Of positive images; empty where it is unknown or there is none.
     bootstrap : PatientBootstrap
         Draws of these images' patients.
     ranking : Ranking, optional
@@ -121,8 +122,8 @@ def evaluate(
         Each metric with its ``_lo`` and ``_hi`` at the given threshold, then the counts ``tp``,
         ``fp``, ``tn`` and ``fn``. A metric that depends on the threshold also has
         ``_lo_threshold`` and ``_hi_threshold``, which include the uncertainty of the threshold;
-        they are the same bounds if ``redrawn`` is not given. The recall of a subtype without images
-        is NaN.
+        they are the same bounds if ``redrawn`` is not given. Each subtype of the positive images
+        has its recall, in :func:`benchmarks.io.columns.recall_column`.
 
     Notes
     -----
@@ -151,9 +152,8 @@ def evaluate(
 
 def _groups(label: Labels, subtype: NDArray[np.object_]) -> dict[str, NDArray[np.bool_]]:
     """Members of the groups of which a fraction is predicted positive, or negative."""
-    subtypes = {
-        f"recall_{name}": (label == 1) & (subtype == name) for name in ("bacteria", "virus")
-    }
+    found = sorted({str(name) for name in subtype[label == 1]} - {""})
+    subtypes = {recall_column(name): (label == 1) & (subtype == name) for name in found}
     return {"recall": label == 1, "specificity": label == 0, **subtypes}
 
 

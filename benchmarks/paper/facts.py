@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.fitting.cell import COMBINED, PIXELS
 from benchmarks.io.formatting import number, plain, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import data_name, is_synthetic, validation_drawn
+from benchmarks.io.run_record import class_pair, data_name, is_synthetic, validation_drawn
 from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.paper.combined_methods import combinations
@@ -39,19 +39,19 @@ def facts(results: Results) -> dict[str, str]:
     """
     run = results.run
     config, data = run.get("config", {}), run.get("data", {})
-    done = [row for row in rows(results) if row.ok]
+    done, names = [row for row in rows(results) if row.ok], class_pair(results)
     return {
         "design": _design(results),
         "source": _source(results, data),
         "licence": f"Licence of the data: {data['licence']}." if data.get("licence") else "",
-        "sizes": _sizes(results.manifest, bool(data.get("groups_known", True))),
+        "sizes": _sizes(results.manifest, bool(data.get("groups_known", True)), names[1]),
         "split": _split(results, bool(data.get("groups_known", True))),
         "limit": f"A sample of about {config['limit']} images was taken."
         if config.get("limit") else "No subset was taken.",
         "preparation": preparation(config),
         "audit": audit_summary(results),
         "missing": _missing(data),
-        "outcome": "Pneumonia or normal, by the label of the data"
+        "outcome": f"{names[1]} or {names[0]}, by the label of the data"
         + ("; drawn by the program." if is_synthetic(results) else "; not reassessed."),
         "predictors": _predictors(done, run),
         "models": _models(done, run),
@@ -68,7 +68,7 @@ def facts(results: Results) -> dict[str, str]:
         "shift": "Validation and test results are compared at the same thresholds."
         if done else "",
         "validation": _validation(results),
-        "subgroups": "Recall by type of pneumonia, and false positives by series."
+        "subgroups": "Recall by subtype, and false positives by series."
         if len(results.table("subgroups")) else "",
         "robustness": _robustness(results),
         "explained": "Feature importance is reported." if len(results.table("importance"))
@@ -144,16 +144,16 @@ def _source(results: Results, data: dict[str, Any]) -> str:
     return f"{data_name(results)}. {data['citation']}"
 
 
-def _sizes(manifest: pd.DataFrame, known: bool) -> str:
+def _sizes(manifest: pd.DataFrame, known: bool, positive: str) -> str:
     parts = []
     for split in _SPLITS:
         own = manifest[manifest["split"] == split]
         who = f" of {thousands(own['group'].nunique())} patients" if known else ""
         parts.append(
-            f"{split} {thousands(len(own))} images{who}, {thousands(own['label'].sum())} with "
-            "pneumonia"
+            f"{split} {thousands(len(own))} images{who}, {thousands(own['label'].sum())} of "
+            f"{positive}"
         )
-    return "; ".join(parts).capitalize() + "."
+    return f"{'; '.join(parts)}.".replace("train", "Train", 1)
 
 
 def _split(results: Results, known: bool) -> str:

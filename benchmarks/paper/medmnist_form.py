@@ -48,7 +48,7 @@ def obstacle(results: Results) -> str:
     """
     manifest = results.manifest
     sides = manifest[["width", "height"]].drop_duplicates().to_numpy().tolist()
-    if results.run.get("config", {}).get("task", "pneumonia") != "pneumonia":
+    if results.run.get("config", {}).get("task") == "subtype":
         return "the run has other classes than MedMNIST's two"
     if results.run.get("config", {}).get("limit"):
         return "the run used a sample of the images (--limit)"

@@ -14,6 +14,7 @@ from benchmarks.io.formatting import interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_files import read_grey
 from benchmarks.report.blocks import Cell
+from benchmarks.run.exploration import mean_name
 from benchmarks.statistics.equivalence import jointly
 from features import all_feature_sets
 
@@ -222,7 +223,7 @@ def mean_radiograph(results: Results, *classes: str) -> Map | None:
     """
     means = []
     for name in classes:
-        mean = read_grey(results.folder, f"mean_{name}.png")
+        mean = read_grey(results.folder, mean_name(name))
         if mean is None:
             return None
         means.append(mean.astype(float))

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.importance.importance_map import Map
 from benchmarks.io.formatting import number
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.run_record import class_pair, is_synthetic
 from benchmarks.report.blocks import Figure
 from benchmarks.report.importance_data import (
     METHOD_WORDS,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MOST_BARS = 16
 _COLOURS = {"permutation": BLUE, "shap": VERMILION}
+# Metrics of the mean over the images of each class: this version's, and that of earlier ones.
+_CLASS_MEANS = (("mean_negative", "mean_normal"), ("mean_positive", "mean_pneumonia"))
 
 
 def groups_figure(results: Results, table: pd.DataFrame, cells: Mapping[str, str]) -> Figure:
@@ -105,7 +107,7 @@ def maps_figure(results: Results, table: pd.DataFrame) -> Figure | None:
     if not shown:
         return None
     columns = max(len(cells) for cells in shown.values())
-    mean = mean_radiograph(results, "NORMAL", "PNEUMONIA")
+    mean = mean_radiograph(results, *class_pair(results))
 
     def _paint(figure: MplFigure) -> None:
         places = figure.subplots(len(shown), columns, squeeze=False)
@@ -150,9 +152,10 @@ def classes_figure(
     Figure or None
         None where the cell has no SHAP values of regions.
     """
+    names = class_pair(results)
     by_class = {
-        name: lines(table, cell, "shap", "region", f"mean_{name.lower()}")
-        for name in ("NORMAL", "PNEUMONIA")
+        name: _class_means(table, cell, metrics)
+        for name, metrics in zip(names, _CLASS_MEANS, strict=True)
     }
     if any(rows.empty for rows in by_class.values()):
         return None
@@ -169,7 +172,7 @@ def classes_figure(
             mean = mean_radiograph(results, name)
             for axes, family in zip(line, families, strict=True):
                 _overlay(axes, mean, maps[name, family], _crop_of(results), signed=True, top=top)
-                axes.set_title(f"{family}, {name.lower()}")
+                axes.set_title(f"{family}, {name}")
 
     alt = (
         f"SHAP of {cell} by region and class over the class's mean radiograph, for "
@@ -177,13 +180,19 @@ def classes_figure(
     )
     return Figure(
         name="importance-classes",
-        caption=f"SHAP values of regions in {cell}: mean over the normal (top) and the pneumonia "
-        "(bottom) test images, on the mean training image of the class. Orange: towards "
-        "pneumonia, blue: towards normal; all maps have the same scale.",
+        caption=f"SHAP values of regions in {cell}: mean over the {names[0]} (top) and the "
+        f"{names[1]} (bottom) test images, on the mean training image of the class. Orange: "
+        f"towards {names[1]}, blue: towards {names[0]}; all maps have the same scale.",
         alt=alt,
         svg=draw("importance-classes", (1.75 * len(families) + 0.2, 4.3), _paint, alt,
                  is_synthetic(results)),
     )  # fmt: skip
+
+
+def _class_means(table: pd.DataFrame, cell: str, metrics: tuple[str, ...]) -> pd.DataFrame:
+    """Mean SHAP values of regions over the images of a class, by the first metric that is there."""
+    found = [lines(table, cell, "shap", "region", metric) for metric in metrics]
+    return next((rows for rows in found if len(rows)), found[0])
 
 
 def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
@@ -282,7 +291,7 @@ def swarm_figure(results: Results, swarm: pd.DataFrame) -> Figure:
     """
     names = list(dict.fromkeys(swarm["feature"]))
     edges = np.linspace(swarm["shap"].min(), swarm["shap"].max(), BINS + 1)
-    cell = str(swarm["cell"].iloc[0])
+    cell, (negative, positive) = str(swarm["cell"].iloc[0]), class_pair(results)
 
     def _paint(figure: MplFigure) -> None:
         from matplotlib.colors import LinearSegmentedColormap
@@ -300,7 +309,7 @@ def swarm_figure(results: Results, swarm: pd.DataFrame) -> Figure:
         bar = figure.colorbar(points, ax=axes, ticks=[0, 1], fraction=0.03, pad=0.02)
         bar.ax.set_yticklabels(["low", "high"])
         bar.set_label("feature value")
-        frame(axes, x="SHAP: towards normal (left), towards pneumonia (right)", grid="x")
+        frame(axes, x=f"SHAP: towards {negative} (left), towards {positive} (right)", grid="x")
         name_rows([axes], names, ())
 
     alt = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.datasets.dataset import CLASSES, DataError, Dataset
+from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.results import write_table
 from benchmarks.io.run_files import IMAGES, subfolder, write_bytes
@@ -22,6 +23,8 @@ HARDEST_COLUMNS = ["image", "label", "group", "subtype", "wrong", "cells", "mean
 SAMPLES = 6
 SPLITS = ("train", "validation", "test")
 THUMBNAIL = 160
+_IN_FILE_NAME = re.compile(r"[\w -]{1,40}")
+_KEY = 60  # characters
 _BLUE = np.array([0, 114, 178], dtype=np.float64)
 _VERMILION = np.array([213, 94, 0], dtype=np.float64)
 
@@ -105,9 +108,9 @@ def hardest(predictions: pd.DataFrame, scores: pd.DataFrame, k: int) -> pd.DataF
     -------
     DataFrame
         ``image``, ``label``, ``group``, ``subtype``, ``wrong`` (number of cells that
-        misclassify it), ``cells`` (number of cells), ``mean_score`` (mean probability of
-        pneumonia). Only images that more than half of the cells misclassify; label 0 first, then
-        label 1, each sorted from most to least often misclassified.
+        misclassify it), ``cells`` (number of cells), ``mean_score`` (mean
+        score). Only images that more than half of the cells misclassify; label 0 first, then label
+        1, each sorted from most to least often misclassified.
 
     Examples
     --------
@@ -194,6 +197,47 @@ def thumbnail_name(image: str) -> str:
     return f"image_{digest[:16]}.png"
 
 
+def mean_name(name: str) -> str:
+    """Make a file name for the mean training image of a class.
+
+    Parameters
+    ----------
+    name : str
+        Of the class.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> mean_name("Viral Pneumonia"), mean_name("Mass|Nodule")
+    ('mean_Viral Pneumonia.png', 'mean_class_a4f11e8a.png')
+    """
+    if _IN_FILE_NAME.fullmatch(name):
+        return f"mean_{name}.png"
+    return f"mean_class_{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}.png"
+
+
+def sample_key(name: str) -> str:
+    """Make the part of the file names of samples that stands for a class or subtype.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> sample_key("Viral Pneumonia")
+    'Viral-Pneumonia'
+    """
+    return "".join(c if c.isalnum() and c.isascii() else "-" for c in name)[:_KEY]
+
+
 def thumbnail(image: NDArray[Any]) -> NDArray[Any]:
     """Shrink a grey image to at most 160 pixels per side; a smaller image is unchanged.
 
@@ -222,11 +266,10 @@ def _write_means(dataset: Dataset, train: NDArray[np.bool_], images: Path) -> No
         rows = np.flatnonzero(train & (dataset.manifest["class"] == name).to_numpy())
         if len(rows):
             means[name] = _mean(dataset.images, rows)
-            _write_png(
-                images / f"mean_{name}.png", thumbnail(np.rint(means[name]).astype(np.uint8))
-            )
-    if set(means) == set(CLASSES):
-        difference = means["PNEUMONIA"] - means["NORMAL"]
+            _write_png(images / mean_name(name), thumbnail(np.rint(means[name]).astype(np.uint8)))
+    if len(means) == len(dataset.classes) == 2:
+        negative, positive = (means[name] for name in dataset.classes)
+        difference = positive - negative
         _write_png(images / "difference.png", _diverging(difference))
 
 
@@ -247,7 +290,7 @@ def _samples(manifest: pd.DataFrame, train: NDArray[np.bool_]) -> dict[str, list
         _, first = np.unique(groups[rows].astype(str), return_index=True)
         patients = rows[first]
         picked = generator.choice(patients, size=min(SAMPLES, len(patients)), replace=False)
-        chosen["".join(c if c.isalnum() and c.isascii() else "-" for c in name)] = picked.tolist()
+        chosen[sample_key(name)] = picked.tolist()
     return chosen
 
 

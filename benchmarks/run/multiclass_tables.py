@@ -23,7 +23,7 @@ class MulticlassTables(ResultTables):
 
     In ``predictions.csv`` the column ``score_<class>`` is the probability of a class, and ``score``
     is blank. In ``scores.csv`` a cell has one row per split, without metrics, so that no reader
-    mistakes another number for the probability of pneumonia. Metrics are in ``classes.csv``.
+    mistakes another number for the probability of a positive class. Metrics are in ``classes.csv``.
     """
 
     names = ("predictions", "training", "classes", "confusions", "scores")

@@ -18,7 +18,7 @@ from benchmarks.fitting.cross_validation import (
     in_training_order,
 )
 from benchmarks.fitting.split_indices import SCORED_SPLITS, SplitIndices
-from benchmarks.io.columns import MORE_TABLES, OPERATING_POINTS, TABLES
+from benchmarks.io.columns import OPERATING_POINTS, TABLE_COLUMNS, score_columns
 from benchmarks.io.run_files import write_text
 from benchmarks.io.tables import to_csv
 from benchmarks.metrics.arrays import Floats
@@ -67,6 +67,7 @@ class ResultTables:
     ) -> None:
         self.folder, self.cells, self.manifest, self.rows = folder, cells, manifest, rows
         self.fold = fold
+        self.subtypes = sorted(set(manifest["subtype"][manifest["label"] > 0]) - {""})
         self.results: dict[Cell, CellResult] = {}
         self._lines: dict[tuple[str, Cell], str] = {}
         self._bootstraps = {
@@ -110,7 +111,7 @@ class ResultTables:
         -------
         list of str
         """
-        return {**TABLES, **MORE_TABLES}[name]
+        return score_columns(self.subtypes) if name == "scores" else TABLE_COLUMNS[name]
 
     def _tables(self, result: CellResult) -> dict[str, pd.DataFrame]:
         return {

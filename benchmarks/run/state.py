@@ -128,7 +128,8 @@ class RunState:
             "protocol": {"bootstrap_draws": DRAWS, "confidence": CONFIDENCE,
                          "target_recall": TARGET_RECALL},
             "data": {
-                "name": dataset.name, "synthetic": dataset.synthetic, "licence": dataset.licence,
+                "name": dataset.name, "classes": list(dataset.classes),
+                "synthetic": dataset.synthetic, "licence": dataset.licence,
                 "citation": dataset.citation, "limitations": list(dataset.limitations),
                 "facts": dict(dataset.facts), "notes": [*dataset.notes, *notes],
                 "leakage": " ".join(leakage),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.fitting.cell import COMBINED, EXTERNAL, PIXELS
-from benchmarks.io.columns import AT_THRESHOLD, OPERATING_POINTS
+from benchmarks.io.columns import OPERATING_POINTS, needs_threshold
 from benchmarks.io.formatting import join_words
 from benchmarks.io.results import Results
 from benchmarks.metrics.bootstrap import seed_error, with_seed_error
@@ -170,7 +170,7 @@ class Row:
         def _mean(column: str) -> float:
             return float(own[column].astype(float).mean()) if column in own else math.nan
 
-        end = "_threshold" if metric in AT_THRESHOLD else ""
+        end = "_threshold" if needs_threshold(metric) else ""
         value, low, high = (_mean(metric + name) for name in ("", f"_lo{end}", f"_hi{end}"))
         spread = float(own[metric].astype(float).std(ddof=1)) if len(own) > 1 else math.nan
         if len(own) > 1:

@@ -24,7 +24,7 @@ class SplitScores:
     Attributes
     ----------
     image, group, subtype : ndarray of shape (n,), object
-        Name, patient and kind of pneumonia.
+        Name, patient and subtype.
     label : ndarray of shape (n,), int64
     fold : ndarray of shape (n,), int64
         0 outside cross-validation.

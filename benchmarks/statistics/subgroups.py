@@ -1,4 +1,4 @@
-"""Recall by kind of pneumonia, and false positive rate by series of normal radiographs."""
+"""Recall by subtype of the positive class, and false positive rate by series of negative images."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``subgroups``: the fraction is the recall for a kind of pneumonia, and the false positive
-        rate for a series of normal radiographs. If there are two kinds, or two series, their
+        ``subgroups``: the fraction is the recall for a subtype, and the false positive rate
+        for a series of negative images. If there are two kinds, or two series, their
         difference has a row, too. Fractions have clustered Wilson intervals, differences percentile
         intervals over draws of patients. Both include the choice of a chosen threshold.
     """
@@ -104,7 +104,7 @@ def _value(one: Subgroup, predicted: NDArray[np.bool_], bootstrap: PatientBootst
 
 
 def subgroups(test: SplitScores) -> list[Subgroup]:
-    """Find the kinds of pneumonia and the series of normal radiographs.
+    """Find the subtypes of the positive class and the series of negative images.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from sklearn import metrics as sk
 from benchmarks.commands import run as run_module
 from benchmarks.commands.run import StoppedError
 from benchmarks.config import load_config
-from benchmarks.io.columns import PREDICTION_COLUMNS, SCORE_COLUMNS
+from benchmarks.io.columns import PREDICTION_COLUMNS, score_columns
 from features.backbone import create_backbone
 from run_benchmark import main
 from tests.conftest import QUICK
@@ -38,7 +38,7 @@ def test_run_folder_holds_what_the_contract_names(run: Path) -> None:
     names = {"manifest.csv", "features.csv", "predictions.csv", "scores.csv", "run.json",
              "report.html", "report.md", "tables.tex"}  # fmt: skip
     assert names <= {path.name for path in run.iterdir()}
-    assert pd.read_csv(run / "scores.csv").columns.tolist() == SCORE_COLUMNS
+    assert pd.read_csv(run / "scores.csv").columns.tolist() == score_columns(("bacteria", "virus"))
     assert pd.read_csv(run / "predictions.csv").columns.tolist() == PREDICTION_COLUMNS
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "finished"

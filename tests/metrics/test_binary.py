@@ -55,9 +55,16 @@ def test_recall_by_subtype() -> None:
     assert np.isnan(draws[0])
 
 
-def test_recall_of_unknown_subtypes_is_nan() -> None:
+def test_recall_follows_the_subtypes_found() -> None:
     bootstrap = PatientBootstrap.draw(np.arange(8).astype(object), LABEL, seed=0, draws=50)
     row = evaluate(LABEL, SCORE, 0.5, np.full(8, "", object), bootstrap)
-    assert np.isnan(row["recall_virus"])
-    assert np.isnan(row["recall_virus_lo"])
+    assert not [
+        name for name in row if name.startswith("recall_") and name[7:9] not in ("lo", "hi")
+    ]
+    subtype = np.where(LABEL == 1, np.array(["mass", "hi"], object)[np.arange(8) % 2], "mass")
+    of_both = evaluate(LABEL, SCORE, 0.5, subtype, bootstrap)
+    for name, column in (("mass", "recall_mass"), ("hi", "recall_hi_")):
+        member = (LABEL == 1) & (subtype == name)
+        assert of_both[column] == (SCORE >= 0.5)[member].mean()
+    assert of_both["recall_hi"] == row["recall_hi"]  # the bound, not the subtype
     assert row["tp"] + row["fn"] == 5

@@ -20,7 +20,7 @@ from sklearn import metrics as sk
 from benchmarks.commands.report import render_report
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.io import escaping
-from benchmarks.io.columns import AT_THRESHOLD, METRICS, PREDICTION_COLUMNS, RECALLS, SCORE_COLUMNS
+from benchmarks.io.columns import METRICS, PREDICTION_COLUMNS, needs_threshold, score_columns
 from benchmarks.io.results import Results, RunError, read_results, write_run, write_table
 from benchmarks.report import method_tables
 from benchmarks.report.blocks import Cell, Pictures, Section, Table
@@ -115,11 +115,11 @@ def fake_scores(predictions: pd.DataFrame) -> list[dict[str, Any]]:
                     "n": len(y), "n_positive": int(y.sum()), "tp": tp, "fp": fp, "tn": tn, "fn": fn,
                     "fit_seconds": 1.5, "predict_seconds": 0.1, "status": "ok", "reason": "",
                 }  # fmt: skip
-                for name in METRICS + RECALLS:
+                for name in [*METRICS, "recall_bacteria", "recall_virus"]:
                     half = 1.96 * np.sqrt(max(values[name] * (1 - values[name]), 0.002) / len(y))
                     low, high = max(values[name] - half, -1), min(values[name] + half, 1)
                     line |= {name: values[name], f"{name}_lo": low, f"{name}_hi": high}
-                    if name in AT_THRESHOLD:
+                    if needs_threshold(name):
                         line |= {f"{name}_lo_threshold": low, f"{name}_hi_threshold": high}
                 lines.append(line)
     return lines
@@ -163,7 +163,7 @@ def make_run(
     ]  # fmt: skip
     write_table(folder, "manifest", manifest)
     write_table(folder, "predictions", predictions)
-    write_table(folder, "scores", pd.DataFrame(lines, columns=SCORE_COLUMNS))
+    write_table(folder, "scores", pd.DataFrame(lines, columns=score_columns(("bacteria", "virus"))))
     write_table(folder, "features", pd.DataFrame(
         {"family": features, "dimension": 300, "milliseconds_per_image": 4.25, "from_store": 0,
          "weights": "", "status": "ok", "reason": ""}))  # fmt: skip
@@ -411,7 +411,7 @@ def test_a_reason_is_given_once_below_its_table(tmp_path: Path) -> None:
 
 def test_an_unfinished_run_is_marked(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", n=200, ok=False)
-    write_table(folder, "scores", pd.DataFrame(columns=SCORE_COLUMNS))
+    write_table(folder, "scores", pd.DataFrame(columns=score_columns(("bacteria", "virus"))))
     write_run(folder, {"status": "running"})
     render_report(folder)
     text = "".join(Page(folder).text)
@@ -440,7 +440,7 @@ def small_results(tmp_path: Path, values: dict[str, list[dict[str, float]]]) -> 
         for split in ("validation", "test")
     ]  # fmt: skip
     empty = pd.DataFrame()
-    scores = pd.DataFrame(lines).reindex(columns=SCORE_COLUMNS)
+    scores = pd.DataFrame(lines).reindex(columns=score_columns(("bacteria", "virus")))
     return Results(tmp_path, {}, empty, empty, empty, scores, empty, empty)
 
 

@@ -33,7 +33,7 @@ def render(results: Results) -> Section:
     if not table:
         return text_section(title, "No cell finished, so there is nothing to tabulate.")
     text = (
-        "F1 and accuracy depend on the prevalence of pneumonia; balanced accuracy and MCC depend "
+        "F1 and accuracy depend on the prevalence; balanced accuracy and MCC depend "
         "on it less. The Brier score is the mean squared error of the predicted probability: lower "
         "is better."
     )

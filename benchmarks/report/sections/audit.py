@@ -10,6 +10,7 @@ from benchmarks.audit.findings import STOP, Audit, summary
 from benchmarks.io.formatting import thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_files import read_png
+from benchmarks.io.run_record import classes
 from benchmarks.report.blocks import (
     Block,
     Picture,
@@ -105,12 +106,13 @@ def _table(findings: pd.DataFrame) -> Table:
 
 def _thumbnails(results: Results, findings: pd.DataFrame, images: pd.DataFrame) -> list[Block]:
     blocks: list[Block] = []
+    named = dict(enumerate(classes(results)))
     for number, part in images.groupby("finding", sort=True):
         items = []
         for one in part.to_dict("records"):
             data = read_png(results.folder, thumbnail_name(str(one["image"])))
             if data is not None:
-                label = "PNEUMONIA" if one["label"] == 1 else "NORMAL"
+                label = named.get(one["label"], one["label"])
                 items.append(Picture(data, str(one["image"]), f"{one['split']}, {label}"))
         if items and len(blocks) < SHOWN:
             finding = findings.iloc[int(str(number))]

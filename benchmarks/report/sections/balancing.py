@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.io.formatting import interval, number, percent, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic, prevalence
+from benchmarks.io.run_record import class_pair, is_synthetic, prevalence
 from benchmarks.report.blocks import (
     Block,
     Cell,
@@ -97,9 +97,10 @@ def _caution(results: Results) -> str:
     if math.isnan(train) or math.isnan(test):
         return ""
     return (
-        f"Pneumonia makes up {percent(train)} of the training images and {percent(test)} of the "
-        "test images. Balancing changes the proportion that a classifier is fitted on, so its "
-        "effect on calibration depends on this difference; it may be another at other proportions."
+        f"{class_pair(results)[1]} makes up {percent(train)} of the training images and "
+        f"{percent(test)} of the test images. Balancing changes the proportion that a classifier "
+        "is fitted on, so its effect on calibration depends on this difference; it may be another "
+        "at other proportions."
     )
 
 

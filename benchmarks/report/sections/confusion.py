@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.io.columns import COUNTS, OPERATING_POINTS
 from benchmarks.io.formatting import DASH, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.run_record import class_pair, is_synthetic
 from benchmarks.report.blocks import Block, Cell, Figure, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import SELECTED, breaks, point_groups, table_rows
 from benchmarks.report.plots import INK, draw, frame
@@ -81,10 +81,11 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
         for row in chosen
         if (counts := _first_counts(row, "recall95")) is not None
     )
+    negative, positive = class_pair(results)
     return Figure(
         name="confusion",
         caption=(
-            "Confusion matrices on the test set. Rows: true class (P pneumonia, N normal). "
+            f"Confusion matrices on the test set. Rows: true class (P {positive}, N {negative}). "
             "Columns: predicted class. Shade: fraction of the row."
         ),
         alt=alt,

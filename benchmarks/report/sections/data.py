@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.datasets.dataset import CLASSES
 from benchmarks.io.escaping import printable
 from benchmarks.io.formatting import thousands
-from benchmarks.io.results import Results, class_names
+from benchmarks.io.results import Results
 from benchmarks.io.run_files import IMAGES, read_png
-from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.run_record import classes, is_synthetic
 from benchmarks.report.blocks import (
     Block,
     Bullets,
@@ -25,15 +24,14 @@ from benchmarks.report.blocks import (
     Table,
     paragraph,
 )
-from benchmarks.report.plots import NORMAL_COLOUR, PNEUMONIA_COLOUR, Dash, draw, frame, looks
+from benchmarks.report.plots import NEGATIVE_COLOUR, POSITIVE_COLOUR, Dash, draw, frame, looks
+from benchmarks.run.exploration import mean_name, sample_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MplFigure
 
 _SPLITS = ("train", "validation", "test")
-_KINDS = {"bacteria": "bacterial", "virus": "viral"}
-_SAMPLES = {name: f"{kind} pneumonia" for name, kind in _KINDS.items()}
 _MANY = 10
 _HATCHES = ("", "////", "....", "xxxx")
 
@@ -49,7 +47,7 @@ def render(results: Results) -> Section:
     -------
     Section
     """
-    blocks: list[Block] = [paragraph(_text(results)), _counts(results.manifest)]
+    blocks: list[Block] = [paragraph(_text(results)), _counts(results)]
     notes = [str(one) for one in results.run.get("data", {}).get("notes", [])]
     if notes:
         blocks.append(Bullets(tuple((one,) for one in notes)))
@@ -82,24 +80,26 @@ def _text(results: Results) -> str:
     )
 
 
-def _classes(manifest: pd.DataFrame) -> list[str]:
-    """Names of the classes; of two classes both, even where one has no images."""
-    names = class_names(manifest)
-    return list(CLASSES) if set(names) <= set(CLASSES) else names
-
-
 def _lines(names: list[str]) -> dict[str, tuple[str, Dash | str]]:
     """Colour and dash of each class."""
-    if names == list(CLASSES):
-        return {"NORMAL": (NORMAL_COLOUR, "-"), "PNEUMONIA": (PNEUMONIA_COLOUR, "--")}
+    if len(names) == 2:
+        return {names[0]: (NEGATIVE_COLOUR, "-"), names[1]: (POSITIVE_COLOUR, "--")}
     return {name: (look.colour, look.dash) for name, look in looks(names).items()}
 
 
-def _counts(manifest: pd.DataFrame) -> Table:
-    names = _classes(manifest)
+def _kinds(results: Results) -> dict[str, pd.Series]:
+    """Rows of each class and of each subtype of a class."""
+    manifest, names = results.manifest, classes(results)
     kinds = {name: manifest["class"] == name for name in names}
-    for subtype in sorted(set(manifest["subtype"]) - {"", *names}):
-        kinds[f"PNEUMONIA, {_KINDS.get(subtype, subtype)}"] = manifest["subtype"] == subtype
+    for (name, subtype), _ in manifest.groupby(["class", "subtype"], sort=True):
+        if subtype not in ("", *names):
+            of_both = (manifest["class"] == name) & (manifest["subtype"] == subtype)
+            kinds[f"{name}, {subtype}"] = of_both
+    return kinds
+
+
+def _counts(results: Results) -> Table:
+    manifest, kinds = results.manifest, _kinds(results)
     kinds["All"] = pd.Series(True, index=manifest.index)
     lines = []
     for name, chosen in kinds.items():
@@ -119,18 +119,18 @@ def _counts(manifest: pd.DataFrame) -> Table:
 
 
 def _shape_figure(results: Results) -> Figure:
-    table = results.manifest
+    table, names = results.manifest, classes(results)
     one_size = len(table[["width", "height"]].drop_duplicates()) == 1
     aspect = table.assign(aspect=table["width"] / table["height"])
 
     def paint(figure: MplFigure) -> None:
         if one_size:
-            _patients(figure.subplots(1, 1), table)
+            _patients(figure.subplots(1, 1), table, names)
             return
         left, middle, right = figure.subplots(1, 3)
-        _patients(left, table)
-        _steps(middle, aspect, "width", "Width in pixels")
-        _steps(right, aspect, "aspect", "Width / height")
+        _patients(left, table, names)
+        _steps(middle, aspect, names, "width", "Width in pixels")
+        _steps(right, aspect, names, "aspect", "Width / height")
 
     alt = "Images per patient by class" + ("." if one_size else ", image widths and aspect ratios.")
     return Figure(
@@ -145,8 +145,8 @@ def _shape_figure(results: Results) -> Figure:
     )  # fmt: skip
 
 
-def _patients(axes: Axes, table: pd.DataFrame) -> None:
-    lines = _lines(_classes(table))
+def _patients(axes: Axes, table: pd.DataFrame, classes_: list[str]) -> None:
+    lines = _lines(classes_)
     width = 0.8 / len(lines)
     for k, (name, (colour, _)) in enumerate(lines.items()):
         shift = (k - (len(lines) - 1) / 2) * width
@@ -165,11 +165,11 @@ def _patients(axes: Axes, table: pd.DataFrame) -> None:
     axes.legend()
 
 
-def _steps(axes: Axes, table: pd.DataFrame, column: str, title: str) -> None:
+def _steps(axes: Axes, table: pd.DataFrame, names: list[str], column: str, title: str) -> None:
     import numpy as np
 
     edges = np.linspace(table[column].min(), table[column].max() + 1e-9, 31)
-    for name, (colour, dash) in _lines(_classes(table)).items():
+    for name, (colour, dash) in _lines(names).items():
         values = table[table["class"] == name][column]
         axes.hist(
             values,
@@ -194,7 +194,7 @@ def _intensity_figure(results: Results) -> Figure:
         inner = table[table["value"].between(1, 254)]
         top = float(inner["fraction"].max()) if len(inner) else 1.0
         for place, split in zip(places, shown, strict=True):
-            for name, (colour, dash) in _lines(_classes(results.manifest)).items():
+            for name, (colour, dash) in _lines(classes(results)).items():
                 own = table[(table["split"] == split) & (table["class"] == name)]
                 place.plot(own["value"], own["fraction"], color=colour, label=printable(name),
                            linestyle=dash, linewidth=1.3)  # fmt: skip
@@ -218,23 +218,26 @@ def _intensity_figure(results: Results) -> Figure:
 def _example_images(results: Results) -> list[Block]:
     folder = results.folder / IMAGES
     blocks: list[Block] = []
-    means = [(f"mean_{name}.png", f"Mean of {name}") for name in _classes(results.manifest)]
-    means.append(("difference.png", "PNEUMONIA − NORMAL"))
+    names = classes(results)
+    means = [(mean_name(name), f"Mean of {name}") for name in names]
+    if len(names) == 2:
+        means.append(("difference.png", f"{names[1]} − {names[0]}"))
     shown = [Picture(data, label) for name, label in means
              if (data := read_png(results.folder, name)) is not None]  # fmt: skip
     if shown:
         text = (
-            "Mean training image of each class, and their difference: red where pneumonia images "
+            f"Mean training image of each class, and their difference: red where {names[1]} images "
             "are brighter, blue where they are darker; full colour at 50 grey levels."
-            if set(results.manifest["class"]) <= set(CLASSES)
+            if len(names) == 2
             else "Mean training image of each class."
         )
         blocks.append(Pictures(text, tuple(shown)))
     samples = []
+    shown_as = {sample_key(one.rpartition(", ")[2]): one for one in _kinds(results)}
     for path in sorted(folder.glob("sample_*.png")):
         match = re.fullmatch(r"sample_(.+)_(\d+)\.png", path.name)
         if match and (data := read_png(results.folder, path.name)) is not None:
-            samples.append(Picture(data, _SAMPLES.get(match[1], match[1])))
+            samples.append(Picture(data, shown_as.get(match[1], match[1])))
     if samples:
         text = "Random training images of each class, one per patient, with a fixed seed."
         blocks.append(Pictures(text, tuple(samples)))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.io.formatting import count_of, interval, number
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic, prevalence
+from benchmarks.io.run_record import class_pair, is_synthetic, prevalence
 from benchmarks.metrics.arrays import Floats
 from benchmarks.report.blocks import (
     Cell,
@@ -33,8 +33,8 @@ TREAT_ALL = "treat_all"
 _SHOWN = (0.1, 0.25, 0.5, 0.75)
 _MEANING = (
     "Net benefit is the proportion of true positives minus t/(1 − t) times that of false "
-    "positives, among all images. The threshold t is the probability of pneumonia at which "
-    "treating and not treating a patient are equally good. Scores are used as probabilities "
+    "positives, among all images. The threshold t is the probability of the positive class at "
+    "which treating and not treating a patient are equally good. Scores are used as probabilities "
     "without recalibration."
 )
 
@@ -158,7 +158,7 @@ def _figure(results: Results, chosen: Sequence[Row]) -> Figure:
         name="decision",
         caption=(
             f"Decision curves on the test set: {SELECTED}. The maximum net benefit "
-            "is the prevalence of pneumonia. Values far below 0 are cut off."
+            f"is the prevalence of {class_pair(results)[1]}. Values far below 0 are cut off."
         ),
         alt=alt,
         svg=draw("decision", (9.2, 4.9), paint, alt, is_synthetic(results)),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.io.formatting import interval, number, p_value
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.run_record import class_pair, is_synthetic
 from benchmarks.report.blocks import (
     Bullets,
     Cell,
@@ -102,7 +102,7 @@ def render(results: Results) -> Section:
             _table(pairs, chosen, leaders_caption(chosen), ("latex",)),
             Subheading("Decisions at a fixed threshold"),
             paragraph(_decisions(pairs)),
-            _decision_table(table, chosen),
+            _decision_table(table, chosen, class_pair(results)),
         ),
     )
 
@@ -249,8 +249,8 @@ def _decisions(pairs: _Pairs) -> str:
     )
 
 
-def _decision_table(table: pd.DataFrame, chosen: Sequence[Row]) -> Table:
-    shown = (("accuracy", "All"), ("recall", "Pneumonia"), ("specificity", "Normal"))
+def _decision_table(table: pd.DataFrame, chosen: Sequence[Row], names: tuple[str, str]) -> Table:
+    shown = (("accuracy", "All"), ("recall", names[1]), ("specificity", names[0]))
     both = {
         (test, metric): _both_ways(table, test, metric)
         for test in ("sign_flip", "mcnemar") for metric, _ in shown

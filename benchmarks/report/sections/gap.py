@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.io.formatting import number, percent
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic, prevalence, validation_drawn
+from benchmarks.io.run_record import class_pair, is_synthetic, prevalence, validation_drawn
 from benchmarks.metrics.operating_points import TARGET_RECALL
 from benchmarks.report.blocks import (
     ALL_FORMATS,
@@ -245,7 +245,8 @@ def _from_validation(results: Results, table: Sequence[Row]) -> str:
     return (
         f"{origin} At the threshold selected on the validation set, the median specificity over "
         f"methods is {both['specificity']}, and the median recall {both['recall']}; the median AUC "
-        f"is {both['auc']}. These medians have no intervals. Pneumonia makes up "
+        f"is {both['auc']}. These medians have no intervals. {class_pair(results)[1]} "
+        "makes up "
         f"{percent(prevalence(results, 'validation'))} of the validation images and "
         f"{percent(prevalence(results))} of the test images, and precision depends on this "
         "prevalence. A threshold selected on one source of images need not hold on another. "

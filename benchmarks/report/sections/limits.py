@@ -15,7 +15,7 @@ from benchmarks.statistics.method_rows import finished
 
 PHANTOMS = (
     "The images were drawn by a program. They test the software and the protocol; they prove "
-    "nothing about radiographs, patients or pneumonia."
+    "nothing about radiographs, patients or disease."
 )
 _UNKNOWN = (
     "The program does not know the patients, hospitals and machines of these data, nor how they "

@@ -7,6 +7,7 @@ import pandas as pd
 from benchmarks.io.formatting import number
 from benchmarks.io.results import Results
 from benchmarks.io.run_files import read_png
+from benchmarks.io.run_record import class_pair
 from benchmarks.report.blocks import (
     Block,
     Picture,
@@ -20,10 +21,6 @@ from benchmarks.report.blocks import (
 from benchmarks.run.exploration import hardest, thumbnail_name
 
 _SHOWN = 12
-_TITLES = {
-    0: "Normal images that most cells predict as pneumonia",
-    1: "Pneumonia images that most cells predict as normal",
-}
 
 
 def render(results: Results) -> Section:
@@ -48,9 +45,10 @@ def render(results: Results) -> Section:
         )
     wrong = every["label"].value_counts()
     test = results.manifest[results.manifest["split"] == "test"]
+    names = class_pair(results)
     counts = [
         f"{wrong.get(label, 0)} of {_count(int((test['label'] == label).sum()), f'{name} image')}"
-        for label, name in enumerate(("normal", "pneumonia"))
+        for label, name in enumerate(names)
     ]
     text = (
         "At the threshold for a recall of 0.95 on the validation set, more than half of the cells "
@@ -60,11 +58,12 @@ def render(results: Results) -> Section:
         "misclassify an image does not show why."
     )
     blocks: list[Block] = [paragraph(text)]
-    for label, heading in _TITLES.items():
+    for label, name in enumerate(names):
         part = shown[shown["label"] == label]
+        heading = f"{name} images that most cells predict as {names[1 - label]}"
         if len(part):
             blocks.append(_thumbnails(results, part, heading))
-    blocks.append(_table(shown))
+    blocks.append(_table(shown, names))
     return Section(title, tuple(blocks))
 
 
@@ -80,10 +79,10 @@ def _thumbnails(results: Results, table: pd.DataFrame, heading: str) -> Pictures
     return Pictures(heading + ".", tuple(items))
 
 
-def _table(table: pd.DataFrame) -> Table:
+def _table(table: pd.DataFrame, names: tuple[str, str]) -> Table:
     lines = tuple(
         row(
-            one["image"], "PNEUMONIA" if one["label"] == 1 else "NORMAL", one["subtype"] or "–",
+            one["image"], names[one["label"]], one["subtype"] or "–",
             one["group"], f"{one['wrong']} / {one['cells']}", number(one["mean_score"]),
         )
         for one in table.to_dict("records")

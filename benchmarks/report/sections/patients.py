@@ -6,6 +6,7 @@ import pandas as pd
 
 from benchmarks.io.formatting import interval, join_words, number, thousands
 from benchmarks.io.results import Results
+from benchmarks.io.run_record import class_pair
 from benchmarks.report.blocks import Group, Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import (
     Lines,
@@ -25,7 +26,7 @@ _TITLES = {"image": "Images", "mean": "Patients, mean score", "maximum": "Patien
 _METRICS = (("auc", "AUC"), ("average_precision", "Average precision"))
 _CAUTION = (
     "The maximum of many scores is higher than that of few, whatever the images show; if patients "
-    "of one class have more images, as pneumonia patients do in some data, this alone changes "
+    "of one class have more images, as those with a disease do in some data, this alone changes "
     "the AUC of the maximum. Average precision depends on the proportion of positives, which "
     "differs between images and patients."
 )
@@ -55,13 +56,15 @@ def render(results: Results) -> Section:
 def _counts(results: Results) -> str:
     test = results.manifest[results.manifest["split"] == "test"]
     classes = test.groupby("group")["label"].agg(["max", "nunique", "size"])
+    names = class_pair(results)
     mixed = int((classes["nunique"] > 1).sum())
     several = int((classes["size"] > 1).sum())
     return (
         f"The test set has {thousands(len(test))} images of {thousands(len(classes))} patients, "
         f"{thousands(several)} of them with several images. A patient's score is the mean or the "
-        "maximum of the scores of the patient's images. A patient with an image of pneumonia is "
-        f"positive, also with normal images beside it ({mixed or 'none'} of these patients); so "
+        "maximum of the scores of the patient's images. A patient with an image of "
+        f"{names[1]} is positive, also with {names[0]} images beside it "
+        f"({mixed or 'none'} of these patients); so "
         f"{thousands(int(classes['max'].sum()))} patients are positive."
     )
 

@@ -1,4 +1,4 @@
-"""Precision at other prevalences of pneumonia than that of the test set."""
+"""Precision at other prevalences than that of the test set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.formatting import interval, number, percent
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import prevalence
+from benchmarks.io.run_record import class_pair, prevalence
 from benchmarks.report.blocks import Section, Table, paragraph, text_section
 from benchmarks.report.method_tables import (
     breaks,
@@ -50,6 +50,7 @@ def render(results: Results) -> Section:
 
 
 def _text(results: Results, chosen: Sequence[Row], shares: Sequence[float]) -> str:
+    names = class_pair(results)
     row = max(chosen, key=validation_precision)
     here = row.first("test", "recall95")["precision"]
     table = part(results, "prevalence", row)
@@ -60,11 +61,11 @@ def _text(results: Results, chosen: Sequence[Row], shares: Sequence[float]) -> s
     return (
         "Precision depends on prevalence. At the threshold for a recall of 0.95, "
         f"{row.label}{best} has a precision of {number(float(here.iloc[0]))} on the test set, "
-        f"where the prevalence of pneumonia is {percent(prevalence(results))}. With the same "
+        f"where the prevalence of {names[1]} is {percent(prevalence(results))}. With the same "
         f"recall and specificity, its precision would be {number(value)}"
         f"{f' ({bounds})' if bounds else ''} at a prevalence of {percent(shares[0])}. The other "
         "sections report precision at the prevalence of the test set only. The values below hold "
-        "if pneumonia and normal images elsewhere resemble those of the test set."
+        f"if {names[1]} and {names[0]} images elsewhere resemble those of the test set."
     )
 
 
@@ -82,7 +83,7 @@ def _table(results: Results, table: Sequence[Row], shares: Sequence[float]) -> T
     titles.append(f"{percent(prevalence(results))}, test")
     return Table(
         name="prevalence",
-        caption="Precision by prevalence of pneumonia.",
+        caption=f"Precision by prevalence of {class_pair(results)[1]}.",
         header=("Features", "Classifier", *titles, *titles),
         groups=point_groups(2, len(titles)),
         rows=table_rows(table, columns),

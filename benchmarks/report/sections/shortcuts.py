@@ -13,7 +13,7 @@ from benchmarks.datasets.regions import MASKS
 from benchmarks.io.formatting import DASH, interval, number
 from benchmarks.io.results import Results
 from benchmarks.io.run_files import read_grey
-from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.run_record import class_pair, is_synthetic
 from benchmarks.report.blocks import (
     Block,
     Cell,
@@ -36,6 +36,7 @@ from benchmarks.report.plots import (
     mark_estimate,
     name_rows,
 )
+from benchmarks.run.exploration import mean_name
 from benchmarks.statistics.equivalence import MARGINS, counts_text, jointly
 from benchmarks.statistics.method_rows import finished
 
@@ -234,8 +235,8 @@ def _inputs(results: Results) -> Pictures:
     from PIL import Image
 
     means = []
-    for name in ("NORMAL", "PNEUMONIA"):
-        mean = read_grey(results.folder, f"mean_{name}.png")
+    for name in class_pair(results):
+        mean = read_grey(results.folder, mean_name(name))
         if mean is not None:
             means.append(mean.astype(float))
     items = []

@@ -1,16 +1,17 @@
-"""Subgroups: recall by kind of pneumonia, false positives by series of normal images."""
+"""Subgroups: recall by subtype, false positives by series of negative images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from benchmarks.io.columns import OPERATING_POINTS, RECALLS
+from benchmarks.io.columns import OPERATING_POINTS, recall_column
 from benchmarks.io.formatting import number, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import is_synthetic
+from benchmarks.io.run_record import class_pair, is_synthetic
 from benchmarks.report.blocks import (
     ALL_FORMATS,
     Block,
@@ -33,12 +34,10 @@ from benchmarks.report.method_tables import (
     value_cells,
 )
 from benchmarks.report.plots import (
-    BLUE,
-    VERMILION,
-    Look,
     draw,
     frame,
     legend,
+    looks,
     mark_estimate,
     name_rows,
 )
@@ -49,14 +48,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
 _TITLE = "Subgroups"
-_LOOKS = {
-    "recall_bacteria": ("bacterial", Look(BLUE, "-", "o")),
-    "recall_virus": ("viral", Look(VERMILION, "-", "D")),
-}
+SHOWN = 6  # subtypes in the table and the figure
 
 
 def render(results: Results) -> Section:
-    """Show recall by kind of pneumonia and the false positive rate of each series.
+    """Show recall by subtype and the false positive rate of each series.
 
     Parameters
     ----------
@@ -74,26 +70,34 @@ def render(results: Results) -> Section:
 
 
 def _kinds(results: Results, table: Sequence[Row], found: pd.DataFrame) -> list[Block]:
-    known = [name for name in RECALLS if _known(table, name)]
+    positive = class_pair(results)[1]
+    test = results.manifest[(results.manifest["split"] == "test") & (results.manifest["label"] > 0)]
+    counts = test["subtype"][test["subtype"] != ""].value_counts()
+    known = [str(name) for name in counts.index if _known(table, recall_column(name))]
     if not known:
-        return [paragraph("The data do not distinguish subtypes of pneumonia.")]
-    test = results.manifest[results.manifest["split"] == "test"]
-    counts = test["subtype"].value_counts()
+        return [paragraph(f"The data do not distinguish subtypes of {positive}.")]
+    shown = sorted(known[:SHOWN])
+    listed = ", ".join(f"{name} ({thousands(counts[name])} images)" for name in shown)
+    more = (
+        f"The other {len(known) - SHOWN} subtypes have fewer; their recall is in subgroups.csv. "
+        if len(known) > SHOWN
+        else ""
+    )
     text = (
-        "Recall for each kind of pneumonia on the test set: "
-        f"{thousands(counts.get('bacteria', 0))} bacterial and "
-        f"{thousands(counts.get('virus', 0))} viral images. No method uses the kind as input or "
-        "label; the methods trained here learn pneumonia of either kind. "
+        f"Recall for each subtype of {positive} on the test set: {listed}. {more}No method uses "
+        f"the subtype as input or label; the methods trained here learn {positive} of any subtype. "
         f"{_difference(found, 'recall_difference')}"
     )
-    return [paragraph(text.strip()), _figure(results, table, known), _table(table, known)]
+    return [
+        paragraph(text.strip()), _figure(results, table, shown), _table(table, shown, positive)
+    ]  # fmt: skip
 
 
 def _series(table: Sequence[Row], found: pd.DataFrame) -> list[Block]:
     own = found[found["kind"] == "series"]
     if own.empty:
         text = (
-            "False positives are not reported by series of normal radiographs: the patient names "
+            "False positives are not reported by series of negative images: the patient names "
             "show no two series with at least 5 patients each in the test set."
         )
         return [paragraph(text)]
@@ -103,7 +107,7 @@ def _series(table: Sequence[Row], found: pd.DataFrame) -> list[Block]:
         for line in single.to_dict("records")
     ]
     text = (
-        f"The names of the normal patients in the test set have {len(names)} different prefixes, "
+        f"The names of the negative patients in the test set have {len(names)} different prefixes, "
         f"taken here as series: {', '.join(names)}. How else the series differ is unknown, so a "
         "difference in false positives describes these images and explains nothing. "
         f"{_difference(found, 'false_positive_rate_difference')}"
@@ -139,8 +143,7 @@ def _series_table(table: Sequence[Row], own: pd.DataFrame) -> Table:
     return Table(
         name="series",
         caption=(
-            "False positive rate by series of normal radiographs on the test set, with 95 % "
-            "intervals."
+            "False positive rate by series of negative images on the test set, with 95 % intervals."
         ),
         header=("Features", "Classifier", *names, *names),
         groups=point_groups(2, len(names)),
@@ -156,16 +159,15 @@ def _known(table: Sequence[Row], metric: str) -> bool:
     return any(row.scores[metric].notna().any() for row in table if metric in row.scores)
 
 
-def _table(table: Sequence[Row], known: Sequence[str]) -> Table:
+def _table(table: Sequence[Row], known: Sequence[str], positive: str) -> Table:
     columns = [
-        estimate_cells(table, "test", point, metric) for point in OPERATING_POINTS
-        for metric in known
+        estimate_cells(table, "test", point, recall_column(name)) for point in OPERATING_POINTS
+        for name in known
     ]  # fmt: skip
-    names = tuple(_LOOKS[name][0].capitalize() for name in known)
     return Table(
         name="subtypes",
-        caption="Recall by kind of pneumonia on the test set, with 95 % intervals.",
-        header=("Features", "Classifier", *names, *names),
+        caption=f"Recall by subtype of {positive} on the test set, with 95 % intervals.",
+        header=("Features", "Classifier", *known, *known),
         groups=point_groups(2, len(known)),
         rows=table_rows(table, columns),
         labels=2,
@@ -176,25 +178,27 @@ def _table(table: Sequence[Row], known: Sequence[str]) -> Table:
 
 
 def _figure(results: Results, table: Sequence[Row], known: Sequence[str]) -> Figure:
+    look, positive = looks(known), class_pair(results)[1]
+    shifts = np.linspace(-0.16, 0.16, len(known)) if len(known) > 1 else [0.0]
+
     def paint(figure: MplFigure) -> None:
         places = figure.subplots(1, 2, sharex=True, sharey=True)
         for place, point in zip(places, OPERATING_POINTS, strict=True):
-            for shift, metric in zip((-0.16, 0.16), known, strict=False):
-                look = _LOOKS[metric][1]
+            for shift, name in zip(shifts, known, strict=True):
                 for k, row in enumerate(table):
-                    one = row.estimate("test", point, metric)
-                    mark_estimate(place, (one.value, one.low, one.high), k + shift, look,
+                    one = row.estimate("test", point, recall_column(name))
+                    mark_estimate(place, (one.value, one.low, one.high), k + shift, look[name],
                                   markersize=4.5)  # fmt: skip
             frame(place, POINT_TITLES[point].capitalize(), "Recall", grid="x")
         name_rows(places, [row.label for row in table], breaks(table))
         places[0].set_xlim(right=1.01)  # after both panels, which share it, are drawn
-        legend(figure, dict(_LOOKS[name] for name in known), marks=True)
+        legend(figure, look, marks=True)
 
-    alt = "Recall for bacterial and viral pneumonia of every method at both operating points."
+    alt = f"Recall for {', '.join(known)} of every method at both operating points."
     size = (9.2, 1.2 + 0.25 * len(table))
     return Figure(
         name="subtypes",
-        caption="Recall by kind of pneumonia on the test set, with 95 % intervals.",
+        caption=f"Recall by subtype of {positive} on the test set, with 95 % intervals.",
         alt=alt,
         svg=draw("subtypes", size, paint, alt, is_synthetic(results)),
     )

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from benchmarks.io.columns import OPERATING_POINTS
 from benchmarks.io.formatting import interval, number, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import cnn_backbone, data_name, is_synthetic, network_start
+from benchmarks.io.run_record import (
+    class_pair,
+    cnn_backbone,
+    data_name,
+    is_synthetic,
+    network_start,
+)
 from benchmarks.paper.facts import balancing, intervals
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
 from benchmarks.report.method_tables import (
@@ -332,8 +338,8 @@ def _split_note(results: Results) -> str:
         else "of unknown patients, each image counted as one patient"
     )
     return (
-        f"Split: {whole}, {thousands(len(test))} images ({thousands(test['label'].sum())} with "
-        f"pneumonia) {who}."
+        f"Split: {whole}, {thousands(len(test))} images ({thousands(test['label'].sum())} of "
+        f"class {class_pair(results)[1]}) {who}."
     )
 
 
