@@ -38,8 +38,11 @@ def class_pair(results: Results) -> tuple[str, str]:
     recorded = results.run.get("data", {}).get("classes") or []
     if len(recorded) == 2:
         return str(recorded[0]), str(recorded[1])
-    named = dict(zip(results.manifest["label"], results.manifest["class"].astype(str), strict=True))
-    return named.get(0, "negative"), named.get(1, "positive")
+    if "class" not in results.manifest:
+        return "negative", "positive"
+    known = results.manifest[["label", "class"]].drop_duplicates("label")
+    named = dict(known.itertuples(index=False))
+    return str(named.get(0, "negative")), str(named.get(1, "positive"))
 
 
 def classes(results: Results) -> list[str]:

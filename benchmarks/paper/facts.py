@@ -150,7 +150,7 @@ def _sizes(manifest: pd.DataFrame, known: bool, positive: str) -> str:
         own = manifest[manifest["split"] == split]
         who = f" of {thousands(own['group'].nunique())} patients" if known else ""
         parts.append(
-            f"{split} {thousands(len(own))} images{who}, {thousands(own['label'].sum())} of "
+            f"{split} {thousands(len(own))} images{who}, {thousands(own['label'].sum())} of class "
             f"{positive}"
         )
     return f"{'; '.join(parts)}.".replace("train", "Train", 1)

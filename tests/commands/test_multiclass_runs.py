@@ -83,7 +83,7 @@ def test_subtypes_come_from_file_names(radiograph_folder: Path) -> None:
 
 
 def test_patients_are_split_as_in_two_classes(radiograph_folder: Path) -> None:
-    two, more = (load(radiograph_folder, task) for task in ("pneumonia", "subtype"))
+    two, more = (load(radiograph_folder, task) for task in ("binary", "subtype"))
     first, _ = splits.assign(two.manifest)
     second, _ = splits.assign(more.manifest, classes=more.classes)
     assert first.tolist() == second.tolist()
@@ -113,7 +113,7 @@ def test_folders_are_classes(three: Path) -> None:
     folder = dataset.manifest["image"].str.split("/").str[1]
     assert (np.asarray(dataset.classes)[dataset.manifest["label"]] == folder).all()
     with pytest.raises(DataError, match="NORMAL, PNEUMONIA, VIRUS.*use --task subtype"):
-        load(three, "pneumonia")
+        load(three, "binary")
 
 
 def test_all_splits_need_the_same_classes(three: Path) -> None:
@@ -149,7 +149,7 @@ def test_labels_of_a_file_are_classes(tmp_path: Path) -> None:
     assert dataset.classes == ("0", "1", "2")
     assert dataset.manifest.set_index("image")["class"]["train/00005"] == "2"
     with pytest.raises(DataError, match="use --task subtype"):
-        load(tmp_path / "organs.npz", "pneumonia")
+        load(tmp_path / "organs.npz", "binary")
     np.savez(tmp_path / "two.npz", **arrays())
     with pytest.raises(DataError, match="have no subtype"):
         load(tmp_path / "two.npz")

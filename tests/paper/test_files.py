@@ -53,7 +53,7 @@ def run(folder: Path, **change: Any) -> Results:
     ]  # fmt: skip
     record = {
         "config": options["config"], "protocol": {"bootstrap_draws": 2000},
-        "data": {"name": "x|y", "citation": options["citation"],
+        "data": {"name": "x|y", "classes": ["No Finding", "Mass"], "citation": options["citation"],
                  "facts": options["facts"], "left_out": [], "notes": []},
     }  # fmt: skip
     predictions = pd.DataFrame(columns=["features", "split", "fold"])
@@ -202,7 +202,7 @@ def test_items_only_authors_can_answer_are_blank(tmp_path: Path) -> None:
         checklists.BLANK
     }
     assert tripod["11"].startswith("0 images could not be read")
-    assert tripod["21"].startswith("Train 4 images of 2 patients, 2 with pneumonia; validation 1")
+    assert tripod["21"].startswith("Train 4 images of 2 patients, 2 of class Mass; validation 1")
     assert claim["29"].startswith("Intervals (95 %) of recall and specificity are Wilson intervals")
     assert "bootstrap over patients with 2,000 resamples" in claim["29"]
     kermany = checklists.checklists(run(tmp_path, facts=KERMANY.facts))["checklist_tripod_ai.md"]
@@ -221,7 +221,7 @@ def test_latex_table_states_split_threshold_and_resamples(tmp_path: Path) -> Non
     notes = [
         summary.latex_table(results, rows(results), point).note for point in ("0.5", "recall95")
     ]
-    assert "4 images (2 with pneumonia) of 2 patients, none of them in training" in notes[0]
+    assert "4 images (2 of class Mass) of 2 patients, none of them in training" in notes[0]
     assert "a probability of 0.5, fixed in advance" in notes[0]
     assert "recall of at least 0.95 on the validation images" in notes[1]
     assert "2,000 resamples" in notes[1]
@@ -234,7 +234,7 @@ def test_latex_table_states_split_threshold_and_resamples(tmp_path: Path) -> Non
     results.run["data"]["groups_known"] = False
     results.run["config"]["limit"] = 50
     vague = summary.latex_table(results, [], "0.5").note
-    assert "a sample of the test split, 4 images (2 with pneumonia) of unknown patients" in vague
+    assert "a sample of the test split, 4 images (2 of class Mass) of unknown patients" in vague
 
 
 def test_files_are_deterministic(tmp_path: Path) -> None:

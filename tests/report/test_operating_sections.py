@@ -65,7 +65,8 @@ def make_results(
     missing = {"cell": "no/svm/seed0", "features": "no", "model": "svm", "seed": 0,
                "status": "not_run", "reason": "no weights"}  # fmt: skip
     empty = pd.DataFrame()
-    manifest = pd.DataFrame({"label": label["test"], "split": "test"})
+    named = np.array(["NORMAL", "PNEUMONIA"])[label["test"]]
+    manifest = pd.DataFrame({"label": label["test"], "class": named, "split": "test"})
     results = Results(
         folder, {"data": {"synthetic": synthetic}}, manifest, empty,
         pd.concat([pd.DataFrame(columns=PREDICTION_COLUMNS), *predictions], ignore_index=True)
@@ -169,7 +170,7 @@ def test_sentences_follow_from_the_numbers(graded: Results) -> None:
     assert "Target recall 0.90: test recall 0.750, below the target for the one method; from "
     assert "specificity falls from 1.000 to 0.625" in text
     text = texts(prevalence.render(graded))
-    assert "precision of 0.583 on the test set, where the prevalence of pneumonia is 50 %" in text
+    assert "precision of 0.583 on the test set, where the prevalence of PNEUMONIA is 50 %" in text
     assert f"precision would be {0.05 * 7 / (0.05 * 7 + 0.95 * 5):.3f}" in text
 
 
