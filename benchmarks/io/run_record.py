@@ -41,7 +41,7 @@ def class_pair(results: Results) -> tuple[str, str]:
     if "class" not in results.manifest:
         return "negative", "positive"
     known = results.manifest[["label", "class"]].drop_duplicates("label")
-    named = dict(known.itertuples(index=False))
+    named = dict(zip(known["label"].tolist(), known["class"].tolist(), strict=True))
     return str(named.get(0, "negative")), str(named.get(1, "positive"))
 
 
