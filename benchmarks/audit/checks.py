@@ -14,6 +14,7 @@ from benchmarks.audit.class_marks import (
     discriminating_places,
 )
 from benchmarks.audit.evidence import Evidence, gather
+from benchmarks.audit.file_properties import class_properties
 from benchmarks.audit.findings import NOTE, SEVERITIES, STOP, WARN, Audit, Finding
 from benchmarks.audit.patient_groups import keep_together
 from benchmarks.datasets.dataset import Dataset
@@ -131,6 +132,19 @@ def _class_marks(evidence: Evidence) -> list[Finding]:
     return [Finding("class_mark", severity, describe_places(places, size), tuple(train.tolist()))]
 
 
+def _file_properties(evidence: Evidence) -> list[Finding]:
+    """Find properties of the files from which the class of training patients can be guessed."""
+    train = np.flatnonzero(evidence.manifest["split"] == "train")
+    found = class_properties(evidence.manifest.iloc[train])
+    if not found:
+        return []
+    detail = (
+        f"goes with the class, over training patients: {'; '.join(found)}. A model may use its "
+        "traces instead of signs of disease"
+    )
+    return [Finding("file_property", WARN, detail, tuple(train.tolist()))]
+
+
 def _small_splits(evidence: Evidence) -> list[Finding]:
     """Find splits with too few images of a class to select or evaluate anything on them."""
     manifest, fewest = evidence.manifest, MIN_VALIDATION_PER_CLASS
@@ -171,6 +185,7 @@ CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {
     "patient_leak": _patient_leaks,
     "unreadable": _unreadable_files,
     "empty_image": _empty_images,
+    "file_property": _file_properties,
     "class_mark": _class_marks,
     "small_split": _small_splits,
     "counts": _counts,

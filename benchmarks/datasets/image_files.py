@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from joblib import delayed
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
-from benchmarks.io.columns import MANIFEST_COLUMNS, MORE_MANIFEST_COLUMNS
+from benchmarks.io.columns import FILE_COLUMNS, MANIFEST_COLUMNS, MORE_MANIFEST_COLUMNS
 from benchmarks.io.image_stack import ImageFile, ImageStack
 from benchmarks.io.progress import track
 from benchmarks.io.workers import parallel
@@ -128,7 +129,7 @@ def read_files(
     read = parallel(jobs, return_as="generator")(
         delayed(_read_one)(root, path, size, WORKER_MEMORY) for path in manifest["path"]
     )
-    kept: list[tuple[int, str, int, int, int, int]] = []
+    kept: list[tuple[int, str, int, int, int, int, str, str, int]] = []
     failed: list[tuple[str, str]] = []
     pixels = ImageFile(config.out, size)
     for row, result in enumerate(track(read, "data", len(manifest), "images", config.quiet)):
@@ -139,12 +140,14 @@ def read_files(
             continue
         image, size_of_file = result
         pixels.append(image.pixels)
-        kept.append((row, image.sha256, image.width, image.height, image.frames, size_of_file))
+        kept.append((row, image.sha256, image.width, image.height, image.frames, size_of_file,
+                     image.format, image.mode, image.bits))  # fmt: skip
     left_out = pd.concat(
         [absent, pd.DataFrame(failed, columns=["image", "reason"], dtype=str)], ignore_index=True
     )
     _check_left_out(left_out, total, config.max_unreadable)
-    rows = pd.DataFrame(kept, columns=["row", "sha256", "width", "height", "frames", "bytes"])
+    columns = ["row", "sha256", "width", "height", "frames", "bytes", *FILE_COLUMNS]
+    rows = pd.DataFrame(kept, columns=columns)
     table = manifest.iloc[rows.pop("row")].reset_index(drop=True).join(rows)
     more = [name for name in MORE_MANIFEST_COLUMNS if name in table.columns]
     return pixels.images(), table[[*MANIFEST_COLUMNS, *more]], left_out
@@ -158,10 +161,7 @@ def _read_one(
         read = read_image(root / path, root=root, size=size, max_memory=max_memory)
     except ImageError as error:
         return error
-    image = GreyImage(
-        pixels=resize(read.pixels, size), width=read.width, height=read.height,
-        frames=read.frames, sha256=read.sha256,
-    )  # fmt: skip
+    image = replace(read, pixels=resize(read.pixels, size))
     return image, (root / path).stat().st_size
 
 

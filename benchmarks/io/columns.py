@@ -8,7 +8,8 @@ MANIFEST_COLUMNS = [
     "bytes",
 ]  # fmt: skip
 # Of an image or its patient; the manifest has those that the data have.
-MORE_MANIFEST_COLUMNS = ["view", "site", "sex", "age"]
+FILE_COLUMNS = ["format", "mode", "bits"]  # as stored; only of images that were files
+MORE_MANIFEST_COLUMNS = ["view", "site", "sex", "age", *FILE_COLUMNS]
 METRICS = [
     "precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy", "mcc",
     "auc", "average_precision", "brier",
@@ -225,7 +226,8 @@ TEXT = frozenset({
     "cell", "features", "model", "balance", "split", "operating_point", "image", "group", "subtype",
     "class", "sha256", "status", "reason", "family", "weights", "check", "severity", "detail",
     "cell_a", "cell_b", "metric", "test", "recalibration", "kind", "name", "control", "true",
-    "predicted", "method", "level", "space", "region", "cluster", "names", "feature",
+    "predicted", "method", "level", "space", "region", "cluster", "names", "feature", "format",
+    "mode",
     "view", "site", "sex",
 })  # fmt: skip
 FLAGS = frozenset({"best"})

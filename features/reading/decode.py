@@ -57,12 +57,19 @@ _PILLOW = threading.Lock()
 
 
 class Decoded(NamedTuple):
-    """Grey pixels of shape (H, W), uint8, upright; width and height at full scale; frames."""
+    """Grey pixels of shape (H, W), uint8, upright, and what the file is.
+
+    ``width`` and ``height`` are at full scale. ``format``, ``mode`` (of the pixels, in Pillow's
+    words: L, RGB, …) and ``bits`` (of a sample) are as stored.
+    """
 
     pixels: NDArray[np.uint8]
     width: int
     height: int
     frames: int
+    format: str = ""
+    mode: str = ""
+    bits: int = 8
 
 
 class ImageError(ValueError):
@@ -230,6 +237,13 @@ def _block_to_grey(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("L"))
 
 
+def _stored_bits(image: ImageFile.ImageFile) -> int:
+    """Bits of a sample; Pillow names those of a PNG in its raw mode, as in L;4 and RGB;16B."""
+    stored = [int(bits) for tile in image.tile for bits in re.findall(r";(\d+)", str(tile.args))]
+    stored += _tags(image).get(_BITS, ())
+    return max(stored, default=1 if image.mode == "1" else 8)
+
+
 def _blocks(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
     """Yield blocks of rows: a copy of a colour image takes 4 bytes per pixel."""
     width, height = image.size
@@ -373,6 +387,7 @@ def decode_grey(
             image = _open(name, data)
             _check_header(image, shown, max_pixels)
             width, height = image.size
+            mode, bits = image.mode, _stored_bits(image)
             if isinstance(image, JpegImageFile):
                 image.draft("L", (size, size) if size else None)
             _check_memory(image, (width, height), len(data), shown, max_memory)
@@ -382,7 +397,7 @@ def decode_grey(
             pixels, on_its_side = _pixels(image, data, shown)
             if on_its_side:
                 width, height = height, width
-            return Decoded(pixels, width, height, frames)
+            return Decoded(pixels, width, height, frames, name, mode, bits)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise almost anything

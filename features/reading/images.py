@@ -41,6 +41,12 @@ class GreyImage:
         Images in the file, of which ``pixels`` is the first.
     sha256 : str
         Of the file's bytes, hexadecimal.
+    format : str
+        Of the file: JPEG, PNG, …
+    mode : str
+        Of its pixels, in Pillow's words: L (grey), P (palette), RGB, RGBA, …
+    bits : int
+        Of a sample, as stored.
     """
 
     pixels: NDArray[np.uint8]
@@ -48,6 +54,9 @@ class GreyImage:
     height: int
     frames: int
     sha256: str
+    format: str = ""
+    mode: str = ""
+    bits: int = 8
 
 
 def _shown(path: Path, root: Path | None) -> str:
@@ -183,7 +192,5 @@ def read_image(
     """
     shown = _shown(path, root)
     data = _read_bytes(path, shown, root, max_memory)
-    return GreyImage(
-        *decode_grey(data, shown, max_pixels, max_memory, size),
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
+    decoded = decode_grey(data, shown, max_pixels, max_memory, size)
+    return GreyImage(**decoded._asdict(), sha256=hashlib.sha256(data).hexdigest())

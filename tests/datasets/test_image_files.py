@@ -10,7 +10,7 @@ from PIL import Image
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.image_files import list_below, read_files
-from benchmarks.io.columns import MANIFEST_COLUMNS
+from benchmarks.io.columns import FILE_COLUMNS, MANIFEST_COLUMNS
 
 NAMES = ["a/x.png", "b/images/x.png", "y.png"]
 
@@ -50,7 +50,7 @@ def test_missing_images_count_as_unreadable(root: Path) -> None:
     )
     assert images[:][:, 0, 0].tolist() == [20, 30]
     assert table["image"].tolist() == NAMES[1:]
-    assert table.columns.tolist() == [*MANIFEST_COLUMNS, "view"]
+    assert table.columns.tolist() == [*MANIFEST_COLUMNS, "view", *FILE_COLUMNS]
     assert left_out["image"].tolist() == ["z.png", "a/x.png"]
     with pytest.raises(DataError, match=r"2 of 4 images are unreadable, more than the 30.0%"):
         read_files(root, manifest(NAMES), 20, RunConfig(max_unreadable=0.3, quiet=True), missing)

@@ -31,6 +31,7 @@ _NAMES = {
     "exact_duplicate": "Exact duplicate",
     "near_duplicate": "Near duplicate",
     "empty_image": "Empty image",
+    "file_property": "File property",
     "class_mark": "Class marker",
     "unreadable": "Unreadable",
     "small_split": "Small split",
