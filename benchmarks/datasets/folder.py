@@ -1,4 +1,4 @@
-"""Folder of images: {train[,val],test}/{NORMAL,PNEUMONIA}/*, or more than two classes."""
+"""Folder of images: {train[,val],test}/{NORMAL,PNEUMONIA}/*, or other splits and classes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.config import RunConfig
+from benchmarks.datasets.class_names import binary_classes, is_known_negative
 from benchmarks.datasets.dataset import (
     CLASSES,
     MACRO,
@@ -16,55 +17,19 @@ from benchmarks.datasets.dataset import (
     Dataset,
     by_subtype,
 )
+from benchmarks.datasets.folder_layout import Layout, find_layout, is_mask_folder
 from benchmarks.datasets.image_files import read_files, shown_path
 from benchmarks.datasets.kermany import KERMANY, is_kermany
-from benchmarks.datasets.splits import limit
+from benchmarks.datasets.patient_names import patient_key, patients_by_pattern
+from benchmarks.datasets.splits import draw_test, limit
 from benchmarks.io.workers import stop_if_memory_runs_out
 from features.reading.images import ImageError, list_images
 
-EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA}"
+EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA} or other classes"
+OPTIONS = ("positive", "negative", "test_fraction", "patient_pattern")
 LIMITS_ITSELF = True  # before it decodes files
-SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
-# Kaggle's names; bacteria and virus are numbered separately, so a number alone is not a patient.
-_PERSON = re.compile(r"person(\d+)_(bacteria|virus)_\d+", re.IGNORECASE)
-_NORMAL = re.compile(r"(NORMAL2-)?IM-(\d+)-\d+", re.IGNORECASE)
-# Mendeley's names: (disease)-(patient)-(image of this patient).
-_DISEASE = re.compile(r"(BACTERIA|VIRUS|NORMAL)-(\d+)-\d+", re.IGNORECASE)
 _CLASS = re.compile(r"[\w -]+")
-
-
-def patient_key(name: str) -> tuple[str, str] | None:
-    """Read patient and subtype from a file name of the Kermany data set.
-
-    Parameters
-    ----------
-    name : str
-        File name, without folders.
-
-    Returns
-    -------
-    (str, str) or None
-        Patient (series and number) and subtype (bacteria, virus or empty); None for other names.
-
-    Examples
-    --------
-    >>> patient_key("person12_virus_9.jpeg")
-    ('virus/12', 'virus')
-    >>> patient_key("NORMAL2-IM-0381-0001.jpeg")
-    ('NORMAL2/0381', '')
-    >>> patient_key("scan.png") is None
-    True
-    """
-    if match := _PERSON.match(name):
-        subtype = match[2].lower()
-        return f"{subtype}/{int(match[1])}", subtype
-    if match := _NORMAL.match(name):
-        return f"{'NORMAL2' if match[1] else 'IM'}/{match[2]}", ""
-    if match := _DISEASE.match(name):
-        series = match[1].lower()
-        return f"{series}/{match[2]}", "" if series == "normal" else series
-    return None
 
 
 def reads(path: Path) -> bool:
@@ -87,8 +52,8 @@ def load(config: RunConfig, size: int) -> Dataset:
     Parameters
     ----------
     config : RunConfig
-        ``data`` is the folder; ``task``, ``limit``, ``max_unreadable``, ``jobs`` and ``quiet``
-        apply.
+        ``data`` is the folder; ``positive``, ``negative``, ``test_fraction``, ``patient_pattern``,
+        ``task``, ``limit``, ``max_unreadable``, ``jobs`` and ``quiet`` apply.
     size : int
         Side to which images are resized, in pixels.
 
@@ -101,21 +66,25 @@ def load(config: RunConfig, size: int) -> Dataset:
     DataError
         If a split or class is missing, a folder is unexpected, or too many files are unreadable.
     """
-    root = Path(config.data)
+    given = Path(config.data)
     try:
-        classes = _classes(root, config.task)
-        manifest, ignored = _scan(root, classes)
+        layout = find_layout(given)
+        classes, values = _classes(layout, config)
+        manifest, ignored = _scan(layout, classes, values, config.patient_pattern)
     except (OSError, ImageError) as error:
-        raise DataError(f"{root}: expected a folder that can be listed, got: {error}") from error
+        raise DataError(f"{given}: expected a folder that can be listed, got: {error}") from error
     source = KERMANY if len(classes) == 2 and is_kermany(manifest) else UNKNOWN
+    notes = [*layout.notes, *_others(layout, values), *_contradictions(manifest, classes)]
+    if config.test_fraction is not None:
+        split, drawn = draw_test(manifest, config.test_fraction)
+        manifest, notes = manifest.assign(split=split), [*notes, *drawn]
     if config.task == "subtype" and len(classes) == 2:
-        manifest, classes = by_subtype(manifest, classes, str(root))
+        manifest, classes = by_subtype(manifest, classes, str(given))
     if config.limit:
         manifest = manifest.iloc[limit(manifest, config.limit)].reset_index(drop=True)
     named = manifest.pop("named")
-    with stop_if_memory_runs_out(f"reading the images of {root}"):
-        images, manifest, left_out = read_files(root, manifest, size, config)
-    notes = _contradictions(manifest)
+    with stop_if_memory_runs_out(f"reading the images of {given}"):
+        images, manifest, left_out = read_files(layout.root, manifest, size, config)
     if not named.all():
         notes.append(
             f"{(~named).sum()} of {len(named)} file names do not identify a patient: each of these "
@@ -124,104 +93,102 @@ def load(config: RunConfig, size: int) -> Dataset:
     several = int((manifest["frames"] > 1).sum())
     if several:
         notes.append(f"{several} files have several frames; the first of each was read.")
-    known = bool(named.mean() > 0.5)
     return Dataset(
-        name=root.resolve().name,
-        images=images,
-        manifest=manifest,
-        licence=source.licence,
-        citation=source.citation,
-        classes=classes,
-        notes=tuple(notes),
-        patients_known=known,
-        ignored_files=ignored,
-        left_out=left_out,
-        limitations=source.limitations,
-        facts=source.facts,
-    )
+        name=layout.root.resolve().name, images=images, manifest=manifest, licence=source.licence,
+        citation=source.citation, classes=classes, notes=tuple(notes),
+        patients_known=bool(named.mean() > 0.5), ignored_files=ignored, left_out=left_out,
+        limitations=source.limitations, facts=source.facts,
+    )  # fmt: skip
 
 
-def _classes(root: Path, task: str) -> tuple[str, ...]:
-    """Names of the classes: of the folders in train, sorted."""
-    _expect_folders(root, ("train", "test"), optional=("val",))
-    found = tuple(_folders(root / "train"))
-    if len(found) <= 2:
-        return CLASSES
-    listed = ", ".join(found)
-    if task != "subtype":
-        raise DataError(
-            f"{root / 'train'}: found the folders {listed}, but expected {' and '.join(CLASSES)}. "
-            "For a run of more than two classes use --task subtype; otherwise remove the others."
-        )
-    if wrong := [name for name in found if not _CLASS.fullmatch(name) or name == MACRO]:
-        raise DataError(
-            f"{root / 'train'}: found the class {wrong[0]!r}, but expected names of letters, "
-            f"digits, spaces, - and _, other than {MACRO}. Rename it in all splits."
-        )
-    return found
+def _classes(layout: Layout, config: RunConfig) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Find the classes, and the label of each folder name that is used."""
+    found = layout.classes
+    if config.task == "subtype" and len(found) > 2:
+        if wrong := [name for name in found if not _CLASS.fullmatch(name) or name == MACRO]:
+            raise DataError(
+                f"{layout.root}: found the class {wrong[0]!r}, but expected names of letters, "
+                f"digits, spaces, - and _, other than {MACRO}. Rename it in all splits."
+            )
+        classes, values = tuple(found), {name: k for k, name in enumerate(found)}
+    else:
+        classes, values = _two_classes(found, config, layout.root)
+    layout.require(list(values), drawn=config.test_fraction is not None)
+    return classes, values
 
 
-def _scan(root: Path, classes: tuple[str, ...] = CLASSES) -> tuple[pd.DataFrame, int]:
-    """List the files; decode nothing."""
-    rows = []
-    ignored = _strays(root)
-    for folder, split in SPLITS.items():
-        if not (root / folder).is_dir():
+def _two_classes(
+    found: list[str], config: RunConfig, root: Path
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    if len(found) < 2:  # name what is missing
+        return CLASSES, {name: k for k, name in enumerate(CLASSES)}
+    try:
+        return binary_classes(found, config.positive, config.negative, str(root))
+    except DataError as error:
+        if len(found) > 2:
+            raise DataError(f"{error} For all classes at once, use --task subtype.") from error
+        raise
+
+
+def _scan(
+    layout: Layout, classes: tuple[str, ...], values: dict[str, int], pattern: str | None = None
+) -> tuple[pd.DataFrame, int]:
+    """List the files of the classes that are used; decode nothing.
+
+    Of several folders that are one class together, each is a subtype.
+    """
+    rows: list[tuple[str, int, str, str, str, str, str, bool]] = []
+    ignored = layout.ignored
+    for one in layout.folders:
+        if one.name not in values:
             continue
-        _expect_folders(root / folder, classes)
-        ignored += _strays(root / folder)
-        for label, name in enumerate(classes):
-            files, hidden = list_images(root / folder / name)
-            ignored += hidden
-            for file in files:
-                path = file.relative_to(root).as_posix()
-                image = shown_path(path)
-                key = patient_key(file.name)
-                group, subtype = key or (image, "")
-                rows.append((image, label, name, subtype, group, split, path, key is not None))
+        files, hidden = list_images(one.path)
+        ignored += hidden
+        for file in files:
+            if is_mask_folder(file):
+                continue
+            path = file.relative_to(layout.root).as_posix()
+            image = shown_path(path)
+            key = patient_key(file.name)
+            group, subtype = key or (image, "")
+            label = values[one.name]
+            if label and classes[label] != one.name:
+                subtype = one.name
+            rows.append((image, label, classes[label], subtype, group, one.split or "train", path,
+                         key is not None))  # fmt: skip
     columns = ["image", "label", "class", "subtype", "group", "split", "path", "named"]
     manifest = pd.DataFrame(rows, columns=columns).sort_values("image", ignore_index=True)
     if manifest.empty:
         raise DataError(
-            f"{root}: found no file, but expected images in train and test. Give another folder."
+            f"{layout.root}: found no file, but expected images in train and test. Give another "
+            "folder."
         )
+    if pattern is not None:
+        found = pd.Series(patients_by_pattern(manifest["path"].tolist(), pattern), dtype=object)
+        manifest["named"] = found.notna()
+        manifest["group"] = found.where(found.notna(), manifest["image"])
     return manifest, ignored
 
 
-def _expect_folders(parent: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
-    found = _folders(parent)
-    wrong = [name for name in found if name not in (*names, *optional)]
-    missing = [name for name in names if name not in found]
-    classes = CLASSES if optional else names
-    if missing or wrong:
-        listed = ", ".join(found) or "none"
-        raise DataError(
-            f"{parent}: found the folders {listed}, but expected {' and '.join(names)}"
-            f"{f' (and optionally {optional[0]})' if optional else ''}. Give the folder with "
-            f"{{train,test}}/{{{','.join(classes)}}} as --data."
-        )
+def _others(layout: Layout, values: dict[str, int]) -> list[str]:
+    """Name the classes that are left out, with their numbers of files."""
+    counts: dict[str, int] = {}
+    for one in layout.folders:
+        if one.name not in values:
+            counts[one.name] = counts.get(one.name, 0) + len(list_images(one.path)[0])
+    if not counts:
+        return []
+    listed = ", ".join(f"{name} ({count:,} files)" for name, count in sorted(counts.items()))
+    return [f"Classes left out, as neither positive nor negative: {listed}."]
 
 
-def _folders(parent: Path) -> list[str]:
-    """Names of the folders in a folder, sorted, without those that archive programs create."""
-    return sorted(
-        path.name
-        for path in parent.iterdir()
-        if path.is_dir() and not path.name.startswith(".") and path.name != "__MACOSX"
-    )
-
-
-def _strays(folder: Path) -> int:
-    """Count files beside the folders of splits or classes, where none are expected."""
-    return sum(not path.is_dir() for path in folder.iterdir())
-
-
-def _contradictions(manifest: pd.DataFrame) -> list[str]:
-    """Remove the subtype of images in NORMAL; report files whose name and folder disagree."""
-    wrong = (manifest["class"] == "NORMAL") & (manifest["subtype"] != "")
+def _contradictions(manifest: pd.DataFrame, classes: tuple[str, ...]) -> list[str]:
+    """Remove the subtype of negative images; report files whose name and folder disagree."""
+    normal = [classes[0]] if len(classes) == 2 else list(filter(is_known_negative, classes))
+    wrong = manifest["class"].isin(normal) & (manifest["subtype"] != "")
     if not wrong.any():
         return []
     example = manifest.loc[wrong, "image"].iloc[0]
     manifest.loc[wrong, "subtype"] = ""
-    return [f"{wrong.sum()} files in NORMAL are named as pneumonia, for example {example}; the "
-            "folder was used."]  # fmt: skip
+    return [f"{wrong.sum()} files of {normal[0]} have names of a disease, for example {example}; "
+            "the folder was used."]  # fmt: skip
