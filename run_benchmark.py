@@ -67,6 +67,8 @@ READING = (
                  "mean disease; in values such as A|B, contained in them."),
     click.option("--negative", metavar="NAME,...", help="Those that mean no disease [known names "
                  "such as NORMAL and No Finding]."),
+    click.option("--class-names", metavar="NAME,...", help="Names of the negative and the positive "
+                 "class of an .npz file, or with --task subtype of each label from 0."),
     click.option("--uncertain", help="What becomes of a blank label or -1: drop, positive or "
                  "negative [drop]."),
     click.option("--test-fraction", help="Fraction of images to draw as test split, by patient, "

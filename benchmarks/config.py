@@ -31,7 +31,7 @@ TABLE_KEYS = ("image", "label", "patient", "split", "subtype", "view", "site", "
 # Settings that say how data are read; not all apply to all data.
 READING = (
     "images", "columns", "label", "positive", "negative", "uncertain", "test_fraction", "split",
-    "patient_pattern", "where",
+    "patient_pattern", "where", "class_names",
 )  # fmt: skip
 
 
@@ -64,6 +64,8 @@ class RunConfig(BaseModel):
         Name of the column of labels; the same as ``label`` in ``columns``.
     positive, negative : tuple of str
         Class names, or values of the label, that mean disease and no disease.
+    class_names : tuple of str
+        Names of the negative and the positive class of an ``.npz`` file, or of all its classes.
     uncertain : str
         What becomes of a blank label or −1: ``drop``, ``positive`` or ``negative``.
     test_fraction : float or None
@@ -147,6 +149,7 @@ class RunConfig(BaseModel):
     label: tuple[str, ...] = ()
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
     uncertain: Literal["drop", "positive", "negative"] = "drop"
     test_fraction: float | None = Field(default=None, ge=0.01, le=0.9)
     split: Path | None = None
@@ -192,7 +195,7 @@ class RunConfig(BaseModel):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return (value,) if isinstance(value, int) else value
 
-    @field_validator("label", "positive", "negative", mode="before")
+    @field_validator("label", "positive", "negative", "class_names", mode="before")
     @classmethod
     def _split_quoted(cls, value: Any) -> Any:
         """Split at commas; a value that contains one is put in double quotes."""
@@ -222,6 +225,13 @@ class RunConfig(BaseModel):
     def _one_label(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(value) > 1:
             raise ValueError("expected one column of labels")
+        return value
+
+    @field_validator("class_names")
+    @classmethod
+    def _names_of_classes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) == 1 or len(set(value)) != len(value):
+            raise ValueError("expected at least two names, and none twice")
         return value
 
     @field_validator("patient_pattern")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from benchmarks.datasets.dataset import DataError
+from benchmarks.datasets.dataset import MACRO, DataError
 
 # Spellings of the class without the disease, as `normalised` gives them.
 KNOWN_NEGATIVE = frozenset({
@@ -13,6 +13,7 @@ KNOWN_NEGATIVE = frozenset({
     "nonpneumonia", "non pneumonia", "no pneumonia", "disease free", "without disease",
 })  # fmt: skip
 _BETWEEN = re.compile(r"[\s_-]+")
+_CLASS = re.compile(r"[\w -]+")  # of more than two
 _SHOWN = 12  # names in a message
 
 
@@ -110,6 +111,27 @@ def binary_classes(
         raise DataError(_ambiguous(found, ones, source))
     values = {**dict.fromkeys(zeros, 0), **dict.fromkeys(ones, 1)}
     return (" or ".join(zeros), " or ".join(ones)), values
+
+
+def check_class_names(names: Sequence[str], source: str) -> None:
+    """Check names of more than two classes, which become names of columns.
+
+    Parameters
+    ----------
+    names : sequence of str
+    source : str
+        Where they come from, for error messages.
+
+    Raises
+    ------
+    DataError
+        If a name has other characters than letters, digits, spaces, - and _, or is ``MACRO``.
+    """
+    if wrong := [name for name in names if not _CLASS.fullmatch(name) or name == MACRO]:
+        raise DataError(
+            f"{source}: found the class {wrong[0]!r}, but expected names of letters, digits, "
+            f"spaces, - and _, other than {MACRO}. Rename it in all splits."
+        )
 
 
 def _one_of(found: list[str], name: str, option: str, source: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.class_names import binary_classes, is_known_negative
+from benchmarks.datasets.class_names import binary_classes, check_class_names, is_known_negative
 from benchmarks.datasets.dataset import (
     CLASSES,
-    MACRO,
     UNKNOWN,
     DataError,
     Dataset,
@@ -28,8 +26,6 @@ from features.reading.images import ImageError, list_images
 EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA} or other classes"
 OPTIONS = ("positive", "negative", "test_fraction", "patient_pattern")
 LIMITS_ITSELF = True  # before it decodes files
-
-_CLASS = re.compile(r"[\w -]+")
 
 
 def reads(path: Path) -> bool:
@@ -105,10 +101,11 @@ def _classes(layout: Layout, config: RunConfig) -> tuple[tuple[str, ...], dict[s
     """Find the classes, and the label of each folder name that is used."""
     found = layout.classes
     if config.task == "subtype" and len(found) > 2:
-        if wrong := [name for name in found if not _CLASS.fullmatch(name) or name == MACRO]:
+        check_class_names(found, str(layout.root))
+        if config.positive or config.negative:
             raise DataError(
-                f"{layout.root}: found the class {wrong[0]!r}, but expected names of letters, "
-                f"digits, spaces, - and _, other than {MACRO}. Rename it in all splits."
+                f"{layout.root}: got --positive or --negative, but --task subtype has all "
+                f"{len(found)} classes. Leave them out, or leave --task out."
             )
         classes, values = tuple(found), {name: k for k, name in enumerate(found)}
     else:

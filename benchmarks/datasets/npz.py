@@ -1,10 +1,12 @@
-"""MedMNIST file: train_images, train_labels, val_…, test_… in one .npz, of any image size."""
+"""Arrays as in MedMNIST: train_images, train_labels, val_…, test_… in one .npz file."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -14,16 +16,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.dataset import CLASSES, UNKNOWN, DataError, Dataset
+from benchmarks.datasets.class_names import binary_classes, check_class_names
+from benchmarks.datasets.dataset import CLASSES, UNKNOWN, DataError, Dataset, Source
 from benchmarks.datasets.kermany import MEDMNIST, is_pneumoniamnist
+from benchmarks.datasets.splits import draw_test
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.provenance import memory_bytes
 from benchmarks.io.workers import stop_if_memory_runs_out
 from features.reading.preprocess import resize
 
 EXPECTED = "a MedMNIST .npz file"
+OPTIONS = ("label", "positive", "negative", "class_names", "test_fraction")
 UNKNOWN_MEMORY = 2**33  # bytes that are assumed if the size of the memory is unknown
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
+_NO_PATIENTS = (
+    "The file does not identify patients: each image counts as its own patient, so "
+    "validation may share patients with train and intervals may be too narrow."
+)
 
 
 def reads(path: Path) -> bool:
@@ -40,13 +49,28 @@ def reads(path: Path) -> bool:
     return path.is_file() and path.suffix == ".npz"
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """Labels of the images, and what they mean."""
+
+    of: Mapping[str, NDArray[np.integer]]  # by part of the file
+    classes: tuple[str, ...]
+    source: Source
+    notes: tuple[str, ...]
+
+
 def load(config: RunConfig, size: int) -> Dataset:
-    """Read an ``.npz`` file of images and labels: 0 = NORMAL, 1 = PNEUMONIA, or more than two.
+    """Read an ``.npz`` file of images and labels.
+
+    Two labels are 0 and 1; which of them is positive, the user has to say, unless the file is
+    PneumoniaMNIST. One-hot labels are read as such, and of several labels an image, one is used.
 
     Parameters
     ----------
     config : RunConfig
-        ``data`` is the file; labels of more than two classes need the ``task`` ``subtype``.
+        ``data`` is the file; ``positive``, ``negative``, ``class_names``, ``label`` (number of a
+        column of labels) and ``test_fraction`` apply. Labels of more than two classes need the
+        ``task`` ``subtype``.
     size : int
         Side to which images are resized, in pixels; smaller ones are enlarged.
 
@@ -59,10 +83,10 @@ def load(config: RunConfig, size: int) -> Dataset:
     DataError
         If the file or one of its arrays is missing, damaged, or of another form.
     """
-    return read_npz(Path(config.data), size, config.task)
+    return read_npz(Path(config.data), size, config)
 
 
-def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
+def read_npz(path: Path, size: int, config: RunConfig, pneumoniamnist: bool = False) -> Dataset:
     """Read one ``.npz`` file; see :func:`load`.
 
     Parameters
@@ -70,8 +94,10 @@ def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
     path : Path
     size : int
         Side to which images are resized, in pixels.
-    task : {"pneumonia", "subtype"}
-        Labels of more than two classes need ``subtype``.
+    config : RunConfig
+        As for :func:`load`, but for ``data``.
+    pneumoniamnist : bool
+        Whether the file is known to be PneumoniaMNIST, however many images it has.
 
     Returns
     -------
@@ -85,40 +111,39 @@ def read_npz(path: Path, size: int, task: str = "pneumonia") -> Dataset:
         If memory runs out.
     """
     with stop_if_memory_runs_out(f"reading {path}"):
-        return _read(path, size, task)
+        return _read(path, size, config, pneumoniamnist)
 
 
-def _read(path: Path, size: int, task: str) -> Dataset:
+def _read(path: Path, size: int, config: RunConfig, pneumoniamnist: bool) -> Dataset:
     try:
         _check_sizes(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             present = [name for name in SPLITS if f"{name}_images" in arrays.files]
-            classes = _classes(path, arrays, task)
-            parts = [_read_split(path, arrays, name, size, classes) for name in present]
+            _check_parts(path, present, drawn=config.test_fraction is not None)
+            raw = {name: arrays[f"{name}_labels"] for name in present}
+            labels = _labels(path, raw, config, pneumoniamnist)
+            parts = [_read_split(path, arrays, name, size, labels) for name in present]
     except (DataError, MemoryError):
         raise
     except Exception as error:  # a damaged archive raises whatever its decompressor does
         raise DataError(f"{path}: expected a readable .npz file, got: {error}") from error
-    if "train" not in present or "test" not in present:
-        raise DataError(
-            f"{path}: found the image arrays {', '.join(present) or 'none'}, but expected "
-            "train_images and test_images with their labels. Give another file."
-        )
     manifest = pd.concat([table for _, table in parts], ignore_index=True)
     images = np.concatenate([pixels for pixels, _ in parts])
-    source = MEDMNIST if is_pneumoniamnist(manifest) else UNKNOWN
     order = manifest["image"].argsort(kind="stable")
+    manifest = manifest.iloc[order].reset_index(drop=True)[MANIFEST_COLUMNS]
+    notes = [*labels.notes, _NO_PATIENTS]
+    if config.test_fraction is not None:
+        split, drawn = draw_test(manifest, config.test_fraction)
+        manifest, notes = manifest.assign(split=split), [*notes, *drawn]
+    source = labels.source
     return Dataset(
         name=path.stem,
         images=images[order],
-        manifest=manifest.iloc[order].reset_index(drop=True)[MANIFEST_COLUMNS],
+        manifest=manifest,
         licence=source.licence,
         citation=source.citation,
-        classes=classes,
-        notes=(
-            "The file does not identify patients: each image counts as its own patient, so "
-            "validation may share patients with train and intervals may be too narrow.",
-        ),
+        classes=labels.classes,
+        notes=tuple(notes),
         patients_known=False,
         limitations=source.limitations,
         facts=source.facts,
@@ -185,24 +210,125 @@ def _kind(path: Path) -> str:
     return "text" if is_text else f"unknown content (first bytes {head[:4].hex(' ')})"
 
 
-def _classes(path: Path, arrays: np.lib.npyio.NpzFile, task: str) -> tuple[str, ...]:
-    """Names of the classes: the labels if train has more than two."""
-    labels = np.unique(arrays["train_labels"]) if "train_labels" in arrays.files else np.empty(0)
-    if len(labels) <= 2:
-        return CLASSES
-    if task != "subtype" or not np.array_equal(labels, np.arange(len(labels))):
+def _check_parts(path: Path, present: Sequence[str], drawn: bool) -> None:
+    if "train" not in present or ("test" not in present and not drawn):
         raise DataError(
-            f"{path}: train_labels holds {len(labels)} labels {labels[:8].tolist()}, but expected "
-            "0 (NORMAL) and 1 (PNEUMONIA), or with --task subtype consecutive integers from 0. "
-            "For a run of more than two classes use --task subtype."
+            f"{path}: found the image arrays {', '.join(present) or 'none'}, but expected "
+            "train_images and test_images with their labels. Give another file, or draw a test "
+            "split from train with --test-fraction 0.2."
         )
-    return tuple(str(label) for label in range(len(labels)))
+
+
+def _labels(
+    path: Path, raw: Mapping[str, NDArray[np.generic]], config: RunConfig, pneumoniamnist: bool
+) -> _Labels:
+    """Find the class of each image, and the names of the classes."""
+    column = config.label[0] if config.label else None
+    labels, notes = _one_each(path, raw, column)
+    found = np.unique(labels["train"])
+    if len(found) > 2:
+        return _Labels(labels, _many_classes(path, found, config), UNKNOWN, tuple(notes))
+    known = pneumoniamnist or (column is None and _is_pneumoniamnist(labels))
+    classes, positive = _two_classes(path, config, known, column)
+    if positive == 0:
+        labels = {name: _exchanged(own) for name, own in labels.items()}
+        notes.append(f"Label 0 of the file is the positive class, {classes[1]}.")
+    return _Labels(labels, classes, MEDMNIST if known else UNKNOWN, tuple(notes))
+
+
+def _one_each(
+    path: Path, raw: Mapping[str, NDArray[np.generic]], column: str | None
+) -> tuple[dict[str, NDArray[np.integer]], list[str]]:
+    """Make one label an image of one-hot labels, or of one of several columns of labels."""
+    widths = {own.shape[1] if own.ndim == 2 else 1 for own in raw.values()}
+    width = widths.pop()
+    if widths or width < 2:
+        if column is not None:
+            raise DataError(
+                f"{path}: --label: got {column}, but the file has one label an image. Leave "
+                "--label out."
+            )
+        return {name: np.asarray(own).reshape(-1) for name, own in raw.items()}, []
+    flags = all(np.isin(own, (0, 1)).all() for own in raw.values())
+    one_hot = flags and all((own.sum(axis=1) == 1).all() for own in raw.values())
+    if column is None and one_hot:
+        note = f"The labels are one-hot: of {width} columns, that with 1 is the class, from 0."
+        return {name: own.argmax(axis=1) for name, own in raw.items()}, [note]
+    if not flags or column is None or column not in map(str, range(width)):
+        raise DataError(
+            f"{path}: train_labels is {raw['train'].shape}: {width} labels an image"
+            f"{'' if flags else ' with other values than 0 and 1'}. Got --label "
+            f"{column or 'none'}, but expected the number of one column, from --label 0 to "
+            f"--label {width - 1}."
+        )
+    note = f"Of {width} labels an image, number {column} (from 0) is used."
+    return {name: own[:, int(column)].astype(int) for name, own in raw.items()}, [note]
+
+
+def _many_classes(path: Path, found: NDArray[np.integer], config: RunConfig) -> tuple[str, ...]:
+    """Names of more than two classes: the labels, or as given."""
+    if config.task != "subtype" or not np.array_equal(found, np.arange(len(found))):
+        raise DataError(
+            f"{path}: train_labels holds {len(found)} labels {found[:8].tolist()}, but expected "
+            "0 and 1, or with --task subtype consecutive integers from 0. For a run of more than "
+            "two classes use --task subtype."
+        )
+    if config.positive or config.negative:
+        raise DataError(
+            f"{path}: got --positive or --negative, but --task subtype has {len(found)} classes. "
+            "Leave them out."
+        )
+    names = config.class_names or tuple(str(label) for label in range(len(found)))
+    if len(names) != len(found):
+        raise DataError(
+            f"{path}: --class-names: got {len(names)} names, but expected {len(found)}, one for "
+            "each label from 0."
+        )
+    check_class_names(names, str(path))
+    return names
+
+
+def _two_classes(
+    path: Path, config: RunConfig, known: bool, column: str | None
+) -> tuple[tuple[str, str], int]:
+    """Names of the negative and the positive class, and the label that is positive."""
+    given, positive = config.class_names, 1
+    if config.positive or config.negative:
+        _, values = binary_classes(["0", "1"], config.positive, config.negative, f"{path}: labels")
+        positive = next(int(name) for name, value in values.items() if value == 1)
+    elif not (known or given or column is not None):
+        raise DataError(
+            f"{path}: found the labels 0 and 1, which do not tell which class is positive. Give "
+            "--positive 1 or --positive 0, or, where 1 is positive, the names of the classes: "
+            "--class-names NEGATIVE,POSITIVE."
+        )
+    if given and len(given) != 2:
+        raise DataError(
+            f"{path}: --class-names: got {len(given)} names, but expected two, of the negative and "
+            "of the positive class."
+        )
+    own = (f"without label {column}", f"with label {column}") if column else ("label 0", "label 1")
+    names = CLASSES if known else own
+    return (given[0], given[1]) if given else (names[1 - positive], names[positive]), positive
+
+
+def _is_pneumoniamnist(labels: Mapping[str, NDArray[np.integer]]) -> bool:
+    parts = [
+        pd.DataFrame({"split": SPLITS[name], "class": np.where(own == 1, *CLASSES[::-1])})
+        for name, own in labels.items() if np.isin(own, (0, 1)).all()
+    ]  # fmt: skip
+    return len(parts) == len(labels) and is_pneumoniamnist(pd.concat(parts))
+
+
+def _exchanged(labels: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Exchange 0 and 1; other values, which are refused later, stay."""
+    return np.where(np.isin(labels, (0, 1)), 1 - labels, labels)
 
 
 def _read_split(
-    path: Path, arrays: np.lib.npyio.NpzFile, name: str, size: int, classes: tuple[str, ...]
+    path: Path, arrays: np.lib.npyio.NpzFile, name: str, size: int, known: _Labels
 ) -> tuple[NDArray[np.uint8], pd.DataFrame]:
-    images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"].reshape(-1)
+    images, labels, classes = arrays[f"{name}_images"], known.of[name], known.classes
     shape = f"{images.shape} {images.dtype}"
     grey, colour = images.ndim == 3, images.ndim == 4 and images.shape[-1] == 3
     if images.dtype != np.uint8 or not (grey or colour) or min(images.shape[1:3]) < 16:
@@ -210,7 +336,7 @@ def _read_split(
             f"{path}: {name}_images is {shape}, but expected (n, height, width) or "
             "(n, height, width, 3) uint8 of at least 16 × 16 pixels."
         )
-    binary = "a 0 (NORMAL) or 1 (PNEUMONIA)"
+    binary = "0 or 1"
     expected = binary if len(classes) == 2 else f"one from 0 to {len(classes) - 1}"
     if len(labels) != len(images) or not np.isin(labels, range(len(classes))).all():
         raise DataError(

@@ -41,7 +41,11 @@ def load(config: RunConfig, size: int) -> Dataset:
         If the file can't be downloaded or its md5 is wrong.
     """
     file = fetch(file_size(config.image_size or IMAGE_SIZE), quiet=config.quiet)
-    return replace(read_npz(file, size), name="pneumoniamnist", **vars(MEDMNIST))
+    return replace(
+        read_npz(file, size, config, pneumoniamnist=True),
+        name="pneumoniamnist",
+        **vars(MEDMNIST),
+    )
 
 
 def file_size(size: int) -> int:

@@ -150,9 +150,12 @@ def test_labels_of_a_file_are_classes(tmp_path: Path) -> None:
     assert dataset.manifest.set_index("image")["class"]["train/00005"] == "2"
     with pytest.raises(DataError, match="use --task subtype"):
         load(tmp_path / "organs.npz", "binary")
+    assert load(tmp_path / "organs.npz", class_names="a,b,c").classes == ("a", "b", "c")
+    with pytest.raises(DataError, match="got 2 names, but expected 3"):
+        load(tmp_path / "organs.npz", class_names="a,b")
     np.savez(tmp_path / "two.npz", **arrays())
     with pytest.raises(DataError, match="have no subtype"):
-        load(tmp_path / "two.npz")
+        load(tmp_path / "two.npz", positive="1")
 
 
 def test_tables_follow_from_predictions(run: Path) -> None:

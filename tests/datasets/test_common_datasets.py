@@ -22,7 +22,9 @@ def dataset(request: pytest.FixtureRequest, tmp_path: Path, radiograph_folder: P
     np.savez(tmp_path / "mnist.npz", **arrays())
     source = {"folder": str(radiograph_folder), "npz": str(tmp_path / "mnist.npz")}
     data = source.get(request.param, request.param)
-    return datasets.load(RunConfig(data=data, quiet=True, jobs=1, limit=60), 64)
+    names = CLASSES if request.param == "npz" else ()
+    config = RunConfig(data=data, quiet=True, jobs=1, limit=60, class_names=names)
+    return datasets.load(config, 64)
 
 
 @pytest.mark.parametrize("dataset", LOCAL, indirect=True)

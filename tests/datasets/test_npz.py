@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
+from benchmarks.datasets.kermany import MEDMNIST_IMAGES
 from benchmarks.errors import OutOfMemory
 
 
@@ -24,8 +26,8 @@ def arrays(size: int = 28) -> dict[str, np.ndarray]:
     return parts
 
 
-def load(path: Path, size: int = 64) -> datasets.Dataset:
-    return datasets.load(RunConfig(data=str(path)), size)
+def load(path: Path, size: int = 64, **options: object) -> datasets.Dataset:
+    return datasets.load(RunConfig(data=str(path), **(options or {"positive": "1"})), size)
 
 
 def test_reads_all_three_splits_enlarged(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_reads_all_three_splits_enlarged(tmp_path: Path) -> None:
         "train": 12, "test": 6, "validation": 4,
     }  # fmt: skip
     assert (dataset.manifest["width"] == 28).all()
-    assert dataset.manifest.set_index("image")["class"]["train/00003"] == "PNEUMONIA"
+    assert dataset.manifest.set_index("image")["class"]["train/00003"] == "label 1"
     assert not dataset.patients_known
 
 
@@ -75,6 +77,94 @@ def test_other_forms_are_rejected(tmp_path: Path, change: dict, message: str) ->
     np.savez(tmp_path / "mnist.npz", **parts)
     with pytest.raises(DataError, match=message):
         load(tmp_path / "mnist.npz")
+
+
+def test_r17_the_meaning_of_two_labels_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "breast.npz"
+    np.savez(path, **arrays())
+    with pytest.raises(DataError, match="--positive 1 or --positive 0, or, .*--class-names NEG"):
+        load(path, task="binary")
+    one, zero, named = (
+        load(path, **options)
+        for options in ({"positive": "1"}, {"positive": "0"},
+                        {"positive": "0", "class_names": "normal or benign,malignant"})
+    )  # fmt: skip
+    assert one.classes == ("label 0", "label 1")
+    assert zero.classes == ("label 1", "label 0")
+    assert named.classes == ("normal or benign", "malignant")
+    np.testing.assert_array_equal(zero.manifest["label"], 1 - one.manifest["label"])
+    pd.testing.assert_frame_equal(
+        named.manifest.drop(columns="class"), zero.manifest.drop(columns="class")
+    )
+    for dataset in (one, zero, named):
+        assert (dataset.citation, dataset.licence, dataset.limitations) == ("", "", ())
+        names = np.array(dataset.classes)[dataset.manifest["label"]]
+        assert (names == dataset.manifest["class"]).all()
+    assert zero.notes[0] == "Label 0 of the file is the positive class, label 0."
+    np.testing.assert_array_equal(
+        load(path, class_names="no,yes").manifest["label"], one.manifest["label"]
+    )
+
+
+def test_pneumoniamnist_is_recognised_by_its_counts(tmp_path: Path) -> None:
+    parts: dict[str, np.ndarray] = {}
+    for (split, name), n in MEDMNIST_IMAGES.items():
+        part = {"validation": "val"}.get(split, split)
+        label = np.full((n, 1), int(name == "PNEUMONIA"))
+        known = parts.get(f"{part}_labels", np.empty((0, 1), int))
+        parts[f"{part}_labels"] = np.concatenate([known, label])
+    for part in ("train", "val", "test"):
+        parts[f"{part}_images"] = np.zeros((len(parts[f"{part}_labels"]), 16, 16), np.uint8)
+    path = tmp_path / "copy.npz"
+    np.savez_compressed(path, **parts)
+    dataset = load(path, size=16, task="binary")
+    assert dataset.classes == ("NORMAL", "PNEUMONIA")
+    assert "MedMNIST" in dataset.citation
+
+
+def test_r16_one_hot_labels_are_recognised(tmp_path: Path) -> None:
+    parts = arrays()
+    np.savez(tmp_path / "plain.npz", **parts)
+    hot = {name: np.eye(2)[value.ravel()] if "labels" in name else value
+           for name, value in parts.items()}  # fmt: skip
+    np.savez(tmp_path / "hot.npz", **hot)
+    plain, found = (load(tmp_path / f"{name}.npz") for name in ("plain", "hot"))
+    pd.testing.assert_frame_equal(found.manifest, plain.manifest)
+    assert "of 2 columns, that with 1 is the class" in found.notes[0]
+
+
+def test_r16_of_several_labels_one_is_used(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    parts = arrays()
+    for name in ("train", "val", "test"):
+        parts[f"{name}_labels"] = rng.integers(0, 2, (len(parts[f"{name}_labels"]), 14))
+    path = tmp_path / "many.npz"
+    np.savez(path, **parts)
+    with pytest.raises(
+        DataError, match=r"is \(12, 14\): 14 labels an image.* --label 0 to --label "
+    ):
+        load(path)
+    with pytest.raises(DataError, match="Got --label 14, but expected the number of one column"):
+        load(path, label="14")
+    dataset = load(path, label="6")
+    assert dataset.classes == ("without label 6", "with label 6")
+    table = dataset.manifest[dataset.manifest["split"] == "train"].sort_values("image")
+    np.testing.assert_array_equal(table["label"], parts["train_labels"][:, 6])
+    assert load(path, label="6", class_names="no,pneumonia").classes == ("no", "pneumonia")
+    np.savez(path, **arrays())
+    with pytest.raises(DataError, match="got 1, but the file has one label an image"):
+        load(path, label="1")
+
+
+def test_a_test_split_is_drawn_if_there_is_none(tmp_path: Path) -> None:
+    parts = {name: value for name, value in arrays().items() if "test" not in name}
+    np.savez(tmp_path / "scans.npz", **parts)
+    dataset = load(tmp_path / "scans.npz", positive="1", test_fraction=0.25)
+    assert dataset.manifest["split"].value_counts().to_dict() == {
+        "train": 10, "test": 2, "validation": 4,
+    }  # fmt: skip
+    with pytest.raises(DataError, match="found the image arrays train, val, but .*--test-fract"):
+        load(tmp_path / "scans.npz")
 
 
 NOT_NPZ = {
