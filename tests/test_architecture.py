@@ -36,6 +36,7 @@ ROOMS = [
     "benchmarks.extraction",
     "benchmarks.datasets",
     "benchmarks.datasets.phantom",
+    "benchmarks.datasets.recipes",
     "benchmarks.metrics",
     "benchmarks.io",
     "benchmarks.config",

@@ -9,35 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.datasets.recipes.source import UNKNOWN, Source
 from benchmarks.errors import DataError
 from benchmarks.io.image_stack import ImageStack
 
+__all__ = ["UNKNOWN", "DataError", "Dataset", "Source", "by_subtype", "take"]
 CLASSES = ("NORMAL", "PNEUMONIA")
 MACRO = "macro"  # the mean over classes in tables; not allowed as the name of a class
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is known about the origin of a data set.
-
-    Attributes
-    ----------
-    licence, citation : str
-        Empty if not known.
-    limitations : tuple of str
-        Sentences on whom and what the data represent, for the report.
-    facts : mapping of str to str
-        What the authors of the data state, for the checklists: ``setting``, ``eligible``,
-        ``acquired``, ``annotators`` and ``test_annotators``.
-    """
-
-    licence: str
-    citation: str
-    limitations: tuple[str, ...] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-UNKNOWN = Source("", "")
 
 
 @dataclass(frozen=True)
