@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.datasets.recipes.layout_files import folder_with, inside, joined, read_columns
+from benchmarks.datasets.recipes.layout_files import (
+    folder_with,
+    inside,
+    is_there,
+    joined,
+    read_columns,
+)
 from benchmarks.datasets.recipes.recipe import Recipe
 from benchmarks.datasets.recipes.source import Source
 
@@ -44,7 +50,7 @@ def table(root: Path) -> pd.DataFrame:
     folder = folder_with(root, ["train.csv", "valid.csv"])
     parts = [
         read_columns(folder / name).assign(split=split)
-        for name, split in TABLES.items() if (folder / name).exists()
+        for name, split in TABLES.items() if is_there(folder / name)
     ]  # fmt: skip
     found = pd.concat(parts, ignore_index=True).fillna("")
     path = found["Path"].str.replace("\\", "/", regex=False)

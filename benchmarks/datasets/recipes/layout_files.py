@@ -35,7 +35,7 @@ def folder_with(root: Path, names: Sequence[str]) -> Path:
     """
     level = [root] if root.is_dir() else []
     for _ in range(3):
-        found = [folder for folder in level if all(_exists(folder / name) for name in names)]
+        found = [folder for folder in level if all(is_there(folder / name) for name in names)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -44,14 +44,24 @@ def folder_with(root: Path, names: Sequence[str]) -> Path:
                 f"expected one. Give one of them: {', '.join(map(str, found[:3]))}."
             )
         level = sorted(child for folder in level for child in folder.iterdir() if child.is_dir())
-    missing = [name for name in names if not _exists(root / name)]
+    missing = [name for name in names if not is_there(root / name)]
     raise DataError(
         f"{root}: found {'no ' + ', no '.join(missing) if root.is_dir() else 'no folder'}, but "
         f"expected {', '.join(names)} in it, as the data set is published. Complete the folder."
     )
 
 
-def _exists(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists, perhaps compressed.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+    """
     return any(Path(f"{path}{suffix}").exists() for suffix in _COMPRESSED)
 
 

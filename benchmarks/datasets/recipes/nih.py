@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.datasets.recipes.layout_files import folder_with, read_columns
+from benchmarks.datasets.recipes.layout_files import folder_with, is_there, read_columns
 from benchmarks.datasets.recipes.recipe import Recipe
 from benchmarks.datasets.recipes.source import Source
 from benchmarks.errors import DataError

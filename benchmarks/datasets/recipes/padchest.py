@@ -46,7 +46,7 @@ def table(root: Path) -> pd.DataFrame:
         "label": found["Labels"].map(findings),
         "patient": found["PatientID"],
         "view": found["Projection"],
-        "sex": found["PatientSex_DICOM"].replace({"O": ""}),
+        "sex": found["PatientSex_DICOM"].replace({"O": "", "nan": ""}),
         "age": age.map("{:.0f}".format).where(age.notna(), ""),
         "Pediatric": found["Pediatric"],
         "MethodLabel": found["MethodLabel"],
