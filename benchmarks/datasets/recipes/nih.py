@@ -31,9 +31,8 @@ def table(root: Path) -> pd.DataFrame:
     -------
     DataFrame
     """
-    name = next(
-        (n for n in TABLES if (root / n).exists() or (root / f"{n}.gz").exists()), TABLES[0]
-    )
+    places = [root, *(root.iterdir() if root.is_dir() else ())]
+    name = next((n for n in TABLES if any(is_there(p / n) for p in places)), TABLES[0])
     folder = folder_with(root, [name])
     found = read_columns(folder / name)
     sex = next((column for column in _SEX if column in found), _SEX[0])
