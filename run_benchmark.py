@@ -51,6 +51,8 @@ CELLS = click.option("--cells", type=Names(), help="Cells to use, comma-separate
                      "as hog/svm/seed0, or their first parts such as hog/svm [all].")  # fmt: skip
 WEIGHTS = click.option("--weights", type=FILE, help="File of the backbone's weights, or "
                        "name=file[,name=file], if moved since the run.")  # fmt: skip
+TABLES = click.option("--features-from", multiple=True, metavar="NAME=TABLE", help="Table of the "
+                      "feature set NAME with a row per image, if the run read one.")  # fmt: skip
 LIMIT = click.option("--limit", help="Use about this many images: whole patients, with classes and "
                      "splits in proportion.")  # fmt: skip
 MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of images that may be "
@@ -108,6 +110,9 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
 @click.option("--config", "file", type=FILE, help="TOML file with these option names, without --, "
               "as keys; the command line takes precedence.")  # fmt: skip
 @click.option("--features", help="Feature sets, comma-separated; see list.")
+@click.option("--features-from", multiple=True, metavar="NAME=TABLE", help="Features of another "
+              "program as the feature set NAME: .npz, .csv or .parquet with a row per image. Can "
+              "be repeated.")  # fmt: skip
 @click.option("--models", help="Classifiers and cnn, comma-separated; see list.")
 @click.option("--backbone", help="timm network for embeddings and CNN, or names separated by "
               "commas: embeddings use all, the CNN the first [tf_efficientnet_lite0].")  # fmt: skip
@@ -250,11 +255,12 @@ def compare(run_a: Path, run_b: Path, cells: list[str], out: Path | None) -> Non
 @click.option("--out", type=FILE, help="CSV file [standard output].")
 @CELLS
 @WEIGHTS
+@TABLES
 @click.option("--quiet", is_flag=True, help="Print nothing but scores, cautions and errors.")
 @click.pass_context
 def predict(
     context: click.Context, run_dir: Path, paths: tuple[Path, ...], out: Path | None,
-    cells: list[str] | None, weights: Path | None, quiet: bool,
+    cells: list[str] | None, weights: Path | None, features_from: tuple[str, ...], quiet: bool,
 ) -> None:  # fmt: skip
     """Score new images with the models of RUN_DIR.
 
@@ -264,7 +270,9 @@ def predict(
     from benchmarks.commands.predict import predict as score_images
     from benchmarks.io.tables import to_csv
 
-    table, left_out = score_images(run_dir, paths, out, cells=cells, weights=weights, quiet=quiet)
+    table, left_out = score_images(
+        run_dir, paths, out, cells=cells, weights=weights, features_from=features_from, quiet=quiet
+    )
     if out is None:
         click.echo(to_csv(table), nl=False)
     context.exit(0 if left_out.empty else 1)
@@ -277,6 +285,7 @@ def predict(
               "folds, seeds and resampled patients [on].")  # fmt: skip
 @several(MOVED)
 @WEIGHTS
+@TABLES
 @click.option("--cache", type=FILE, help="Folder of the feature store [the user's cache folder].")
 @click.option("--jobs", help="Number of processes; never changes a result [all cores].")
 @click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
@@ -289,7 +298,7 @@ def importance(run_dir: Path, cells: list[str] | None, refits: bool, **options: 
     """
     from benchmarks.commands.importance import importance as measure_importance
 
-    given = {key: value for key, value in options.items() if value is not None}
+    given = {key: value for key, value in options.items() if value not in (None, ())}
     measure_importance(run_dir, given, cells, refits)
 
 
@@ -299,14 +308,16 @@ def importance(run_dir: Path, cells: list[str] | None, refits: bool, **options: 
 @click.option("--cells", type=Names(), help="Cells to use, as for predict [the best cell of each "
               "feature set on the validation set, and the CNN].")  # fmt: skip
 @WEIGHTS
+@TABLES
 @several(MOVED)
 @click.option("--cache", type=FILE, help="Folder of the feature store [the run's].")
 @click.option("--out", type=FILE, help="New or empty folder [explain-<name of the image>].")
 @click.option("--quiet", is_flag=True, help="Print nothing but cautions, errors and the path of "
               "the page.")  # fmt: skip
 def explain(
-    run_dir: Path, image: Path, cells: list[str] | None, weights: Path | None, cache: Path | None,
-    out: Path | None, quiet: bool, **moved: Any,
+    run_dir: Path, image: Path, cells: list[str] | None, weights: Path | None,
+    features_from: tuple[str, ...], cache: Path | None, out: Path | None, quiet: bool,
+    **moved: Any,
 ) -> None:  # fmt: skip
     """Explain the scores of one image.
 
@@ -323,6 +334,7 @@ def explain(
             out,
             cells=cells,
             weights=weights,
+            features_from=features_from,
             cache=cache,
             quiet=quiet,
             moved={key: value for key, value in moved.items() if value is not None},

@@ -11,7 +11,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from benchmarks.errors import UserError
 from features import DEFAULT_FEATURE_SETS, all_feature_sets
@@ -24,6 +32,8 @@ from models.balance import BALANCES
 from models.combinations import COMBINATIONS
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model
+_SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # of features from a table
+_CELLS = ("pixels", "combined", "external")  # of cells that are on no feature set
 _NETWORK_AND_FILE = re.compile(r"([A-Za-z0-9_.]+)=(.+)")
 _SEEDS = 2**32
 # What a column of a table of images can mean.
@@ -78,8 +88,11 @@ class RunConfig(BaseModel):
         Condition on the columns of a table; other rows are left out.
     out : Path or None
         Run folder; ``runs/<data>-<time>`` if None.
+    features_from : tuple of (str, Path)
+        Name and table of each feature set from elsewhere: ``.npz``, ``.csv`` or ``.parquet``.
     features, models : tuple of str
-        Names of feature sets and ``MODELS``.
+        Names of feature sets and ``MODELS``. By default, the feature sets are
+        ``DEFAULT_FEATURE_SETS`` and those of ``features_from``.
     backbone : str
         timm network for embeddings and the CNN, or names separated by commas: the embeddings use
         all of them, the CNN the first.
@@ -156,6 +169,7 @@ class RunConfig(BaseModel):
     patient_pattern: str | None = Field(default=None, min_length=1)
     where: str | None = Field(default=None, min_length=1, max_length=1000)
     out: Path | None = None
+    features_from: tuple[tuple[str, Path], ...] = ()
     features: tuple[str, ...] = DEFAULT_FEATURE_SETS
     models: tuple[str, ...] = Field(default_factory=default_models)
     backbone: str = Field(default=DEFAULT_BACKBONE, min_length=1)
@@ -187,6 +201,18 @@ class RunConfig(BaseModel):
     external: tuple[tuple[str, Path], ...] = ()
     allow_leakage: bool = False
     quiet: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_given_features(cls, data: Any) -> Any:
+        """Add the feature sets of ``features_from`` to those of the default."""
+        if not isinstance(data, dict) or not data.get("features_from") or "features" in data:
+            return data
+        try:
+            names = [name for name, _ in names_and_files(data["features_from"])]
+        except ValueError:  # the field's own validation says what is wrong
+            return data
+        return {**data, "features": (*DEFAULT_FEATURE_SETS, *names)}
 
     @field_validator("features", "models", "seeds", "study", "preprocess", "combine", mode="before")
     @classmethod
@@ -266,14 +292,10 @@ class RunConfig(BaseModel):
         """Names of the networks; the CNN is the first."""
         return tuple(self.backbone.split(","))
 
-    @field_validator("external", mode="before")
+    @field_validator("external", "features_from", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
-        """Split ``name=file``, a list of these, or a TOML table of names and files into pairs."""
-        if isinstance(value, dict):
-            return tuple(value.items())
-        given = value if isinstance(value, (list, tuple)) else (value,)
-        return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
+        return names_and_files(value)
 
     @field_validator("image_size", "folds", "crop", "augment", "views", "seeds", "jobs",
                      "limit", "max_unreadable", "test_fraction", "epochs", "batch_size",
@@ -304,6 +326,19 @@ class RunConfig(BaseModel):
                 )
         return value
 
+    @field_validator("features_from")
+    @classmethod
+    def _new_feature_sets(cls, value: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
+        known = {name.lower() for name in (*all_feature_sets(), *_CELLS)}
+        for name, _ in value:
+            if not _SET_NAME.fullmatch(name) or name.lower() in known:
+                raise ValueError(
+                    f"got the name {name!r}, but expected a letter, then letters, digits, _ and - "
+                    f"only, and none of {', '.join((*all_feature_sets(), *_CELLS))}"
+                )
+            known.add(name.lower())
+        return value
+
     @field_validator("folds")
     @classmethod
     def _more_than_one_fold(cls, value: int) -> int:
@@ -320,8 +355,14 @@ class RunConfig(BaseModel):
 
     @field_validator("features")
     @classmethod
-    def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_choice(name, list(all_feature_sets())) for name in value)
+    def _known_features(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        given = [name for name, _ in info.data.get("features_from", ())]
+        if unused := [name for name in given if name not in value]:
+            raise ValueError(
+                f"--features-from names {', '.join(unused)}; expected it among the feature sets. "
+                "Add it to --features, or leave --features out"
+            )
+        return tuple(_choice(name, [*all_feature_sets(), *given]) for name in value)
 
     @field_validator("preprocess")
     @classmethod
@@ -432,10 +473,37 @@ def _key_and_column(text: str) -> tuple[str, str]:
     return key, column.strip('"') if column[0] == column[-1] == '"' else column
 
 
+def names_and_files(value: Any) -> Any:
+    """Split ``name=file``, a list of these, or a TOML table of names and files into pairs.
+
+    Parameters
+    ----------
+    value : str, list, tuple or dict
+
+    Returns
+    -------
+    tuple of (str, str or Path)
+
+    Raises
+    ------
+    ValueError
+        If a text has no name or no file.
+
+    Examples
+    --------
+    >>> names_and_files(["a=1.csv", ("b", "2.csv")])
+    (('a', '1.csv'), ('b', '2.csv'))
+    """
+    if isinstance(value, dict):
+        return tuple(value.items())
+    given = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
+
+
 def _name_and_file(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
     if not (mark and file):
-        raise ValueError("expected name=file.csv")
+        raise ValueError("expected name=file")
     return name, file
 
 
@@ -499,6 +567,12 @@ def _check_files(config: RunConfig, given: Collection[str]) -> None:
         if not file.is_file():
             raise ConfigError(
                 f"--external: got {name}={file}: expected an existing CSV file, found none"
+            )
+    for name, file in config.features_from if "features_from" in given else ():
+        if not file.is_file():
+            raise ConfigError(
+                f"--features-from: got {name}={file}: expected an existing .npz, .csv or .parquet "
+                "file, found none"
             )
 
 

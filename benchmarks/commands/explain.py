@@ -25,6 +25,7 @@ from benchmarks.io.run_files import check_writable
 from benchmarks.saved.fitted_cells import FittedCell, descriptors_of, load_cells
 from benchmarks.saved.model_files import saved_cells
 from benchmarks.saved.stored_config import require_two_classes, scoring_config
+from benchmarks.saved.tables_of_cells import rows_of, tables_of, with_same_tables
 from features import ImageDescriptor
 from features.backbone import MissingExtra
 
@@ -37,6 +38,7 @@ def explain(
     cells: Collection[str] | None = None,
     weights: Path | None = None,
     moved: Mapping[str, Any] | None = None,
+    features_from: Any = None,
     cache: Path | None = None,
     quiet: bool = False,
 ) -> Path:
@@ -58,6 +60,9 @@ def explain(
     moved : mapping, optional
         ``data``, ``images`` and ``split``: where the data of the run are, as far as they have
         moved. Without them, the page has no neighbours.
+    features_from : object, optional
+        Name and table of each feature set that the run read from a table, with a row for this
+        image; see :func:`benchmarks.config.names_and_files`.
     cache : Path, optional
         Folder of the feature store; by default the run's.
     quiet : bool
@@ -70,7 +75,7 @@ def explain(
     Raises
     ------
     ConfigError
-        If the image, the folder, a cell, the weights or the data can't be used.
+        If the image, the folder, a cell, the weights, a table or the data can't be used.
     RunError
         As :func:`benchmarks.commands.predict.predict`.
     ModelFileError
@@ -89,6 +94,9 @@ def explain(
     except MissingExtra as error:
         raise ConfigError(f"{error} Or omit those cells with --cells.") from error
     fitted = _in_order(run, fitted)
+    tables = tables_of(run, fitted, features_from)
+    found.given = rows_of(tables, [image.as_posix()])
+    config = with_same_tables(run, config, tables)
     descriptors = descriptors_of(run, config, fitted)
     with tempfile.TemporaryDirectory() as scratch:
         training = _training(found, config, moved or {}, descriptors, Path(scratch))

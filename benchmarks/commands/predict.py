@@ -23,6 +23,7 @@ from benchmarks.saved.combined_cells import CombinedCell, scoring_cells
 from benchmarks.saved.fitted_cells import FittedCell, descriptors_of
 from benchmarks.saved.model_files import other_versions
 from benchmarks.saved.stored_config import require_two_classes, scoring_config
+from benchmarks.saved.tables_of_cells import rows_of, tables_of
 from features.reading.images import ImageError, list_images, read_image
 from features.reading.preprocess import resize
 
@@ -43,6 +44,7 @@ def predict(
     *,
     cells: Collection[str] | None = None,
     weights: Path | None = None,
+    features_from: Any = None,
     quiet: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score images with the fitted cells of a run, preprocessed as in the run.
@@ -59,6 +61,9 @@ def predict(
         Names of cells or the first parts of names (``hog``, ``hog/svm``); all by default.
     weights : Path, optional
         File of the backbone's weights, if it has moved since the run.
+    features_from : object, optional
+        Name and table of each feature set that the run read from a table, for these images; see
+        :func:`benchmarks.config.names_and_files`.
     quiet : bool
 
     Returns
@@ -78,7 +83,7 @@ def predict(
         If the folder is not a run folder, has no models, was written by another version of the
         program, or if the run has more than two classes.
     ConfigError
-        If a path, a cell or the weights can't be used.
+        If a path, a cell, the weights or a table can't be used.
     ModelFileError
         If a saved model is damaged or unsafe.
     OutOfMemory
@@ -94,12 +99,14 @@ def predict(
     require_two_classes(config, run_dir, "predict")
     preparation = load_preparation(run_dir, config)
     scoring = scoring_cells(run, cells)
+    tables = tables_of(run, scoring.fitted, features_from)
     descriptors = descriptors_of(run, config, scoring.fitted)
     rows: list[pd.DataFrame] = []
     left_out: list[tuple[str, str]] = []
     seen: list[str] = []
     for names, hashes, images in _batches(files, config, left_out):
-        scores = scoring.scores(views_of(preparation(images), config.views), descriptors)
+        views = views_of(preparation(images), config.views)
+        scores = scoring.scores(views, descriptors, rows_of(tables, names))
         rows.append(_score_rows(names, scoring.shown, scores, class_pair(run)))
         seen += hashes
     _say_known(run, seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,9 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.errors import UserError
+from benchmarks.extraction.given_features import family_class
+from benchmarks.extraction.given_tables import GivenRows, read_given
+from benchmarks.extraction.given_tables import record as given_record
 from benchmarks.extraction.prepare import fit_preparation, reading_size, save_preparation
 from benchmarks.extraction.variants import with_variants
 from benchmarks.fitting import external
@@ -26,6 +29,7 @@ from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
 from benchmarks.io.columns import FEATURE_COLUMNS
+from benchmarks.io.formatting import join_words
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
 from benchmarks.io.results import RunError
@@ -42,7 +46,6 @@ from benchmarks.saved.model_files import remove_unfinished
 from benchmarks.saved.stored_config import read_record
 from benchmarks.statistics import tabulate_all
 from benchmarks.studies.stage import run_studies, selected_studies
-from features import FEATURES
 from features.backbone import (
     MissingExtra,
     WeightsError,
@@ -70,6 +73,16 @@ class _Plan:
     cells: list[Cell]
     studies: tuple[str, ...]
     stages: list[str]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What a run reads before anything is fitted."""
+
+    dataset: Dataset
+    manifest: pd.DataFrame
+    external: list[CellResult]
+    given: dict[str, GivenRows] = field(default_factory=dict)
 
 
 def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) -> int:
@@ -171,7 +184,7 @@ def _with_network(config: RunConfig, cells: Sequence[Cell]) -> RunConfig:
     One file of weights without ``--backbone`` names the network, if it fits only one.
     """
     families = {family for cell in cells for family in cell.families}
-    networks = any(FEATURES[family].network for family in families)
+    networks = any(family_class(family).network for family in families)
     if not (networks or any(cell.on_images for cell in cells)):
         _say_unused(config)
         return config
@@ -223,13 +236,14 @@ def _say_unused(config: RunConfig) -> None:
 
 
 def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) -> int:
-    dataset, manifest, external_results = _load(state)
+    loaded = _load(state)
+    dataset, manifest = loaded.dataset, loaded.manifest
     with state.stage("exploration"):
         exploration.explore(dataset, manifest["split"], state.folder)
-    tables = _start_tables(state, plan.cells, manifest, external_results)
+    tables = _start_tables(state, plan.cells, manifest, loaded.external)
     images = _prepare(state, dataset, manifest)
     if "features" in plan.stages:
-        _fit_on_features(state, plan, images, tables)
+        _fit_on_features(state, plan, images, tables, loaded.given)
     if "cnn" in plan.stages:
         stages.fit_networks(state, images, tables)
     if "cnn, cross-validation" in plan.stages:
@@ -255,8 +269,8 @@ def _prepare(state: RunState, dataset: Dataset, manifest: pd.DataFrame) -> Image
         return preparation.applied_to(dataset.images, config.quiet)
 
 
-def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
-    """Read, audit and split the data, read external scores; write the manifest and the record."""
+def _load(state: RunState) -> _Loaded:
+    """Read, audit and split the data, read tables of others; write the manifest and the record."""
     config = state.config
     with state.stage("data"):
         dataset = datasets.load(config, reading_size(config))
@@ -269,7 +283,10 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
         )
         manifest = joined.assign(split=split)
         notes += _notes(dataset, manifest)
-        state.begin(dataset, manifest, notes, leakage)
+        given = read_given(config, manifest, if_there=bool(state.before))
+        notes += [note for one in given.values() for note in one.notes] + _given_notes(config)
+        from_elsewhere = given_record(config, given, state.before.get("features_from"))
+        state.begin(dataset, manifest, notes, leakage, from_elsewhere)
         if state.before:
             check_same(state.folder, state.before, state.record)
         external_results = external.read_all(config, manifest, _kept_external(state, manifest))
@@ -281,7 +298,24 @@ def _load(state: RunState) -> tuple[Dataset, pd.DataFrame, list[CellResult]]:
     for note in [summary(found), *notes, *leakage]:
         say(f"  {note}", config.quiet)
     state.write()
-    return dataset, manifest, external_results
+    return _Loaded(dataset, manifest, external_results, given)
+
+
+def _given_notes(config: RunConfig) -> list[str]:
+    """Say which settings do not reach the features of tables."""
+    options = {
+        "--augment": config.augment > 0, "--views": config.views > 1,
+        "--preprocess": bool(config.preprocess), "--crop": config.crop < 1,
+    }  # fmt: skip
+    without = [option for option, used in options.items() if used]
+    if not (config.features_from and without):
+        return []
+    names = ", ".join(name for name, _ in config.features_from)
+    return [
+        f"Features of {names}: they exist for the images themselves only. Their "
+        f"classifiers are fitted on these and score these; {join_words(without)} "
+        f"{'do' if len(without) > 1 else 'does'} not apply to them."
+    ]
 
 
 def _notes(dataset: Dataset, manifest: pd.DataFrame) -> list[str]:
@@ -330,7 +364,11 @@ def _start_tables(
 
 
 def _fit_on_features(
-    state: RunState, plan: _Plan, images: ImageStack, tables: ResultTables
+    state: RunState,
+    plan: _Plan,
+    images: ImageStack,
+    tables: ResultTables,
+    given: dict[str, GivenRows],
 ) -> None:
     """Extract features, fit and cross-validate classifiers, run studies, as far as not yet done."""
     done = state.record["studies"]
@@ -340,7 +378,7 @@ def _fit_on_features(
         cells = [cell for cell in cells if not tables.complete(cell)]
     with state.scratch() as scratch:
         several = with_variants(images, tables.rows.variants)
-        features = stages.extract_features(state, several, cells, scratch)
+        features = stages.extract_features(state, several, cells, scratch, given)
         stages.fit_classifiers(state, features, tables)
         if tables.fold is not None:
             stages.cross_validate(state, features, tables)

@@ -8,6 +8,7 @@ from benchmarks.explain.explanation import Explained, Explanation, family_order
 from benchmarks.explain.image_sections import signed, small, stated
 from benchmarks.explain.map_figures import maps_figure, title_of
 from benchmarks.explain.training_images import BACKGROUND
+from benchmarks.extraction.given_features import family_class, is_given
 from benchmarks.importance.importance_map import outside_chest
 from benchmarks.io.formatting import number
 from benchmarks.io.run_record import is_synthetic
@@ -24,7 +25,6 @@ from benchmarks.report.blocks import (
     paragraph,
     row,
 )
-from features import FEATURES
 
 SHOWN = 10
 
@@ -47,7 +47,9 @@ def cell_section(found: Explanation, one: Explained, pictures: tuple[Picture, ..
     blocks: list[Block] = [paragraph(_decision(one))]
     if one.method:
         blocks += _features(found, one)
-    blocks += [Subheading("Maps"), _maps(found, one), *_read_maps(one), *_missing(one)]
+    blocks.append(Subheading("Maps"))
+    blocks += [_maps(found, one), *_read_maps(one)] if one.maps else []
+    blocks += _missing(one)
     blocks.append(Subheading("Most similar training images"))
     blocks += _similar(found, one, pictures)
     title = "CNN, end to end" if not one.cell.families else one.cell.name
@@ -71,13 +73,13 @@ def _decision(one: Explained) -> str:
 
 def _features(found: Explanation, one: Explained) -> list[Block]:
     single = one.method == "shap"
-    networks = single and any(FEATURES[family].network for family in one.cell.families)
+    networks = single and any(family_class(family).network for family in one.cell.families)
     top = one.top[one.top["value"] != 0].head(SHOWN)
     if top.empty:
         return [Subheading("Contributions"), paragraph(_nameless(found, one))]
     blocks: list[Block] = [Subheading("Contributions"), paragraph(_method(found, one))]
     if len(one.families) > 1:
-        parts = (f"{FEATURES[name].title} {signed(v)}" for name, v in _by_size(one.families))
+        parts = (f"{family_class(name).title} {signed(v)}" for name, v in _by_size(one.families))
         blocks.append(paragraph(f"By family, in {one.space}: {', '.join(parts)}."))
     lines = tuple(
         row(
@@ -116,6 +118,12 @@ def _compared(found: Explanation, one: Explained) -> tuple[str, str]:
 
 def _nameless(found: Explanation, one: Explained) -> str:
     others, outcome = _compared(found, one)
+    if any(map(is_given, one.cell.families)):
+        return (
+            f"Compared with {others}, the {one.space} changes {outcome}. An SVM has no SHAP values "
+            "of single columns, and the columns of a table have no image region; select a forest, "
+            "xgboost or logistic cell with --cells to get contributions of the columns."
+        )
     return (
         f"Compared with {others}, the {one.space} changes {outcome}. An SVM has no SHAP values of "
         "single columns, and the columns of a network have no image region: see the maps below."
@@ -177,7 +185,7 @@ def _read_maps(one: Explained) -> list[Paragraph]:
 
 def _slope(one: Explained) -> list[Paragraph]:
     """Warn of a Grad-CAM whose sum and the contribution of the network have opposite signs."""
-    network = [family for family in one.cell.families if FEATURES[family].network]
+    network = [family for family in one.cell.families if family_class(family).network]
     if not network or "grad_cam" not in one.maps:
         return []
     along, whole = float(one.maps["grad_cam"].sum()), one.families[network[0]]
@@ -193,7 +201,7 @@ def _slope(one: Explained) -> list[Paragraph]:
 
 
 def _missing(one: Explained) -> list[Paragraph]:
-    names = {"features": "SHAP", "grad_cam": "Grad-CAM"}
+    names = {"features": "SHAP", "occlusion": "occlusion map", "grad_cam": "Grad-CAM"}
     return [paragraph(f"No {names[kind]}: {why}.") for kind, why in one.notes.items()]
 
 

@@ -15,16 +15,21 @@ from benchmarks.explain.explanation import Explained, Explanation
 from benchmarks.explain.grad_cam import add_grad_cam
 from benchmarks.explain.occlusion import BATCH, occlusion_map
 from benchmarks.explain.training_images import TrainingRows, find_neighbours
+from benchmarks.extraction.given_features import is_given
 from benchmarks.extraction.prepare import load_preparation, reading_size
 from benchmarks.extraction.variants import views_of
 from benchmarks.io.progress import say
 from benchmarks.io.results import Results
 from benchmarks.io.workers import stop_if_memory_runs_out
-from benchmarks.saved.fitted_cells import FittedCell, score_cell, score_views
+from benchmarks.saved.fitted_cells import FittedCell, describe, score_cell, score_views
 from features import ImageDescriptor
 from features.reading.images import ImageError, read_image
 from features.reading.preprocess import resize
 
+FROM_TABLE = (
+    "the features were read from a table, and can't be computed again for an image that is partly "
+    "covered"
+)
 PATCHES = 7  # squares of the occlusion along a side, without overlap
 
 
@@ -96,8 +101,8 @@ def explain_cells(
         Views of the image whose scores are averaged; the maps explain the image itself.
     """
     images = found.image[None]
-    rows = {family: d.transform(images) for family, d in descriptors.items()}
-    scores = score_views(cells, views_of(images, views), descriptors)
+    rows = {**describe(descriptors, images), **found.given}
+    scores = score_views(cells, views_of(images, views), descriptors, found.given)
     for cell, own in zip(cells, scores, strict=True):
         say(f"{cell.name} …", quiet)
         score = float(own[0])
@@ -119,13 +124,18 @@ def explain_cells(
 
 def _occlude(found: Explanation, descriptors: dict[str, ImageDescriptor], quiet: bool) -> None:
     """Add occlusion maps; features of each occluded image are computed once for all cells."""
+    able = [one for one in found.cells if not any(map(is_given, one.cell.families))]
+    for one in (one for one in found.cells if one not in able):
+        one.notes["occlusion"] = FROM_TABLE
+    if not able:
+        return
     say("occlusion …", quiet)
 
     def scores(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        rows = {family: d.transform(images) for family, d in descriptors.items()}
-        own = [score_cell(one.cell, images, rows, block=BATCH) for one in found.cells]
+        rows = describe(descriptors, images)
+        own = [score_cell(one.cell, images, rows, block=BATCH) for one in able]
         return np.stack(own, axis=1)
 
     drops = occlusion_map(found.image, scores, found.patch, found.stride)
-    for k, one in enumerate(found.cells):
+    for k, one in enumerate(able):
         one.maps["occlusion"] = drops[..., k]

@@ -98,6 +98,8 @@ class Explanation:
     cells : list of Explained
     neighbours : dict of Neighbours
         By feature set.
+    given : dict of ndarray of shape (1, d)
+        Row of the image in tables, by family.
     without_data : str
         Reason why there are no neighbours; empty if there are.
     patch, stride : int
@@ -113,6 +115,7 @@ class Explanation:
     stride: int
     cells: list[Explained] = field(default_factory=list)
     neighbours: dict[str, Neighbours] = field(default_factory=dict)
+    given: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     without_data: str = ""
 
     @property

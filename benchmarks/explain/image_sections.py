@@ -91,7 +91,7 @@ def where(found: Explanation) -> tuple[Block, ...]:
             (Strong("Occlusion."), f" A square of {found.patch} × {found.patch} pixels of the "
              "mean grey value of the image is moved over it. Each pixel shows the mean drop of the "
              "score while the square covers it. This is the only method that is the same for all "
-             "cells."),
+             "cells; those on features of a table have no map."),
             (Strong("Grad-CAM."), " The last feature maps of the network, weighted by the gradient "
              "of the score. The original method shows the positive part only. For a "
              "classifier on an embedding, the gradient is that of its log-odds at this image, and "

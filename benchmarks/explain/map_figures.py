@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.extraction.given_features import family_class
 from benchmarks.importance.importance_map import Map
 from benchmarks.io.escaping import printable
 from benchmarks.report.plots import (
@@ -18,7 +19,6 @@ from benchmarks.report.plots import (
     draw_png,
     panels,
 )
-from features import FEATURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def title_of(kind: str) -> str:
     ('HOG (edges)', 'Grad-CAM')
     """
     methods = {"occlusion": "Occlusion", "grad_cam": "Grad-CAM"}
-    return methods[kind] if kind in methods else FEATURES[kind].label()
+    return methods[kind] if kind in methods else family_class(kind).label()
 
 
 def unit_of(name: str, space: str) -> str:

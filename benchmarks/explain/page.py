@@ -93,7 +93,7 @@ def together(explained: Explained) -> dict[str, Map | None]:
     families = [maps[name] for name in explained.cell.families if name in maps]
     return {
         METHODS["features"]: np.sum(families, axis=0) if families else None,
-        METHODS["occlusion"]: maps["occlusion"],
+        METHODS["occlusion"]: maps.get("occlusion"),
         METHODS["grad_cam"]: maps.get("grad_cam"),
     }
 
@@ -134,6 +134,8 @@ def _scores(found: Explanation) -> Section:
 
 
 def _where(found: Explanation) -> Section:
+    if not any(one.maps for one in found.cells):
+        return Section("Maps of all cells", (paragraph("No cell has a map."),))
     cells = [(_short(one), together(one)) for one in found.cells]
     negative, positive = found.classes
     alt = f"Maps of each cell by method: red is evidence for {positive}, blue for {negative}."

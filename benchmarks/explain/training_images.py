@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.config import RunConfig
+from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets.dataset import DataError
 from benchmarks.extraction.extract import extract
 from benchmarks.extraction.prepare import load_preparation
@@ -18,7 +18,7 @@ from benchmarks.extraction.store import open_store
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.matrix_file import StoredMatrix
 from benchmarks.io.results import Results
-from benchmarks.saved.reopen_run import load_same_data
+from benchmarks.saved.reopen_run import given_of_run, load_same_data
 
 BACKGROUND = 100  # training images; the time of SHAP grows with their number
 NEIGHBOURS = 6
@@ -98,14 +98,19 @@ def read_training(
     Raises
     ------
     DataError
-        If the data are missing, or are not those of the run.
+        If the data or a table are missing, or are not those of the run.
     """
     dataset = load_same_data(run, config)
+    try:
+        given = given_of_run(run, config, families)
+    except ConfigError as error:
+        raise DataError(str(error)) from error
     train = np.flatnonzero((run.manifest["split"] == "train").to_numpy())
     preparation = load_preparation(run.folder, config)
     images = preparation.applied_to(ImageStack.of(dataset.images).take(train), config.quiet)
     with open_store(config) as store:
-        extracted = extract(images, config, families, scratch, store)
+        own = {name: replace(one, matrix=one.matrix[train]) for name, one in given.items()}
+        extracted = extract(images, config, families, scratch, store, own)
     for family, (_, reason) in extracted.reasons.items():
         raise DataError(f"{family}: {reason}")
     manifest = run.manifest.iloc[train].reset_index(drop=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,13 @@ import pandas as pd
 
 from benchmarks.config import RunConfig
 from benchmarks.extraction.family_rows import FamilyRows
+from benchmarks.extraction.given_features import GivenFeatures, family_class, is_given
+from benchmarks.extraction.given_tables import GivenRows
 from benchmarks.extraction.store import FeatureStore
 from benchmarks.extraction.store_keys import hash_images
 from benchmarks.io.columns import FEATURE_COLUMNS
 from benchmarks.io.image_stack import ImageStack
-from benchmarks.io.matrix_file import StoredMatrix
+from benchmarks.io.matrix_file import MatrixFile, StoredMatrix
 from benchmarks.io.progress import Steps, say
 from features import FEATURES, ImageDescriptor
 
@@ -30,7 +32,7 @@ class FeatureMatrices:
     Attributes
     ----------
     matrices : dict of StoredMatrix of shape (n, d)
-        Rows are read from disk on access.
+        Rows are read from disk on access. Those of a table have no rows for copies and views.
     reasons : dict of (status, reason)
         For each family without a matrix: ``not_run`` (weights or an extra are missing) or
         ``failed``.
@@ -48,23 +50,41 @@ class FeatureMatrices:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def make_descriptor(family: str, config: RunConfig) -> ImageDescriptor:
+@dataclass(frozen=True)
+class GivenMatrix(StoredMatrix):
+    """Matrix of the rows of a table.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Their names in the table.
+    """
+
+    columns: tuple[str, ...]
+
+
+def make_descriptor(family: str, config: RunConfig, columns: Sequence[str] = ()) -> ImageDescriptor:
     """Create the unfitted descriptor of a family.
 
     Parameters
     ----------
     family : str
-        Key of ``FEATURES``.
+        Key of ``FEATURES``, or name of a table.
     config : RunConfig
         Sets the parameters ``backbone``, ``weights``, ``pooling`` and ``n_jobs`` where the
         family has them; all others keep their defaults, so that all seeds of a run share one
         random network.
+    columns : sequence of str
+        Names of the columns of a table.
 
     Returns
     -------
     ImageDescriptor
     """
-    descriptor = FEATURES[family]()
+    kind = family_class(family)
+    if issubclass(kind, GivenFeatures):
+        return kind(tuple(columns))
+    descriptor = kind()
     given = {
         "backbone": config.backbone,
         "weights": config.weights,
@@ -81,6 +101,7 @@ def extract(
     families: Collection[str],
     scratch: Path,
     store: FeatureStore | None = None,
+    given: Mapping[str, GivenRows] | None = None,
 ) -> FeatureMatrices:
     """Compute the features of all images, chunk by chunk.
 
@@ -93,11 +114,13 @@ def extract(
     config : RunConfig
         ``backbone``, ``weights``, ``pooling``, ``jobs`` and ``quiet`` apply.
     families : collection of str
-        Keys of ``FEATURES``.
+        Keys of ``FEATURES``, or names of tables.
     scratch : Path
         Folder for the files of the matrices; must exist as long as the matrices are used.
     store : FeatureStore, optional
         Rows found there are not computed; computed rows are written there.
+    given : dict of GivenRows, optional
+        Rows of the tables of ``--features-from``.
 
     Returns
     -------
@@ -127,6 +150,39 @@ def extract(
         else:
             result.matrices[family.name] = family.matrix
             result.settings[family.name] = family.settings()
-    table = pd.DataFrame([family.row() for family in work], columns=FEATURE_COLUMNS)
+    lines = [family.row() for family in work]
+    lines += _keep_given(result, config, families, scratch, given or {})
+    table = pd.DataFrame(lines, columns=FEATURE_COLUMNS)
     result.table = table.astype({"dimension": "Int64", "from_store": "Int64"})
     return result
+
+
+def _keep_given(
+    result: FeatureMatrices,
+    config: RunConfig,
+    families: Collection[str],
+    scratch: Path,
+    given: Mapping[str, GivenRows],
+) -> list[dict[str, Any]]:
+    """Add the rows of tables to the result; return their rows of ``features.csv``."""
+    lines: list[dict[str, Any]] = []
+    for name, file in config.features_from:
+        if name not in families or not is_given(name):
+            continue
+        if name not in given:
+            reason = f"{file} does not exist. Give the table with --features-from {name}=TABLE."
+            result.reasons[name] = ("not_run", reason)
+            lines.append({"family": name, "status": "not_run", "reason": reason})
+            say(f"  {name}: not_run: {reason}", config.quiet)
+            continue
+        own = given[name]
+        writer = MatrixFile(scratch / f"{name}.npy", len(own.matrix))
+        writer.append(own.matrix)
+        writer.close()
+        result.matrices[name] = GivenMatrix(writer.open().path, own.columns)
+        say(f"  {name}: {len(own.columns)} features, {own.source}", config.quiet)
+        lines.append({
+            "family": name, "dimension": len(own.columns), "weights": own.source,
+            "status": "ok", "reason": "",
+        })  # fmt: skip
+    return lines

@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from benchmarks.config import RunConfig
+from benchmarks.extraction.given_features import is_given
 from features import all_feature_sets
 from models import declaration
 
@@ -54,12 +55,17 @@ class Cell:
     @property
     def families(self) -> tuple[str, ...]:
         """Feature families whose columns the cell uses."""
-        return all_feature_sets().get(self.features, ())
+        return families_of(self.features)
 
     @property
     def on_features(self) -> bool:
         """Whether the cell is a classifier on feature columns."""
-        return self.features in all_feature_sets()
+        return bool(families_of(self.features))
+
+    @property
+    def given(self) -> bool:
+        """Whether columns come from a table, which has no rows for copies and views of images."""
+        return any(map(is_given, self.families))
 
     @property
     def on_images(self) -> bool:
@@ -70,6 +76,30 @@ class Cell:
     def on_cells(self) -> bool:
         """Whether the cell combines the scores of other cells."""
         return self.features == COMBINED
+
+
+def families_of(features: str) -> tuple[str, ...]:
+    """Return the feature families of a feature set.
+
+    Parameters
+    ----------
+    features : str
+        See :class:`Cell`. A name that is no known feature set is one of ``--features-from``, whose
+        only family has the same name.
+
+    Returns
+    -------
+    tuple of str
+        Empty for cells on images or on other cells, and for external models.
+
+    Examples
+    --------
+    >>> families_of("texture"), families_of("raddino"), families_of("pixels")
+    (('glcm', 'gabor', 'intensity'), ('raddino',), ())
+    """
+    if features in (PIXELS, EXTERNAL, COMBINED):
+        return ()
+    return all_feature_sets().get(features, (features,))
 
 
 def plan(config: RunConfig) -> list[Cell]:

@@ -11,16 +11,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.config import ConfigError, RunConfig
+from benchmarks.extraction.image_tables import IMAGE, check_columns, header, matched, some
 from benchmarks.fitting.cell import EXTERNAL, Cell
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.io.progress import say
 from benchmarks.io.tables import read_csv
 
 SPLITS = ("validation", "test")
-NAMED = 3  # images that a message names
-_COLUMNS = ("image", "score")
-_SEPARATORS = {";": "semicolons", "\t": "tabs"}
-_FOLDERS = r".*[\\/]"
+_COLUMNS = (IMAGE, "score")
 
 
 def cell_of(name: str) -> Cell:
@@ -104,7 +102,7 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
     start = f"--external {name}={file}"
     table = _read(start, file)
     _check_scores(start, table["score"])
-    given, known = _matched(start, table["image"], manifest["image"].astype(str))
+    given, known = matched(start, table["image"], manifest["image"].astype(str))
     twice = given[given.duplicated() & given.isin(known)]
     if len(twice):
         raise ConfigError(
@@ -117,7 +115,7 @@ def read_external(name: str, file: Path, manifest: pd.DataFrame) -> CellResult:
     if len(absent):
         raise ConfigError(
             f"{start}: got no score for {len(absent):,} of the "
-            f"{(manifest['split'] == 'test').sum():,} test images ({_some(absent)}), expected one "
+            f"{(manifest['split'] == 'test').sum():,} test images ({some(absent)}), expected one "
             "for each. Name images as in manifest.csv of a run, or by file names that occur once."
         )
     scores = {split: found[manifest["split"] == split].to_numpy(dtype=float) for split in SPLITS}
@@ -157,7 +155,7 @@ def _unknown_images(start: str, unknown: pd.Series, rows: int) -> dict[str, list
         return {}
     warning = (
         f"{start}: {len(unknown):,} of {rows:,} rows were ignored, since their images are not in "
-        f"the data ({_some(unknown)})."
+        f"the data ({some(unknown)})."
     )
     say(f"  {warning}", quiet=False)
     return {"warnings": [warning]}
@@ -165,37 +163,12 @@ def _unknown_images(start: str, unknown: pd.Series, rows: int) -> dict[str, list
 
 def _read(start: str, file: Path) -> pd.DataFrame:
     try:
-        _check_columns(start, _header(file))
+        check_columns(start, header(file), _COLUMNS)
         return read_csv(file)
     except ConfigError:
         raise
     except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(f"{start}: expected a CSV file in UTF-8, got: {error}.") from error
-
-
-def _check_columns(start: str, columns: list[str]) -> None:
-    other = next((name for mark, name in _SEPARATORS.items() if mark in columns[0]), "")
-    if len(columns) == 1 and other:
-        raise ConfigError(
-            f"{start}: got a file whose columns are separated by {other}, expected commas. Save it "
-            "with commas as separators and points as decimal marks."
-        )
-    if twice := [column for column in _COLUMNS if columns.count(column) > 1]:
-        raise ConfigError(
-            f"{start}: got {columns.count(twice[0])} columns named {twice[0]}, expected one. Keep "
-            "the one that is meant."
-        )
-    if columns != [""] and (missing := [one for one in _COLUMNS if one not in columns]):
-        raise ConfigError(
-            f"{start}: got the columns {', '.join(columns)}, expected image and score, separated "
-            f"by commas. Name the column {missing[0]} in the first line."
-        )
-
-
-def _header(file: Path) -> list[str]:
-    """Return the names in the first line; pandas would rename one that is there twice."""
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        return next((line for line in csv.reader(lines) if line), [""])
 
 
 def _check_scores(start: str, scores: pd.Series) -> None:
@@ -207,23 +180,3 @@ def _check_scores(start: str, scores: pd.Series) -> None:
             "probability of the positive class from 0 to 1. Turn logits or margins into "
             "probabilities first, by a sigmoid for example."
         )
-
-
-def _matched(start: str, given: pd.Series, images: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Image names of the file and of the manifest, with or without folders, to be compared."""
-    if given.isin(images).any():
-        return given, images
-    short = given.str.replace(_FOLDERS, "", regex=True)
-    names = images.str.replace(_FOLDERS, "", regex=True)
-    unclear = images[names.duplicated(keep=False) & names.isin(short)]
-    if len(unclear):
-        raise ConfigError(
-            f"{start}: got images named without the folders of manifest.csv, but several images "
-            f"have one file name ({_some(unclear)}). Name them as in manifest.csv of a run."
-        )
-    return short, names
-
-
-def _some(images: pd.Series) -> str:
-    more = ", …" if len(images) > NAMED else ""
-    return ", ".join(images.iloc[:NAMED]) + more

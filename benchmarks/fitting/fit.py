@@ -47,6 +47,8 @@ def fit_on_features(
     Parameters
     ----------
     cell : Cell
+        With columns of a table, it is fitted on and scored with the images alone, without copies
+        and views.
     matrices : dict of ndarray or StoredMatrix of shape (n, d), float32
         By family.
     rows : SplitIndices
@@ -64,6 +66,7 @@ def fit_on_features(
     if cell.balance == "class_weight" and not declaration(cell.model).class_weight:
         reason = f"{cell.model} takes no class weights. Use another --balance."
         return CellResult(cell, "not_run", reason, fold=fold)
+    rows = rows.without_variants() if cell.given else rows
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

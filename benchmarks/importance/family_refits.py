@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell import Cell, families_of
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.fit_each import fit_each
 from benchmarks.fitting.selection import best_cells
@@ -22,7 +22,6 @@ from benchmarks.importance.measuring import Columns, joined
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
 from benchmarks.metrics.ranking import ranking_metrics
-from features import all_feature_sets
 
 Task = tuple[Cell, SplitIndices]
 ALONE, LEFT_OUT = "family_alone", "family_left_out"
@@ -85,7 +84,7 @@ class FamilyCell(Cell):
         """Feature families whose columns the cell uses."""
         if self.method == ALONE:
             return (self.family,)
-        return tuple(name for name in all_feature_sets()[self.features] if name != self.family)
+        return tuple(name for name in families_of(self.features) if name != self.family)
 
 
 def family_tasks(cell: Cell, rows: SplitIndices) -> list[Task]:

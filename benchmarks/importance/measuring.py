@@ -120,10 +120,11 @@ def feature_columns(
     families = {one.cell.features: one.cell.families for one in results}
     side = image_size(context.config)
     blank = np.zeros((1, side, side), dtype=np.uint8)
-    described = {
-        family: columns_of({family: make_descriptor(family, context.config).fit(blank)})
-        for family in dict.fromkeys(name for names in families.values() for name in names)
-    }
+    described = {}
+    for family in dict.fromkeys(name for names in families.values() for name in names):
+        names_in_table = getattr(context.matrices.get(family), "columns", ())
+        descriptor = make_descriptor(family, context.config, names_in_table)
+        described[family] = columns_of({family: descriptor.fit(blank)})
     return {
         features: pd.concat([described[family] for family in names], ignore_index=True)
         for features, names in families.items()

@@ -227,6 +227,12 @@ class _CellDetails(_Part):
     intercept: Number | None = None
 
 
+class _GivenTable(_Part):
+    file: str
+    sha256: str
+    columns: list[str]
+
+
 class _Record(_Part):
     status: str = ""
     program: dict[str, str] = {}
@@ -239,6 +245,7 @@ class _Record(_Part):
     engines: dict[str, str] = {}
     models: dict[str, dict[str, Any]] = {}
     external: dict[str, dict[str, str]] = {}
+    features_from: dict[str, _GivenTable] = {}
     features: dict[str, dict[str, Any]] = {}
     times: _Times = _Times()
     cells: dict[str, _CellDetails] = {}

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.fitting.cell import COMBINED
+from benchmarks.extraction.given_features import family_class
+from benchmarks.fitting.cell import COMBINED, families_of
 from benchmarks.io.results import Results
 from benchmarks.paper.references import DATA, Reference, is_cited, references
-from features import FEATURES, all_feature_sets
 from models import declaration
 from models.combinations import COMBINATIONS
 from models.declaration import Declaration
@@ -65,8 +65,8 @@ def used(results: Results) -> list[str]:
 def _methods(results: Results) -> set[str]:
     done = results.scores[results.scores["status"] == "ok"]
     config = results.run.get("config", {})
-    sets = [name for name in done["features"].unique() if name in all_feature_sets()]
-    families = [FEATURES[family] for name in sets for family in all_feature_sets()[name]]
+    names = done["features"].unique()
+    families = [family_class(family) for name in names for family in families_of(str(name))]
     models = set(done["model"].unique())
     networks = {name for name in models if declaration(name).on_images}
     declared = [(kind.references, kind.libraries) for kind in families]

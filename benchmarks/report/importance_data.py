@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from benchmarks.fitting.cell import families_of
 from benchmarks.importance.groups import BOX, LEVELS
 from benchmarks.importance.importance_map import Map, importance_map
 from benchmarks.io.formatting import interval, number
@@ -16,7 +17,6 @@ from benchmarks.io.run_files import read_grey
 from benchmarks.report.blocks import Cell
 from benchmarks.run.exploration import mean_name
 from benchmarks.statistics.equivalence import jointly
-from features import all_feature_sets
 
 METHODS = {
     "permutation": "permutation", "shap": "SHAP", "impurity": "impurity", "gain": "gain",
@@ -181,7 +181,7 @@ def widest(names: Sequence[str]) -> str:
     >>> widest(["hog", "handcrafted", "hybrid", "texture"])
     'hybrid'
     """
-    return max(names, key=lambda name: len(all_feature_sets().get(name, ())))
+    return max(names, key=lambda name: len(families_of(name)))
 
 
 def region_map(results: Results, rows: pd.DataFrame, families: Sequence[str] = ()) -> Map:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from benchmarks.config import ConfigError
 
-SAME = ("program", "versions", "protocol", "models", "external")  # keys of run.json
+# Keys of run.json.
+SAME = ("program", "versions", "protocol", "models", "external", "features_from")
 
 
 def check_same(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.extraction.extract import FeatureMatrices, extract
+from benchmarks.extraction.given_tables import GivenRows
 from benchmarks.extraction.store import StoreWarning, open_store
 from benchmarks.fitting.cell import Cell
 from benchmarks.fitting.cell_result import CellResult
@@ -33,7 +34,11 @@ from benchmarks.saved.pipeline_file import ModelFileError
 
 
 def extract_features(
-    state: RunState, images: ImageStack, cells: Iterable[Cell], scratch: Path
+    state: RunState,
+    images: ImageStack,
+    cells: Iterable[Cell],
+    scratch: Path,
+    given: Mapping[str, GivenRows] | None = None,
 ) -> FeatureMatrices:
     """Extract the features of some cells and write ``features.csv``.
 
@@ -46,6 +51,8 @@ def extract_features(
         Families of no cell are not computed.
     scratch : Path
         Folder for the matrices.
+    given : dict of GivenRows, optional
+        Rows of the tables of ``--features-from``.
 
     Returns
     -------
@@ -54,7 +61,7 @@ def extract_features(
     families = {family for cell in cells for family in cell.families}
     stage = state.stage("features")
     with stage, _said(state.config.quiet), open_store(state.config) as store:
-        features = extract(images, state.config, families, scratch, store)
+        features = extract(images, state.config, families, scratch, store, given)
     table = features.table
     if state.before and (state.folder / "features.csv").exists():
         known = results.read_tables(state.folder, ("features",))["features"]

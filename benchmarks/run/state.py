@@ -105,7 +105,12 @@ class RunState:
             shutil.rmtree(path, ignore_errors=True)
 
     def begin(
-        self, dataset: Dataset, manifest: pd.DataFrame, notes: list[str], leakage: list[str]
+        self,
+        dataset: Dataset,
+        manifest: pd.DataFrame,
+        notes: list[str],
+        leakage: list[str],
+        features_from: dict[str, Any] | None = None,
     ) -> None:
         """Fill the record with all that is known before the first cell is fitted.
 
@@ -118,6 +123,8 @@ class RunState:
             Notes on the split.
         leakage : list of str
             Findings of the audit that ``--allow-leakage`` accepted.
+        features_from : dict, optional
+            From :func:`benchmarks.extraction.given_tables.record`.
         """
         config = self.config
         self.record = {
@@ -143,6 +150,7 @@ class RunState:
             "engines": _engines(),
             "models": {name: MODELS[name].HYPERPARAMETERS for name in config.models},
             "external": external.record(config, self.before.get("external")),
+            "features_from": features_from or {},
             "features": self.before.get("features", {}),
             "times": self._start_times(),
             "cells": self.before.get("cells", {}),

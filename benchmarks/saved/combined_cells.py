@@ -68,7 +68,10 @@ class ScoringCells:
     shown: list[FittedCell | CombinedCell]
 
     def scores(
-        self, views: Sequence[NDArray[np.uint8]], descriptors: Mapping[str, ImageDescriptor]
+        self,
+        views: Sequence[NDArray[np.uint8]],
+        descriptors: Mapping[str, ImageDescriptor],
+        given: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> list[NDArray[np.float64]]:
         """Score images as in the run: members are averaged over the views, then combined.
 
@@ -78,13 +81,15 @@ class ScoringCells:
             From :func:`benchmarks.extraction.variants.views_of`.
         descriptors : dict of ImageDescriptor
             Fitted, by family.
+        given : dict of ndarray of shape (n, d), optional
+            Rows of the images in tables, by family.
 
         Returns
         -------
         list of ndarray of shape (n,), float64
             One array per cell of ``shown``.
         """
-        found = score_views(self.fitted, views, descriptors)
+        found = score_views(self.fitted, views, descriptors, given)
         score_of = {cell.name: own for cell, own in zip(self.fitted, found, strict=True)}
         return [
             one.combination.scores([score_of[name] for name in one.combination.members])

@@ -15,10 +15,12 @@ from threadpoolctl import threadpool_limits
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import image_size
 from benchmarks.extraction.extract import make_descriptor
+from benchmarks.extraction.given_features import is_given
+from benchmarks.fitting.cell import families_of
 from benchmarks.fitting.scoring import average, score
 from benchmarks.io.results import Results, RunError
 from benchmarks.saved.model_files import load_cell, read_saved, saved_cells
-from features import FEATURES, ImageDescriptor, all_feature_sets
+from features import FEATURES, ImageDescriptor
 from features.backbone import MissingExtra, WeightsError, WeightsUnavailable
 
 
@@ -137,7 +139,9 @@ def descriptors_of(
         If an extra or the weights of a network are missing, or the weights differ from the run's.
     """
     families = {family for cell in cells for family in cell.families}
-    found = {name: descriptor_of(run, config, name) for name in FEATURES if name in families}
+    order = [name for name in FEATURES if name in families]
+    order += sorted(family for family in families if is_given(family))
+    found = {name: descriptor_of(run, config, name) for name in order}
     columns = {name: len(d.get_feature_names_out()) for name, d in found.items()}
     for cell in cells:
         d = sum(columns[family] for family in cell.families)
@@ -193,6 +197,7 @@ def score_views(
     cells: Sequence[FittedCell],
     views: Sequence[NDArray[np.uint8]],
     descriptors: Mapping[str, ImageDescriptor],
+    given: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> list[NDArray[np.float64]]:
     """Score images with fitted cells as in the run: the mean of the scores of their views.
 
@@ -203,17 +208,44 @@ def score_views(
         From :func:`benchmarks.extraction.variants.views_of`.
     descriptors : dict of ImageDescriptor
         Fitted, by family.
+    given : dict of ndarray of shape (n, d), optional
+        Rows of the images in tables, by family: they have no views.
 
     Returns
     -------
     list of ndarray of shape (n,), float64
         One array per cell.
     """
-    by_view = []
-    for images in views:
-        matrices = {family: d.transform(images) for family, d in descriptors.items()}
-        by_view.append([score_cell(cell, images, matrices) for cell in cells])
-    return [average(own) for own in zip(*by_view, strict=True)]
+    given = given or {}
+    scores: list[list[NDArray[np.float64]]] = [[] for _ in cells]
+    for number, images in enumerate(views):
+        matrices = {**describe(descriptors, images), **given}
+        for cell, own in zip(cells, scores, strict=True):
+            if number == 0 or not any(map(is_given, cell.families)):
+                own.append(score_cell(cell, images, matrices))
+    return [average(own) for own in scores]
+
+
+def describe(
+    descriptors: Mapping[str, ImageDescriptor], images: NDArray[np.uint8]
+) -> dict[str, NDArray[np.float32]]:
+    """Compute the features of images, of all families that are no tables.
+
+    Parameters
+    ----------
+    descriptors : dict of ImageDescriptor
+        Fitted, by family.
+    images : ndarray of shape (n, size, size), uint8
+        Prepared.
+
+    Returns
+    -------
+    dict of ndarray of shape (n, d), float32
+        By family.
+    """
+    return {
+        family: one.transform(images) for family, one in descriptors.items() if not is_given(family)
+    }
 
 
 def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescriptor:
@@ -236,6 +268,10 @@ def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescript
     ConfigError
         If an extra or the weights of a network are missing, or the weights differ from the run's.
     """
+    side = image_size(config)
+    if is_given(family):
+        blank = np.zeros((1, side, side), dtype=np.uint8)
+        return make_descriptor(family, config, recorded_columns(run, family)).fit(blank)
     descriptor = make_descriptor(family, config)
     recorded = run.run.get("features", {}).get(family, {})
     now = descriptor.get_params()
@@ -250,7 +286,6 @@ def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescript
             f"made the run: {run.run.get('program')}."
         )
     try:
-        side = image_size(config)
         descriptor.fit(np.zeros((1, side, side), dtype=np.uint8))
     except (MissingExtra, WeightsError, WeightsUnavailable) as error:
         raise ConfigError(
@@ -261,6 +296,32 @@ def descriptor_of(run: Results, config: RunConfig, family: str) -> ImageDescript
     return descriptor
 
 
+def recorded_columns(run: Results, family: str) -> tuple[str, ...]:
+    """Return the names of the columns of a table that a run read.
+
+    Parameters
+    ----------
+    run : Results
+    family : str
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    RunError
+        If ``run.json`` does not record the table.
+    """
+    known = run.run.get("features_from", {}).get(family)
+    if known is None:
+        raise RunError(
+            f"{run.folder / 'run.json'}: expected the table of {family} in features_from, got "
+            "none. Use the version that made the run, or run the benchmark again."
+        )
+    return tuple(known["columns"])
+
+
 def _is_part(part: str, name: str) -> bool:
     return name == part or name.startswith(f"{part}/")
 
@@ -268,7 +329,7 @@ def _is_part(part: str, name: str) -> bool:
 def _load(run: Results, name: str) -> FittedCell:
     record = read_saved(run.folder, name)
     features, model, seed = name.split("/")
-    families = all_feature_sets().get(features, ())
+    families = families_of(features)
     if record["families"] != list(families) or (record["columns"] is None) != (not families):
         raise RunError(
             f"{run.folder}: {name} was fitted on {record['columns']} columns of "

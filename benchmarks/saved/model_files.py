@@ -21,11 +21,11 @@ from typing import Any
 
 from imblearn.pipeline import Pipeline
 
+from benchmarks.fitting.cell import families_of
 from benchmarks.io import provenance
 from benchmarks.io.run_files import RunError, read_file, subfolder, write_text
 from benchmarks.saved.pipeline_file import ModelFileError as ModelFileError
 from benchmarks.saved.pipeline_file import pack, refuse, unpack
-from features import all_feature_sets
 from models import model_libraries
 
 FOLDER = "models"
@@ -35,7 +35,7 @@ MAX_FILE = 2**31  # bytes
 MAX_RECORD = 2**20  # bytes
 # Libraries that compute scores, besides those that classifiers declare.
 SCORED_BY = ("imbalanced-learn", "numpy", "scikit-learn", "scipy")
-_NAME = re.compile(r"\w+/\w+/seed\d+", re.ASCII)
+_NAME = re.compile(r"\w[\w-]*/\w+/seed\d+", re.ASCII)
 
 
 class ModelVersionWarning(UserWarning):
@@ -79,7 +79,7 @@ def save_cell(folder: Path, cell_name: str, model: Any, columns: int | None = No
             files[f"{stem}.{NETWORK}"] = _fingerprint(temporary.read_bytes())
     record = {
         "format": FORMAT, "cell": cell_name, "columns": columns,
-        "families": list(all_feature_sets().get(cell_name.split("/")[0], ())), "files": files,
+        "families": list(families_of(cell_name.split("/")[0])), "files": files,
         "versions": provenance.versions(), "program": provenance.program(),
     }  # fmt: skip
     write_text(place / f"{stem}.json", json.dumps(record, indent=2) + "\n")

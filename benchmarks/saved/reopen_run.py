@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import datasets
-from benchmarks.config import RunConfig
+from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.extraction.extract import extract
+from benchmarks.extraction.given_features import is_given
+from benchmarks.extraction.given_tables import GivenRows, read_given
+from benchmarks.extraction.given_tables import record as given_record
 from benchmarks.extraction.prepare import load_preparation, reading_size
 from benchmarks.extraction.store import open_store
 from benchmarks.extraction.variants import with_variants
@@ -39,7 +42,8 @@ def reopen_run(
     run_dir : Path
         A run folder with saved models.
     given : dict
-        Options of this machine: ``data``, ``weights``, ``cache``, ``jobs``, ``quiet``.
+        Options of this machine: ``data``, ``weights``, ``features_from``, ``cache``, ``jobs``,
+        ``quiet``.
     wanted : collection of str, optional
         Names of cells or their beginnings, such as ``hog/svm``; all by default.
 
@@ -76,8 +80,9 @@ def reopen_run(
     families = {family for cell in cells for family in cell.families}
     for family in families:
         descriptor_of(run, config, family)  # refuses other parameters or weights than the run's
+    given = given_of_run(run, config, families)
     with tempfile.TemporaryDirectory() as scratch, open_store(config) as store:
-        extracted = extract(several, config, families, Path(scratch), store)
+        extracted = extract(several, config, families, Path(scratch), store, given)
         for family, (_, reason) in extracted.reasons.items():
             say(f"  {family}: {reason}", quiet=False)
         known = {
@@ -87,6 +92,52 @@ def reopen_run(
         yield StudyContext(
             config, run.manifest, rows, fold, images, extracted.matrices, known, run_dir
         )
+
+
+def given_of_run(
+    run: results.Results, config: RunConfig, families: Collection[str]
+) -> dict[str, GivenRows]:
+    """Read the tables that the run read, and refuse tables of another content.
+
+    Parameters
+    ----------
+    run : Results
+    config : RunConfig
+        ``features_from`` says where the tables are now.
+    families : collection of str
+        Only their tables are read.
+
+    Returns
+    -------
+    dict of GivenRows
+        By feature set.
+
+    Raises
+    ------
+    ConfigError
+        If a table is missing, or is not that of the run.
+    """
+    needed = tuple(
+        (name, file) for name, file in config.features_from
+        if name in families and is_given(name)
+    )  # fmt: skip
+    for name, file in needed:
+        if not file.is_file():
+            raise ConfigError(
+                f"--features-from {name}={file}: expected the table of the run, found no file. "
+                f"Give it with --features-from {name}=TABLE."
+            )
+    own = config.model_copy(update={"features_from": needed})
+    given = read_given(own, run.manifest)
+    known = run.run.get("features_from", {})
+    for name, now in given_record(own, given).items():
+        was = known.get(name, {}).get("sha256", "none")
+        if now["sha256"] != was:
+            raise ConfigError(
+                f"--features-from {name}: got the table {now['file']} with the sha256 "
+                f"{now['sha256']}, but expected that of the run, {was}. Give that table."
+            )
+    return given
 
 
 def load_same_data(run: results.Results, config: RunConfig) -> Dataset:

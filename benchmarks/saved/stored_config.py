@@ -11,12 +11,16 @@ from benchmarks.config import (
     RunConfig,
     check_weight_names,
     load_config,
+    names_and_files,
     weight_files,
 )
 from benchmarks.io.results import Results, RunError, read_run
 
 # Options that change no number, or say where the same data and weights are now.
-FREE = ("data", "images", "split", "weights", "external", "jobs", "quiet", "cache", "use_cache")
+FREE = (
+    "data", "images", "split", "weights", "external", "features_from", "jobs", "quiet", "cache",
+    "use_cache",
+)  # fmt: skip
 # Options that depend on the machine that made the run.
 LOCAL = ("out", "weights", "cache", "jobs", "quiet")
 
@@ -51,7 +55,10 @@ def stored_config(folder: Path, given: dict[str, Any]) -> RunConfig:
             f"{', '.join('--' + name.replace('_', '-') for name in FREE[:-1])} and --no-cache may "
             "be given with --resume. For other settings start a new run."
         )
-    return _load(read_record(folder), {**given, "out": folder})
+    record = read_record(folder)
+    if "features_from" in given:
+        given = {**given, "features_from": _moved_tables(record, given["features_from"])}
+    return _load(record, {**given, "out": folder})
 
 
 def scoring_config(run: Results, weights: Path | None, quiet: bool) -> RunConfig:
@@ -142,6 +149,21 @@ def require_two_classes(config: RunConfig, folder: Path, command: str) -> None:
             f"{folder}: the run has more than two classes (--task subtype), but {command} works "
             "with runs of two classes. Give another run folder."
         )
+
+
+def _moved_tables(record: dict[str, Any], given: Any) -> list[tuple[str, str]]:
+    """Replace the paths of the tables that are given; the others stay where the run found them."""
+    stored = {str(name): str(file) for name, file in record["config"].get("features_from") or []}
+    try:
+        moved = {str(name): str(file) for name, file in names_and_files(given)}
+    except ValueError as error:
+        raise ConfigError(f"--features-from: got {given}: {error}") from error
+    if other := [name for name in moved if name not in stored]:
+        raise ConfigError(
+            f"--features-from: got {', '.join(other)}, but expected feature sets that the run read "
+            f"from tables ({', '.join(stored) or 'it has none'}). For others start a new run."
+        )
+    return list({**stored, **moved}.items())
 
 
 def _checked(folder: Path, record: dict[str, Any]) -> dict[str, Any]:

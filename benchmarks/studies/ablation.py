@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.fitting.cell import Cell
+from benchmarks.fitting.cell import Cell, families_of
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.cross_validation import CV, recall_threshold
 from benchmarks.fitting.study_context import StudyContext
@@ -31,7 +31,6 @@ from benchmarks.studies.cell_fits import (
     scores_by_split,
     status_of,
 )
-from features import all_feature_sets
 from models import declaration
 from models.balance import RESAMPLERS
 
@@ -77,9 +76,10 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
 def _feature_sets(context: StudyContext) -> list[str]:
     available = [
         name for name in context.config.features
-        if all(family in context.matrices for family in all_feature_sets()[name])
+        if all(family in context.matrices for family in families_of(name))
     ]  # fmt: skip
-    return [name for name in FEATURES if name in available] or available[:1]
+    given = [name for name, _ in context.config.features_from if name in available]
+    return [*(name for name in FEATURES if name in available), *given] or available[:1]
 
 
 def _score(

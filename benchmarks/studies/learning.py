@@ -33,8 +33,8 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
     """Fit one cell per feature set on growing fractions of the training patients.
 
     The feature sets are ``hog``, ``handcrafted``, ``embedding`` and ``hybrid`` where the run has
-    them, or else its first one. Each is combined with the classifier of best average precision
-    on the validation set.
+    them, and those of ``--features-from``, or else its first one. Each is combined with the
+    classifier of best average precision on the validation set.
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ def run(context: StudyContext) -> dict[str, pd.DataFrame]:
         (``doubling``), with intervals over test patients and subsets (see :func:`gains`).
     """
     best = best_cells(context.finished, context.rows)
-    names = [name for name in FEATURES if name in best] or list(best)[:1]
+    wanted = [*FEATURES, *(name for name, _ in context.config.features_from)]
+    names = [name for name in wanted if name in best] or list(best)[:1]
     rows, test = context.rows, context.rows.parts["test"]
     subsets = {
         (fraction, draw): subset_of_patients(rows, fraction, draw)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.fitting.cell import families_of
 from benchmarks.importance.agreement import agreement
 from benchmarks.importance.importance_map import outside_chest
 from benchmarks.io.formatting import interval, join_words, number
@@ -32,7 +33,6 @@ from benchmarks.report.importance_figures import (
     swarm_figure,
 )
 from benchmarks.statistics.equivalence import counts_text
-from features import all_feature_sets
 
 TITLE = "Feature importance"
 MOST_FEATURES = 10
@@ -74,7 +74,7 @@ def render(results: Results) -> Section:
     if placed:
         features = widest(list(placed))
         known = set(results.tables["importance_regions"]["family"])
-        families = [name for name in all_feature_sets()[features] if name in known]
+        families = [name for name in families_of(features) if name in known]
         both = classes_figure(results, table, placed[features], families)
         blocks += [both] if both else []
     single = cells_with(table, "shap", "feature")

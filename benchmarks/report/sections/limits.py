@@ -61,8 +61,8 @@ def render(results: Results) -> Section:
     Section
     """
     points = [
-        *data_limitations(results), *_shift(results), *_ALWAYS, *_one_seed(results),
-        *drawn_again(results), _margins(),
+        *data_limitations(results), *_given(results), *_shift(results), *_ALWAYS,
+        *_one_seed(results), *drawn_again(results), _margins(),
     ]  # fmt: skip
     return Section(TITLE, (paragraph(*CAUTION), Bullets(tuple((one,) for one in points))))
 
@@ -82,6 +82,19 @@ def data_limitations(results: Results) -> tuple[str, ...]:
         return (PHANTOMS,)
     declared = [str(one) for one in results.run.get("data", {}).get("limitations", [])]
     return (*(declared or [_UNKNOWN]), SHORTCUTS)
+
+
+def _given(results: Results) -> tuple[str, ...]:
+    """Say what is not known of features that were read from tables."""
+    given = results.run.get("features_from", {})
+    if not given:
+        return ()
+    files = join_words([f"{name} from {one['file']}" for name, one in given.items()])
+    return (
+        f"Features were read from tables ({files}). The program knows neither how they were "
+        "computed nor, if a network computed them, on which images it was trained. If test "
+        "patients were among these, the scores are too high.",
+    )
 
 
 def _one_seed(results: Results) -> tuple[str, ...]:

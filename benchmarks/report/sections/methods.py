@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.fitting.cell import PIXELS
+from benchmarks.extraction.given_features import family_class, is_given
+from benchmarks.fitting.cell import PIXELS, families_of
 from benchmarks.io.formatting import plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import (
@@ -20,7 +21,6 @@ from benchmarks.paper.copies_and_views import changes_in_words, copies_and_views
 from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation, sample_size
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.statistics.method_rows import feature_sets, on_features, rows
-from features import FEATURES, all_feature_sets
 from features.preprocessing.augmentation import TRAINING
 from models import declaration
 
@@ -118,20 +118,31 @@ def _features(results: Results) -> str:
     sets = feature_sets([row for row in rows(results) if row.ok])
     if not sets:
         return "No fixed features were used."
-    known = all_feature_sets()
-    families = dict.fromkeys(family for name in sets for family in known.get(name, (name,)))
+    families = dict.fromkeys(family for name in sets for family in families_of(name))
     words = _listed([_family(results, name) for name in families])
     settings = _stated(results.run.get("features", {}))
     return f"Images were described by {words}.{_combined(sets)}{settings}"
 
 
 def _family(results: Results, name: str) -> str:
-    if name not in FEATURES:
-        return name
-    kind = FEATURES[name]
+    if is_given(name):
+        return _given(results, name)
+    kind = family_class(name)
     backbone = _backbone(results, name) if kind.network else []
     works = "; ".join([*backbone, *_pooling(results, name), *map(cite, kind.references)])
     return f"{kind.description or kind.title}{f' ({works})' * bool(works)}"
+
+
+def _given(results: Results, name: str) -> str:
+    """Say which file a feature set was read from, and that its origin is unknown."""
+    known = results.run.get("features_from", {}).get(name)
+    if not known:
+        return name
+    count = len(known["columns"])
+    return (
+        f"{name}, {thousands(count)} column{'s' * (count > 1)} read from the file {known['file']} "
+        f"(SHA-256 {known['sha256']}), whose origin is not known to this program"
+    )
 
 
 def _backbone(results: Results, family: str) -> list[str]:
@@ -152,9 +163,9 @@ def _pooling(results: Results, family: str) -> list[str]:
 
 def _combined(sets: list[str]) -> str:
     """Say which families each combined feature set has."""
-    known = {name: families for name in sets if (families := all_feature_sets().get(name, ()))}
+    known = {name: families_of(name) for name in sets}
     words = [
-        f"{name} ({', '.join(FEATURES[family].title for family in families)})"
+        f"{name} ({', '.join(family_class(family).title for family in families)})"
         for name, families in known.items() if len(families) > 1
     ]  # fmt: skip
     return f" Combined feature sets: {', '.join(words)}." if words else ""
@@ -175,6 +186,10 @@ def _classifiers(results: Results) -> str:
     balance = str(_config(results).get("balance", ""))
     method = balancing(balance, with_citation=True)
     copies = copies_and_views(_config(results))
+    if copies and (given := list(results.run.get("features_from", {}))):
+        copies += (
+            f" The classifiers on {', '.join(given)} were fitted on and scored the images alone."
+        )
     copies += " " * bool(copies)
     chosen = (
         "tuned by a search on training data, grouped by patient"
