@@ -23,23 +23,19 @@ from PIL.TiffImagePlugin import TiffImageFile
 from features.reading.depth import grey_levels
 
 MIN_SIDE = 16
-AN_IMAGE = "a JPEG, PNG, TIFF or BMP image"
+AN_IMAGE = "a JPEG, PNG, TIFF, BMP or DICOM image"
 COPY_AGAIN = "copy it again from its source, or export it again as PNG"
-CONVERT_DICOM = "convert it to PNG, for example with DCMTK: dcmj2pnm +on2 +Wm IN.dcm OUT.png"
 
 # Opened by plugin and not by Image.open, which would hide the plugin's error message.
 _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "JPEG": jpeg_factory, "PNG": PngImageFile, "TIFF": TiffImageFile, "BMP": BmpImageFile,
 }  # fmt: skip
 _SIGNATURES = {
-    # DICOM first: the 128 bytes before "DICM" may be the header of another format.
-    (128, b"DICM\x02\x00"): "DICOM", (0, b"\x02\x00\x00\x00UL\x04\x00"): "DICOM",
-    (0, b"\x08\x00\x05\x00"): "DICOM", (0, b"\x08\x00\x08\x00"): "DICOM",
     (0, b"\xff\xd8\xff"): "JPEG", (0, b"\x89PNG\r\n\x1a\n"): "PNG", (0, b"BM"): "BMP",
     (0, b"II\x2a\x00"): "TIFF", (0, b"MM\x00\x2a"): "TIFF",
     (0, b"II\x2b\x00"): "TIFF", (0, b"MM\x00\x2b"): "TIFF",
     (0, b"GIF8"): "GIF", (8, b"WEBP"): "WebP", (4, b"ftypavif"): "AVIF", (4, b"ftyphei"): "HEIC",
-    (4, b"jP  \r\n"): "JPEG 2000", (128, b"DICM"): "DICOM", (0, b"%PDF"): "PDF",
+    (4, b"jP  \r\n"): "JPEG 2000", (0, b"%PDF"): "PDF",
     (0, b"PK\x03\x04"): "ZIP", (0, b"\x1f\x8b"): "gzip",
 }  # fmt: skip
 _MODES_16 = frozenset({"I;16", "I;16B"})
@@ -53,7 +49,7 @@ _LAYOUT = "planes of grey with alpha, of YCbCr or of premultiplied colour, or su
 _ROWS_OF_STRIP, _TILE_WIDTH, _TILE_LENGTH = 278, 322, 323
 _BLOCK = 2**20  # pixels that are converted to grey at once
 _OUT_OF_MEMORY = re.compile("out of memory|insufficient memory|failed to allocate", re.IGNORECASE)
-_PILLOW = threading.Lock()
+PROCESS_SETTINGS = threading.Lock()  # of Pillow and of warnings
 
 
 class Decoded(NamedTuple):
@@ -117,9 +113,6 @@ def _format(data: bytes, shown: str) -> str:
     if name is None:
         found = f"unknown content (first bytes {head[:4].hex(' ')})"
         raise ImageError(shown, found, AN_IMAGE, COPY_AGAIN)
-    if name == "DICOM":
-        found = "a DICOM file, which is not supported yet"
-        raise ImageError(shown, found, AN_IMAGE, CONVERT_DICOM)
     if name not in _OPENERS:
         raise ImageError(shown, f"{name} content", AN_IMAGE, "convert it to PNG")
     return name
@@ -337,7 +330,7 @@ def _our_pillow(name: str) -> Iterator[None]:
 
     These are settings of the process, hence the lock; use processes to decode in parallel.
     """
-    with _PILLOW, warnings.catch_warnings():
+    with PROCESS_SETTINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if name == "TIFF":  # its tags are its header: a missing one may be the orientation
             warnings.filterwarnings("error", message=".*orrupt EXIF data")

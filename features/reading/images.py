@@ -18,6 +18,8 @@ from features.reading.decode import (
     LargeImageError,
     decode_grey,
 )
+from features.reading.dicom import decode_dicom
+from features.reading.dicom_file import is_dicom
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 2**30
@@ -140,7 +142,7 @@ def read_image(
     max_memory: int = MAX_MEMORY,
     size: int | None = None,
 ) -> GreyImage:
-    """Read the first frame of a JPEG, PNG, TIFF or BMP file as grey.
+    """Read the first frame of a JPEG, PNG, TIFF, BMP or DICOM file as grey.
 
     The format is detected from the content, not from the name. The file is read once; its bytes
     are hashed, and decoded from memory after the header has been checked.
@@ -186,11 +188,15 @@ def read_image(
     - Grey of 12 or 16 bits is reduced to 8 bits by the range that its values fill, see
       :func:`features.reading.depth.grey_levels`. Of 16-bit colour, the high byte is kept; a file
       whose high bytes are all below 64 is refused.
+    - DICOM files need the extra ``dicom``; see :func:`features.reading.dicom.decode_dicom`.
     - TIFF's WhiteIsZero is inverted. A CMYK JPEG is assumed to be inverted, as Adobe writes it.
     - EXIF orientation is applied, once.
     - JPEG, BMP and most TIFF files have no checksum: damage that still decodes is not detected.
     """
     shown = _shown(path, root)
     data = _read_bytes(path, shown, root, max_memory)
-    decoded = decode_grey(data, shown, max_pixels, max_memory, size)
+    if is_dicom(data):
+        decoded = decode_dicom(data, shown, max_pixels, max_memory)
+    else:
+        decoded = decode_grey(data, shown, max_pixels, max_memory, size)
     return GreyImage(**decoded._asdict(), sha256=hashlib.sha256(data).hexdigest())
