@@ -81,6 +81,8 @@ READING = (
                  "patient in the path of an image."),
     click.option("--where", metavar="CONDITION", help="Use the rows of a table for which this "
                  "holds, such as \"view == 'PA' and age >= 18\"."),
+    click.option("--keep-laterals", is_flag=True, default=None, help="Keep DICOM files of lateral "
+                 "views, which are left out otherwise."),
 )  # fmt: skip
 MOVED = (
     click.option("--data", help="The run's data, if they have moved since the run."),

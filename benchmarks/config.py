@@ -41,7 +41,7 @@ TABLE_KEYS = ("image", "label", "patient", "split", "subtype", "view", "site", "
 # Settings that say how data are read; not all apply to all data.
 READING = (
     "images", "columns", "label", "positive", "negative", "uncertain", "test_fraction", "split",
-    "patient_pattern", "where", "class_names",
+    "patient_pattern", "where", "keep_laterals", "class_names",
 )  # fmt: skip
 
 
@@ -86,6 +86,8 @@ class RunConfig(BaseModel):
         Regular expression that finds the patient in the path of an image.
     where : str or None
         Condition on the columns of a table; other rows are left out.
+    keep_laterals : bool
+        Whether DICOM files of lateral views are kept.
     out : Path or None
         Run folder; ``runs/<data>-<time>`` if None.
     features_from : tuple of (str, Path)
@@ -168,6 +170,7 @@ class RunConfig(BaseModel):
     split: Path | None = None
     patient_pattern: str | None = Field(default=None, min_length=1)
     where: str | None = Field(default=None, min_length=1, max_length=1000)
+    keep_laterals: bool = False
     out: Path | None = None
     features_from: tuple[tuple[str, Path], ...] = ()
     features: tuple[str, ...] = DEFAULT_FEATURE_SETS

@@ -15,6 +15,7 @@ from benchmarks.datasets.dataset import (
     Dataset,
     by_subtype,
 )
+from benchmarks.datasets.dicom_patients import fill_from_dicom
 from benchmarks.datasets.folder_layout import Layout, find_layout, is_mask_folder
 from benchmarks.datasets.image_files import read_files, shown_path
 from benchmarks.datasets.kermany import KERMANY, is_kermany
@@ -70,7 +71,9 @@ def load(config: RunConfig, size: int) -> Dataset:
     except (OSError, ImageError) as error:
         raise DataError(f"{given}: expected a folder that can be listed, got: {error}") from error
     source = KERMANY if len(classes) == 2 and is_kermany(manifest) else UNKNOWN
+    manifest, of_dicom = fill_from_dicom(layout.root, manifest, config)
     notes = [*layout.notes, *_others(layout, values), *_contradictions(manifest, classes)]
+    notes += of_dicom
     if config.test_fraction is not None:
         split, drawn = draw_test(manifest, config.test_fraction)
         manifest, notes = manifest.assign(split=split), [*notes, *drawn]

@@ -1,0 +1,223 @@
+"""Patients, views, sex and age of DICOM files in a manifest; lateral views are left out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+
+import pandas as pd
+import pooch
+from filelock import FileLock
+from joblib import delayed
+
+from benchmarks.config import RunConfig
+from benchmarks.errors import DataError
+from benchmarks.io.workers import parallel
+from features.reading.dicom_fields import DicomFields, read_fields
+from features.reading.dicom_file import can_read_dicom
+
+KEY_BYTES = 32
+OLDEST = 90.0  # ages above are so rare that they can identify a person
+FEW = 200  # so many files take less time to read than worker processes to start
+_CHUNK = 100  # files that a worker reads at once
+# Words of a view position; decubitus views (LLD, RLD) are frontal.
+_LATERAL = frozenset({"LL", "RL", "LAT", "LLAT", "RLAT", "LATERAL"})
+_NO_PATIENT = re.compile(r"(anon\w*|unknown|none|null|n/?a|patient|test|[0x*. -]*)", re.IGNORECASE)
+
+
+def is_lateral(view: str) -> bool:
+    """Whether a view position names a lateral view.
+
+    Parameters
+    ----------
+    view : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> [is_lateral(view) for view in ("PA", "LL", "XTABLE LATERAL", "AP LLD", "")]
+    [False, True, True, False, False]
+    """
+    return bool(_LATERAL & set(re.split(r"[^A-Z]+", view.upper())))
+
+
+def fill_from_dicom(
+    root: Path, manifest: pd.DataFrame, config: RunConfig
+) -> tuple[pd.DataFrame, list[str]]:
+    """Fill patient, view, sex and age of DICOM files where a manifest lacks them.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that contains all files.
+    manifest : DataFrame
+        One row per file: ``path`` (relative to ``root``), ``group``, ``named`` (whether the group
+        is a known patient), and optionally ``view``, ``sex`` and ``age``.
+    config : RunConfig
+        ``keep_laterals``, ``where``, ``jobs`` and ``quiet`` apply.
+
+    Returns
+    -------
+    manifest : DataFrame
+        Without lateral views, unless ``keep_laterals`` is set or ``where`` names the view. A
+        patient is a keyed hash of the patient ID; ages above 90 are 90.
+    notes : list of str
+
+    Raises
+    ------
+    DataError
+        If the key of the hashes can't be read or written, or only lateral views are found.
+    """
+    found = _read(root, [str(path) for path in manifest["path"]], config.jobs)
+    is_dicom = pd.Series([fields is not None for fields in found], index=manifest.index)
+    if not is_dicom.any():
+        return manifest, []
+    rows = [fields for fields in found if fields is not None]
+    manifest = _with_columns(manifest, is_dicom, rows)
+    manifest, notes = _with_patients(manifest, is_dicom, rows)
+    notes.insert(
+        0,
+        f"{is_dicom.sum()} of {len(manifest)} images are DICOM files. Their patients are written "
+        "as keyed hashes of the patient ID. Names burned into the pixels are not detected, and "
+        "names of files are written as they are.",
+    )
+    if config.keep_laterals or (config.where and re.search(r"\bview\b", config.where)):
+        return manifest, notes
+    lateral = is_dicom & manifest["view"].map(is_lateral)
+    if lateral.any():
+        notes.append(
+            f"{lateral.sum()} DICOM files of lateral views were left out; --keep-laterals keeps "
+            "them."
+        )
+    if lateral.all():
+        raise DataError(
+            f"{root}: all {len(manifest)} images are lateral views, but expected frontal ones. Use "
+            "--keep-laterals to keep them."
+        )
+    return manifest[~lateral].reset_index(drop=True), notes
+
+
+def _read(root: Path, paths: list[str], jobs: int) -> list[DicomFields | None]:
+    if not can_read_dicom():
+        return [None] * len(paths)
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    read = parallel(jobs if len(paths) > FEW else 1)(
+        delayed(_read_chunk)(root, chunk) for chunk in chunks
+    )
+    return [fields for chunk in read for fields in chunk]
+
+
+def _read_chunk(root: Path, paths: list[str]) -> list[DicomFields | None]:
+    return [read_fields(root / path) for path in paths]
+
+
+def _with_columns(
+    manifest: pd.DataFrame, is_dicom: pd.Series, rows: list[DicomFields]
+) -> pd.DataFrame:
+    """Fill view, sex and age where they are blank."""
+    manifest = manifest.copy()
+    values: dict[str, list[str | float | None]] = {
+        "view": [fields.view for fields in rows],
+        "sex": [fields.sex for fields in rows],
+        "age": [None if fields.age is None else min(fields.age, OLDEST) for fields in rows],
+    }
+    for name, column in values.items():
+        blank = "" if name != "age" else float("nan")
+        if name not in manifest:
+            manifest[name] = blank
+        ours = pd.Series(column, index=manifest.index[is_dicom], dtype=manifest[name].dtype)
+        lacks = is_dicom & (manifest[name].isna() | (manifest[name].astype(str) == ""))
+        manifest.loc[lacks, name] = ours[lacks[is_dicom]]
+    return manifest
+
+
+def _with_patients(
+    manifest: pd.DataFrame, is_dicom: pd.Series, rows: list[DicomFields]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Name the patients that are not known otherwise by hashes of their IDs."""
+    patients = pd.Series([fields.patient for fields in rows], index=manifest.index[is_dicom])
+    no_patient = patients.map(lambda patient: bool(_NO_PATIENT.fullmatch(patient)))
+    if len(patients) > 2 and patients[~no_patient].nunique() == 1:
+        no_patient[:] = True
+    open_rows = is_dicom & ~manifest["named"].astype(bool)
+    usable = patients[~no_patient & open_rows[is_dicom]]
+    if len(usable):
+        key = patient_key_file(Path(pooch.os_cache("cxr-classical-baseline")))
+        manifest.loc[usable.index, "group"] = [hash_patient(one, key) for one in usable]
+        manifest.loc[usable.index, "named"] = True
+    without = int(no_patient[open_rows[is_dicom]].sum())
+    if not without:
+        return manifest, []
+    return manifest, [
+        f"{without} DICOM files have no patient ID, or one that all files share or that means "
+        "nobody (such as ANONYMOUS)."
+    ]
+
+
+def hash_patient(patient: str, key: bytes) -> str:
+    """Hash a patient ID with a key (HMAC with SHA-256, of which 64 bits are kept).
+
+    Parameters
+    ----------
+    patient : str
+    key : bytes
+
+    Returns
+    -------
+    str
+        ``p`` and 16 hexadecimal digits: never a number, and without the ``/`` of a series.
+
+    Examples
+    --------
+    >>> hash_patient("MRN-0042", b"secret")
+    'XX'
+    """
+    return f"p{hmac.new(key, patient.encode(), hashlib.sha256).hexdigest()[:16]}"
+
+
+def patient_key_file(folder: Path) -> bytes:
+    """Read the key of this user's hashes of patients; create it if there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        The user's cache folder.
+
+    Returns
+    -------
+    bytes
+        32 random bytes, from a file that only the user can read.
+
+    Raises
+    ------
+    DataError
+        If the file can't be read or written, or is damaged.
+    """
+    file = folder / "patient.key"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock")):
+            if not file.exists():
+                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "wb") as new:
+                    new.write(secrets.token_bytes(KEY_BYTES))
+            file.chmod(0o600)
+            key = file.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{file}: the key that hides patient IDs can't be read or written ({error.strerror}), "
+            "but expected a file of this user. Check its permissions, or those of the folder."
+        ) from error
+    if len(key) != KEY_BYTES:
+        raise DataError(
+            f"{file}: got {len(key)} bytes, but expected a key of {KEY_BYTES}. Restore it from a "
+            "backup; or remove it, and patients get new names."
+        )
+    return key
