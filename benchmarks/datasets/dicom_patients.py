@@ -177,7 +177,7 @@ def hash_patient(patient: str, key: bytes) -> str:
     Examples
     --------
     >>> hash_patient("MRN-0042", b"secret")
-    'XX'
+    'p27e471cc66da425f'
     """
     return f"p{hmac.new(key, patient.encode(), hashlib.sha256).hexdigest()[:16]}"
 

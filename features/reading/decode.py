@@ -56,7 +56,8 @@ class Decoded(NamedTuple):
     """Grey pixels of shape (H, W), uint8, upright, and what the file is.
 
     ``width`` and ``height`` are at full scale. ``format``, ``mode`` (of the pixels, in Pillow's
-    words: L, RGB, …) and ``bits`` (of a sample) are as stored.
+    words: L, RGB, …; of DICOM, the photometric interpretation) and ``bits`` (of a sample) are as
+    stored.
     """
 
     pixels: NDArray[np.uint8]

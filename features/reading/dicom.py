@@ -94,7 +94,10 @@ def decode_dicom(data: bytes, shown: str, max_pixels: int, max_memory: int) -> D
             _check_memory(dataset, len(data), shown, max_memory)
             _check_syntax(dataset, shown)
             grey = _grey(dataset, _first_frame(dataset, shown), shown)
-            return Decoded(grey, int(dataset.Columns), int(dataset.Rows), _frames(dataset))
+            return Decoded(
+                grey, int(dataset.Columns), int(dataset.Rows), _frames(dataset), "DICOM",
+                str(dataset.PhotometricInterpretation), int(dataset.BitsStored),
+            )  # fmt: skip
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # pydicom and its decoders raise almost anything

@@ -220,7 +220,7 @@ BIG = png(np.zeros((1, 1), "u1"), 8, 0).replace(
 )
 BIG = BIG[:29] + struct.pack(">I", zlib.crc32(BIG[12:29])) + BIG[33:]
 JPEG, PNG = saved(noise(), "JPEG"), saved(noise(), "PNG")
-AN_IMAGE = "a JPEG, PNG, TIFF or BMP image"
+AN_IMAGE = "a JPEG, PNG, TIFF, BMP or DICOM image"
 AGAIN = "copy it again from its source, or export it again as PNG"
 SIXTEEN = "rescale it to 16-bit grey and save it as PNG"
 UNSIGNED = "unsigned grey of 1, 8 or 16 bits, or colour"
@@ -234,17 +234,6 @@ REFUSED = {
     "unknown": (bytes(64), "unknown content (first bytes 00 00 00 00)", AN_IMAGE, AGAIN),
     "gif": (saved(noise(), "GIF"), "GIF content", AN_IMAGE, "convert it to PNG"),
     "webp": (saved(noise(), "WEBP"), "WebP content", AN_IMAGE, "convert it to PNG"),
-    "dicom": (
-        bytes(128) + b"DICM" + bytes(9), "a DICOM file, which is not supported yet", AN_IMAGE,
-        "convert it to PNG, for example with DCMTK: dcmj2pnm",
-    ),
-    "dicom that starts like a tiff": (
-        b"II\x2a\0\x08\0\0\0" + bytes(120) + b"DICM\x02\0\0\0UL\x04\0", "a DICOM file", AN_IMAGE,
-        "convert it to PNG",
-    ),
-    "dicom without a preamble": (
-        b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100", "a DICOM file", AN_IMAGE, "convert it to PNG"
-    ),
     "half a jpeg": (
         JPEG[: len(JPEG) // 2], "(OSError: image file is truncated", "an undamaged JPEG", AGAIN
     ),
