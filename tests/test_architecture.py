@@ -37,6 +37,7 @@ ROOMS = [
     "benchmarks.datasets",
     "benchmarks.datasets.phantom",
     "benchmarks.datasets.recipes",
+    "benchmarks.datasets.dicom",
     "benchmarks.metrics",
     "benchmarks.io",
     "benchmarks.config",

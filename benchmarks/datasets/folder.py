@@ -15,7 +15,7 @@ from benchmarks.datasets.dataset import (
     Dataset,
     by_subtype,
 )
-from benchmarks.datasets.dicom_patients import fill_from_dicom
+from benchmarks.datasets.dicom.fields import fill_from_dicom
 from benchmarks.datasets.folder_layout import Layout, find_layout, is_mask_folder
 from benchmarks.datasets.image_files import read_files, shown_path
 from benchmarks.datasets.kermany import KERMANY, is_kermany

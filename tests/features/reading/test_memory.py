@@ -88,3 +88,23 @@ def test_blocks_of_rows_give_the_pixels_of_the_whole(
     whole = read_image(tmp_path / "a.png").pixels
     monkeypatch.setattr(decode, "_BLOCK", 7 * 40)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, whole)
+
+
+@pytest.mark.skipif(not CLEAR.exists(), reason="Linux alone tells the peak of a moment")
+@pytest.mark.parametrize("syntax", [None, "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.90"])
+def test_the_estimate_covers_what_a_dicom_file_takes(syntax: str | None, tmp_path: Path) -> None:
+    made = pytest.importorskip("tests.features.reading.made_dicom", reason="needs the extra dicom")
+    pixels = np.asarray(large("L", 2000)).astype(np.uint16) * 16
+    data = made.dicom(pixels, 12)
+    data = data if syntax is None else made.compressed(data, syntax, tmp_path)
+    path = tmp_path / "image"
+    path.write_bytes(data)
+    with pytest.raises(LargeImageError, match=r"2000 × 2000 pixels that take [\d]+ MiB") as caught:
+        read_image(path, max_memory=len(data) + 1000)
+    estimate = int(str(caught.value).split("take ")[1].split(" MiB")[0]) * MIB
+    CLEAR.write_text("5")
+    before = resident("VmRSS")
+    read_image(path)
+    taken = resident("VmHWM") - before
+    assert taken < estimate + 20 * MIB  # blocks of pixels, tables, decoders
+    assert estimate < 2000 * 2000 * 20

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
 import re
-import secrets
 from pathlib import Path
 
 import pandas as pd
 import pooch
-from filelock import FileLock
 from joblib import delayed
 
 from benchmarks.config import RunConfig
+from benchmarks.datasets.dicom.patient_key import hash_patient, patient_key_file
 from benchmarks.errors import DataError
 from benchmarks.io.workers import parallel
 from features.reading.dicom_fields import DicomFields, read_fields
 from features.reading.dicom_file import can_read_dicom
 
-KEY_BYTES = 32
 OLDEST = 90.0  # ages above are so rare that they can identify a person
 FEW = 200  # so many files take less time to read than worker processes to start
 _CHUNK = 100  # files that a worker reads at once
@@ -144,7 +139,7 @@ def _with_patients(
     """Name the patients that are not known otherwise by hashes of their IDs."""
     patients = pd.Series([fields.patient for fields in rows], index=manifest.index[is_dicom])
     no_patient = patients.map(lambda patient: bool(_NO_PATIENT.fullmatch(patient)))
-    if len(patients) > 2 and patients[~no_patient].nunique() == 1:
+    if len(patients) > 2 and patients.nunique() == 1:
         no_patient[:] = True
     open_rows = is_dicom & ~manifest["named"].astype(bool)
     usable = patients[~no_patient & open_rows[is_dicom]]
@@ -159,65 +154,3 @@ def _with_patients(
         f"{without} DICOM files have no patient ID, or one that all files share or that means "
         "nobody (such as ANONYMOUS)."
     ]
-
-
-def hash_patient(patient: str, key: bytes) -> str:
-    """Hash a patient ID with a key (HMAC with SHA-256, of which 64 bits are kept).
-
-    Parameters
-    ----------
-    patient : str
-    key : bytes
-
-    Returns
-    -------
-    str
-        ``p`` and 16 hexadecimal digits: never a number, and without the ``/`` of a series.
-
-    Examples
-    --------
-    >>> hash_patient("MRN-0042", b"secret")
-    'p27e471cc66da425f'
-    """
-    return f"p{hmac.new(key, patient.encode(), hashlib.sha256).hexdigest()[:16]}"
-
-
-def patient_key_file(folder: Path) -> bytes:
-    """Read the key of this user's hashes of patients; create it if there is none.
-
-    Parameters
-    ----------
-    folder : Path
-        The user's cache folder.
-
-    Returns
-    -------
-    bytes
-        32 random bytes, from a file that only the user can read.
-
-    Raises
-    ------
-    DataError
-        If the file can't be read or written, or is damaged.
-    """
-    file = folder / "patient.key"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.with_suffix(".lock")):
-            if not file.exists():
-                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(handle, "wb") as new:
-                    new.write(secrets.token_bytes(KEY_BYTES))
-            file.chmod(0o600)
-            key = file.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{file}: the key that hides patient IDs can't be read or written ({error.strerror}), "
-            "but expected a file of this user. Check its permissions, or those of the folder."
-        ) from error
-    if len(key) != KEY_BYTES:
-        raise DataError(
-            f"{file}: got {len(key)} bytes, but expected a key of {KEY_BYTES}. Restore it from a "
-            "backup; or remove it, and patients get new names."
-        )
-    return key

@@ -1,0 +1,1 @@
+"""What the headers of DICOM files say about images and patients."""
