@@ -38,6 +38,8 @@ ROOMS = [
     "benchmarks.datasets.phantom",
     "benchmarks.datasets.recipes",
     "benchmarks.datasets.dicom",
+    "benchmarks.datasets.tables",
+    "benchmarks.datasets.names",
     "benchmarks.metrics",
     "benchmarks.io",
     "benchmarks.config",

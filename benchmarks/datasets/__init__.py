@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.config import READING, RunConfig
-from benchmarks.datasets import folder, npz, other_phantoms, phantoms, pneumoniamnist
+from benchmarks.datasets import folder, npz, other_phantoms, phantoms, pneumoniamnist, table
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
 from benchmarks.datasets.splits import limit
 
@@ -29,6 +29,7 @@ DATASETS: dict[str, ModuleType] = {
     "phantoms": phantoms,
     "phantoms:other": other_phantoms,
     "folder": folder,
+    "table": table,
     "npz": npz,
     "pneumoniamnist": pneumoniamnist,
 }

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.datasets.names.class_names import MACRO
 from benchmarks.datasets.recipes.source import UNKNOWN, Source
 from benchmarks.errors import DataError
 from benchmarks.io.image_stack import ImageStack
 
-__all__ = ["UNKNOWN", "DataError", "Dataset", "Source", "by_subtype", "take"]
+__all__ = ["MACRO", "UNKNOWN", "DataError", "Dataset", "Source", "by_subtype", "take"]
 CLASSES = ("NORMAL", "PNEUMONIA")
-MACRO = "macro"  # the mean over classes in tables; not allowed as the name of a class
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Dataset:
         Of the data, for the report: whom and what they represent. Empty if nothing is known.
     facts : mapping of str to str
         What the authors of the data state, for the checklists; see :class:`Source`.
+    excluded : DataFrame
+        ``reason``, ``label_value``, ``images``: how many rows of a table were left out for their
+        label.
+    test_fraction : float or None
+        Fraction of the images to draw as test split, if the data have none.
     """
 
     name: str
@@ -73,6 +78,10 @@ class Dataset:
     )
     limitations: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    excluded: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["reason", "label_value", "images"])
+    )
+    test_fraction: float | None = None
 
 
 def take(dataset: Dataset, rows: NDArray[np.intp]) -> Dataset:

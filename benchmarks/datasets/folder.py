@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.class_names import binary_classes, check_class_names, is_known_negative
 from benchmarks.datasets.dataset import (
     CLASSES,
     UNKNOWN,
@@ -19,7 +18,12 @@ from benchmarks.datasets.dicom.fields import fill_from_dicom
 from benchmarks.datasets.folder_layout import Layout, find_layout, is_mask_folder
 from benchmarks.datasets.image_files import read_files, shown_path
 from benchmarks.datasets.kermany import KERMANY, is_kermany
-from benchmarks.datasets.patient_names import patient_key, patients_by_pattern
+from benchmarks.datasets.names.class_names import (
+    binary_classes,
+    check_class_names,
+    is_known_negative,
+)
+from benchmarks.datasets.names.patient_names import patient_key, patients_by_pattern
 from benchmarks.datasets.splits import draw_test, limit
 from benchmarks.io.workers import stop_if_memory_runs_out
 from features.reading.images import ImageError, list_images

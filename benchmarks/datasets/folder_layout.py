@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.datasets.class_names import normalised
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.image_files import ARCHIVE_FOLDER, list_below
+from benchmarks.datasets.names.class_names import normalised
 from features.reading.images import IGNORED_NAMES
 
 SPLITS = {

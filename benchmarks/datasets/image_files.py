@@ -29,12 +29,14 @@ WORKER_MEMORY = 2**27  # bytes to read one image in a worker; larger ones are re
 FEW = 200  # so many files take less time to read than worker processes to start
 ARCHIVE_FOLDER = "__MACOSX"  # holds copies of file attributes in archives made by macOS
 
+_OF_A_RUN = {"run.json", "manifest.csv"}  # in a run folder, which has thumbnails of images
+
 
 def list_below(root: Path) -> tuple[list[str], int]:
     """List the files of a folder and of all its sub-folders.
 
-    Links to folders are not followed. Folders that begin with a dot, and ``__MACOSX``, are passed
-    over with all that they hold.
+    Links to folders are not followed. Folders that begin with a dot, ``__MACOSX``, and folders of
+    runs are passed over with all that they hold.
 
     Parameters
     ----------
@@ -56,6 +58,9 @@ def list_below(root: Path) -> tuple[list[str], int]:
     ignored = 0
     start = len(os.path.join(root, ""))
     for folder, folders, files in os.walk(root, onerror=_refuse):
+        if set(files) >= _OF_A_RUN:
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if name[0] != "." and name != ARCHIVE_FOLDER]
         kept = [name for name in files if name[0] != "." and name.lower() not in IGNORED_NAMES]
         ignored += len(files) - len(kept)

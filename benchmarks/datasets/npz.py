@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.config import RunConfig
-from benchmarks.datasets.class_names import binary_classes, check_class_names
 from benchmarks.datasets.dataset import CLASSES, UNKNOWN, DataError, Dataset, Source
 from benchmarks.datasets.kermany import MEDMNIST, is_pneumoniamnist
+from benchmarks.datasets.names.class_names import binary_classes, check_class_names
 from benchmarks.datasets.splits import draw_test
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.provenance import memory_bytes

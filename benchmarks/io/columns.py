@@ -121,6 +121,8 @@ _BOUNDS = ("", "_lo", "_hi")
 # Optional tables, which a run folder may lack.
 MORE_TABLES = {
     "audit": ["check", "severity", "images", "patients", "detail"],
+    "excluded": ["reason", "label_value", "images"],
+    "split": ["image", "patient", "split"],
     "audit_images": ["finding", "image", "split", "label"],
     "gap": [
         "cell", "metric", "operating_point",
@@ -227,8 +229,7 @@ TEXT = frozenset({
     "class", "sha256", "status", "reason", "family", "weights", "check", "severity", "detail",
     "cell_a", "cell_b", "metric", "test", "recalibration", "kind", "name", "control", "true",
     "predicted", "method", "level", "space", "region", "cluster", "names", "feature", "format",
-    "mode",
-    "view", "site", "sex",
+    "mode", "view", "site", "sex", "label_value", "patient",
 })  # fmt: skip
 FLAGS = frozenset({"best"})
 # Values that a column may have, besides blank.
@@ -259,6 +260,7 @@ FILLED = {
     "intensity": INTENSITY_COLUMNS,
     "audit": ("check", "severity", "images", "patients"),
     "audit_images": ("finding", "image", "split", "label"),
+    "split": ("image", "split"),
 }
 # Values of a column that every finished cell of a table has.
 COMPLETE: dict[str, dict[str, Sequence[str]]] = {
@@ -282,6 +284,8 @@ KEYS = {
     "predictions": ["cell", "split", "fold", "image"],
     "scores": ["cell", "split", "operating_point"],
     "features": ["family"],
+    "split": ["image"],
+    "excluded": ["reason", "label_value"],
     "comparisons": ["cell_a", "cell_b", "metric", "operating_point", "test"],
     "leading": ["cell"],
     "calibration": ["cell", "recalibration"],

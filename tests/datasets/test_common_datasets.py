@@ -13,6 +13,7 @@ from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import CLASSES, DataError, Dataset, take
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from tests.datasets.test_npz import arrays
+from tests.datasets.test_table import table_of
 
 LOCAL = [name for name in datasets.DATASETS if name != "pneumoniamnist"]  # that one: its own test
 
@@ -20,7 +21,11 @@ LOCAL = [name for name in datasets.DATASETS if name != "pneumoniamnist"]  # that
 @pytest.fixture
 def dataset(request: pytest.FixtureRequest, tmp_path: Path, radiograph_folder: Path) -> Dataset:
     np.savez(tmp_path / "mnist.npz", **arrays())
-    source = {"folder": str(radiograph_folder), "npz": str(tmp_path / "mnist.npz")}
+    table_of(radiograph_folder).to_csv(tmp_path / "chest" / "labels.csv", index=False)
+    source = {
+        "folder": str(radiograph_folder), "npz": str(tmp_path / "mnist.npz"),
+        "table": str(tmp_path / "chest" / "labels.csv"),
+    }  # fmt: skip
     data = source.get(request.param, request.param)
     names = CLASSES if request.param == "npz" else ()
     config = RunConfig(data=data, quiet=True, jobs=1, limit=60, class_names=names)

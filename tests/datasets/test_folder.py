@@ -15,7 +15,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import image_files
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.folder_layout import find_layout
-from benchmarks.datasets.patient_names import patient_key
+from benchmarks.datasets.names.patient_names import patient_key
 from benchmarks.errors import UserError
 from benchmarks.io import provenance, results
 

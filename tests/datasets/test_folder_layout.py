@@ -14,7 +14,7 @@ from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
-from benchmarks.datasets.patient_names import patients_by_pattern
+from benchmarks.datasets.names.patient_names import patients_by_pattern
 
 
 def load(folder: Path, **options: object) -> Dataset:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.datasets.class_names import binary_classes, is_known_negative
 from benchmarks.datasets.dataset import DataError
+from benchmarks.datasets.names.class_names import binary_classes, is_known_negative
 
 
 @pytest.mark.parametrize(

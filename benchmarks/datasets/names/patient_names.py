@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from benchmarks.datasets.dataset import DataError
+from benchmarks.errors import DataError
 
 # Kaggle's names; bacteria and virus are numbered separately, so a number alone is not a patient.
 _PERSON = re.compile(r"person(\d+)_(bacteria|virus)_\d+", re.IGNORECASE)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from benchmarks.datasets.dataset import MACRO, DataError
+from benchmarks.errors import DataError
 
 # Spellings of the class without the disease, as `normalised` gives them.
 KNOWN_NEGATIVE = frozenset({
     "normal", "normals", "healthy", "no finding", "no findings", "negative", "control", "controls",
     "nonpneumonia", "non pneumonia", "no pneumonia", "disease free", "without disease",
 })  # fmt: skip
+MACRO = "macro"  # the mean over classes in tables; not allowed as the name of a class
 _BETWEEN = re.compile(r"[\s_-]+")
 _CLASS = re.compile(r"[\w -]+")  # of more than two
 _SHOWN = 12  # names in a message

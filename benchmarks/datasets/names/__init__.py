@@ -1,0 +1,1 @@
+"""What names and values mean: classes, labels and patients."""

@@ -1,0 +1,62 @@
+"""Ages in years, and lateral views, as tables write them."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+_LATERAL = frozenset({"lateral", "lat", "l", "ll", "rl", "latl", "latr"})
+_AGE = re.compile(r"^0*(\d+(?:\.\d+)?)\s*([YMWD]?)$", re.IGNORECASE)
+_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
+
+
+def years(ages: pd.Series) -> pd.Series:
+    """Read ages such as 58, 058Y or 018M.
+
+    Parameters
+    ----------
+    ages : Series of str
+
+    Returns
+    -------
+    Series of float
+        In years; NaN for other forms.
+
+    Examples
+    --------
+    >>> years(pd.Series(["58", "058Y", "018M", "old"])).tolist()
+    [58.0, 58.0, 1.5, nan]
+    """
+
+    def in_years(age: str) -> float:
+        match = _AGE.match(age.strip())
+        return float(match[1]) / _PER_YEAR[match[2].upper() or "Y"] if match else float("nan")
+
+    return ages.map({age: in_years(age) for age in ages.unique()}).astype(float)
+
+
+def view_notes(view: pd.Series) -> list[str]:
+    """Say how many images are lateral views.
+
+    Parameters
+    ----------
+    view : Series of str
+
+    Returns
+    -------
+    list of str
+        For the report; empty if there are none.
+
+    Examples
+    --------
+    >>> len(view_notes(pd.Series(["PA", "Lateral"]))), view_notes(pd.Series(["PA"]))
+    (1, [])
+    """
+    lateral = int(view.str.casefold().isin(_LATERAL).sum())
+    if not lateral:
+        return []
+    return [
+        f"{lateral:,} images are lateral views by the table. To leave them out, give a condition "
+        "such as --where \"view != 'LATERAL'\"."
+    ]

@@ -1,0 +1,147 @@
+"""A published split: a list of test images or patients, or a table of them and their split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.datasets.tables.match_files import match_files
+from benchmarks.datasets.tables.table_file import PARQUET, read_rows, read_table_file
+from benchmarks.errors import DataError
+
+SPLITS = {
+    "train": "train", "training": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+_IMAGE = ("image", "images", "image index", "image id", "file", "filename", "path")
+_PATIENT = ("patient", "patients", "patient id", "patientid", "subject", "subject id")
+
+
+def split_names(values: pd.Series, source: str) -> pd.Series:
+    """Translate the values of a column of splits to train, validation and test.
+
+    Parameters
+    ----------
+    values : Series of str
+    source : str
+        For error messages.
+
+    Returns
+    -------
+    Series of str
+
+    Raises
+    ------
+    DataError
+        If a value is none of the known names.
+
+    Examples
+    --------
+    >>> split_names(pd.Series(["Train", "VAL", "test"]), "the example").tolist()
+    ['train', 'validation', 'test']
+    """
+    names = values.str.strip().str.casefold().map(SPLITS)
+    if names.isna().any():
+        wrong = sorted(set(values[names.isna()]))
+        raise DataError(
+            f"{source}: found the splits {', '.join(map(repr, wrong[:8]))}, but expected "
+            f"{', '.join(SPLITS)} in any case. Rename them, or leave those rows out with --where."
+        )
+    return names
+
+
+def read_split(path: Path, rows: pd.DataFrame) -> tuple[pd.Series, list[str]]:
+    """Assign images to splits as a file says.
+
+    Parameters
+    ----------
+    path : Path
+        A list of test images or of test patients, one per line, of which all others are for
+        training; or a table with ``split`` and ``image`` or ``patient``.
+    rows : DataFrame
+        ``image`` (path of the file) and ``patient``, empty if unknown.
+
+    Returns
+    -------
+    split : Series of str
+        Empty for images that a table does not list.
+    notes : list of str
+        For the report.
+
+    Raises
+    ------
+    DataError
+        If the file has another form, lists something in two splits, or none of it is found.
+    """
+    listed, kind = _read(path)
+    if (listed.groupby("name")["split"].nunique() > 1).any():
+        twice = listed[listed.duplicated("name", keep=False)]["name"].iloc[0]
+        raise DataError(f"--split {path}: found {twice!r} in two splits, but expected one.")
+    listed = listed.drop_duplicates("name", ignore_index=True)
+    names = listed["name"].tolist()
+    by_image = _of_images(names, rows["image"]) if kind != "patient" else _none(rows)
+    by_patient = _of_patients(names, rows["patient"]) if kind != "image" else _none(rows)
+    chosen, what = max(((by_image, "images"), (by_patient, "patients")),
+                       key=lambda one: (one[0] >= 0).sum())  # fmt: skip
+    if not (chosen >= 0).any():
+        raise DataError(
+            f"--split {path}: found {len(names):,} entries such as {names[0]!r}, but expected "
+            f"images such as {rows['image'].iloc[0]!r} or patients of the data. Give another file."
+        )
+    is_list = kind == "list" or set(listed["split"]) == {"test"}
+    splits = np.append(listed["split"].to_numpy(dtype=object), "train" if is_list else "")
+    found = len(set(chosen[chosen >= 0].tolist()))
+    notes = [f"Split from {path.name}: {found:,} of {len(names):,} {what} listed are in the data."]
+    split = pd.Series(splits[chosen], index=rows.index)  # -1, not listed, is the last entry
+    if without := int((split == "").sum()):
+        notes.append(f"{without:,} images are not in {path.name} and were left out.")
+    return split, notes
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, str]:
+    """Read ``name`` and ``split``, and what the names are: image, patient, or not said (list)."""
+    if path.name.lower().endswith(PARQUET):
+        table, _ = read_table_file(path)
+    else:
+        rows, _ = read_rows(path)
+        if not rows:
+            raise DataError(f"--split {path}: found no line, but expected images or patients.")
+        if len(rows[0]) == 1 and rows[0][0].casefold() not in (*_IMAGE, *_PATIENT):
+            names = pd.DataFrame({"name": [row[0] for row in rows], "split": "test"})
+            return names, "list"
+        table = pd.DataFrame(rows[1:], columns=rows[0], dtype=str)
+    columns = {str(name).strip().casefold(): name for name in table.columns}
+    image = next((columns[name] for name in _IMAGE if name in columns), None)
+    patient = next((columns[name] for name in _PATIENT if name in columns), None)
+    name = patient if image is None else image
+    if name is None or (len(columns) > 1 and "split" not in columns) or table.empty:
+        raise DataError(
+            f"--split {path}: found the columns {', '.join(map(str, table.columns))}, but expected "
+            "image or patient, and split; or one column of test images or patients."
+        )
+    split = (
+        split_names(table[columns["split"]], f"--split {path}") if "split" in columns else "test"
+    )
+    return (
+        pd.DataFrame({"name": table[name], "split": split}),
+        "patient" if image is None else "image",
+    )
+
+
+def _none(rows: pd.DataFrame) -> np.ndarray:
+    return np.full(len(rows), -1)
+
+
+def _of_images(names: list[str], images: pd.Series) -> np.ndarray:
+    """Position in the list of each image."""
+    position = match_files(names, images.tolist()).position
+    entry = np.full(len(images), -1)
+    entry[position[position >= 0]] = np.flatnonzero(position >= 0)
+    return entry
+
+
+def _of_patients(names: list[str], patients: pd.Series) -> np.ndarray:
+    return pd.Index(names).get_indexer(pd.Index(patients))

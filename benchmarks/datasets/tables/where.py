@@ -1,0 +1,167 @@
+"""Conditions on the columns of a table, such as ``view == 'PA' and age >= 18``.
+
+The condition is parsed, never run: only comparisons of columns and constants, ``and``, ``or``,
+``not`` and ``in`` are known, so that no call, attribute or index can be reached. (``pandas.eval``
+allows attributes and methods of its operands.)
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.errors import DataError
+
+_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|`([^`]+)`""")
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge,
+}  # fmt: skip
+_EXAMPLE = "view == 'PA' and age >= 18"
+
+
+class _UnknownPartError(Exception):
+    """Part of a condition is not known; the message says which."""
+
+
+def rows_where(condition: str, columns: Mapping[str, pd.Series]) -> NDArray[np.bool_]:
+    """Find the rows of a table for which a condition holds.
+
+    Parameters
+    ----------
+    condition : str
+        Comparisons (``== != < <= > >= in``, ``not in``) joined by ``and``, ``or``, ``not`` and
+        parentheses. A name is a column; one with spaces is put in backticks. Texts are in quotes.
+        ``in`` takes a list of constants; with a text before a column, ``'a' in column``, it finds
+        rows that contain the text.
+    columns : mapping of str to Series of str
+        All of the same length.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+
+    Raises
+    ------
+    DataError
+        If the condition is no such expression, or names no column.
+
+    Notes
+    -----
+    Compared with a number, a column counts as numbers; rows in which it has none do not fulfil
+    the comparison. Otherwise values are compared as text.
+
+    Examples
+    --------
+    >>> table = {"view": pd.Series(["PA", "AP", "PA"]), "age": pd.Series(["40", "50", "7"])}
+    >>> rows_where("view == 'PA' and age >= 18", table)
+    array([ True, False, False])
+    """
+    names: dict[str, str] = {}
+
+    def hide(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[1]
+        return names.setdefault(match[2], f"column_{len(names)}_in_backticks")
+
+    try:
+        tree = ast.parse(_QUOTED.sub(hide, condition).strip(), mode="eval")
+        known = {**columns, **{hidden: _column(columns, name) for name, hidden in names.items()}}
+        return np.asarray(_holds(tree.body, known), dtype=bool)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, _UnknownPartError) as error:
+        problem = error.msg if isinstance(error, SyntaxError) else str(error) or "it is too deep"
+        raise DataError(
+            f"--where: got {condition!r} ({problem}), but expected a condition on columns such as "
+            f"{_EXAMPLE!r}, with column names that contain spaces in backticks."
+        ) from error
+
+
+def _holds(node: ast.expr, columns: Mapping[str, pd.Series]) -> NDArray[np.bool_]:
+    if isinstance(node, ast.BoolOp):
+        join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        return join.reduce([_holds(part, columns) for part in node.values])  # noqa: PD011
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return ~_holds(node.operand, columns)
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        parts = [
+            _compared(left, kind, right, columns)
+            for left, kind, right in zip(sides, node.ops, sides[1:], strict=False)
+        ]
+        return np.logical_and.reduce(parts)
+    raise _UnknownPartError(f"found {ast.unparse(node)!r} where a comparison is expected")
+
+
+def _compared(
+    left: ast.expr, kind: ast.cmpop, right: ast.expr, columns: Mapping[str, pd.Series]
+) -> NDArray[np.bool_]:
+    if isinstance(kind, (ast.In, ast.NotIn)):
+        found = _is_in(left, right, columns)
+        return ~found if isinstance(kind, ast.NotIn) else found
+    if type(kind) not in _COMPARE:
+        raise _UnknownPartError("is and is not are unknown; write == and !=")
+    one, other = _value(left, columns), _value(right, columns)
+    if not isinstance(one, pd.Series) and not isinstance(other, pd.Series):
+        raise _UnknownPartError(f"{ast.unparse(left)} and {ast.unparse(right)} are no columns")
+    if isinstance(one, float) or isinstance(other, float) or _both_numbers(one, other):
+        one, other = _numbers(one), _numbers(other)
+        present = ~(pd.isna(one) | pd.isna(other))
+        return np.asarray(_COMPARE[type(kind)](one, other) & present, dtype=bool)
+    return np.asarray(_COMPARE[type(kind)](one, other), dtype=bool)
+
+
+def _is_in(left: ast.expr, right: ast.expr, columns: Mapping[str, pd.Series]) -> NDArray[np.bool_]:
+    if isinstance(right, (ast.List, ast.Tuple, ast.Set)):
+        parts = [_compared(left, ast.Eq(), one, columns) for one in right.elts]
+        if not parts:
+            raise _UnknownPartError("the list after in is empty")
+        return np.logical_or.reduce(parts)
+    text, column = _value(left, columns), _value(right, columns)
+    if not (isinstance(text, str) and isinstance(column, pd.Series)):
+        raise _UnknownPartError("in needs a list of values, or a text and a column")
+    return column.str.contains(text, regex=False).to_numpy(dtype=bool)
+
+
+def _value(node: ast.expr, columns: Mapping[str, pd.Series]) -> pd.Series | float | str:
+    if isinstance(node, ast.Name):
+        return _column(columns, node.id)
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        sign = -1 if isinstance(node.op, ast.USub) else 1
+        node = node.operand
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+            return sign * float(node.value)
+        if isinstance(node.value, str) and sign == 1:
+            return node.value
+    raise _UnknownPartError(
+        f"found {ast.unparse(node)!r} where a column, a number or a text is expected"
+    )
+
+
+def _column(columns: Mapping[str, pd.Series], name: str) -> pd.Series:
+    if name not in columns:
+        raise _UnknownPartError(f"no column {name!r}; columns: {', '.join(columns)}")
+    return columns[name]
+
+
+def _numbers(value: pd.Series | float | str) -> pd.Series | float:
+    if isinstance(value, pd.Series):
+        return pd.to_numeric(value, errors="coerce")
+    if isinstance(value, str):
+        raise _UnknownPartError(f"{value!r} is compared with a number")
+    return value
+
+
+def _both_numbers(one: pd.Series | float | str, other: pd.Series | float | str) -> bool:
+    return all(
+        isinstance(side, pd.Series) and bool(pd.to_numeric(side, errors="coerce").notna().any())
+        for side in (one, other)
+    )
