@@ -29,11 +29,11 @@ def years(ages: pd.Series) -> pd.Series:
     [58.0, 58.0, 1.5, nan]
     """
 
-    def in_years(age: str) -> float:
+    def _in_years(age: str) -> float:
         match = _AGE.match(age.strip())
         return float(match[1]) / _PER_YEAR[match[2].upper() or "Y"] if match else float("nan")
 
-    return ages.map({age: in_years(age) for age in ages.unique()}).astype(float)
+    return ages.map({age: _in_years(age) for age in ages.unique()}).astype(float)
 
 
 def view_notes(view: pd.Series) -> list[str]:

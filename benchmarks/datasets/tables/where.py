@@ -66,13 +66,13 @@ def rows_where(condition: str, columns: Mapping[str, pd.Series]) -> NDArray[np.b
     """
     names: dict[str, str] = {}
 
-    def hide(match: re.Match[str]) -> str:
+    def _hide(match: re.Match[str]) -> str:
         if match[1]:
             return match[1]
         return names.setdefault(match[2], f"column_{len(names)}_in_backticks")
 
     try:
-        tree = ast.parse(_QUOTED.sub(hide, condition).strip(), mode="eval")
+        tree = ast.parse(_QUOTED.sub(_hide, condition).strip(), mode="eval")
         known = {**columns, **{hidden: _column(columns, name) for name, hidden in names.items()}}
         return np.asarray(_holds(tree.body, known), dtype=bool)
     except (SyntaxError, ValueError, RecursionError, MemoryError, _UnknownPartError) as error:
