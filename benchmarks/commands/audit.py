@@ -47,10 +47,13 @@ def _audit(config: RunConfig, folder: Path) -> int:
     found = audit(dataset)
     write_table(folder, "audit", found.findings)
     write_table(folder, "audit_images", found.images)
+    for note in dataset.notes:
+        say(f"  {note}", config.quiet)
     _say(found, config.quiet)
     say(f"Findings: {folder / 'audit.csv'}", config.quiet)
     groups = keep_together(dataset.manifest, found.duplicates)
-    splits.assign(dataset.manifest.assign(group=groups), allow_leakage=True)
+    joined = dataset.manifest.assign(group=groups)
+    splits.assign(joined, allow_leakage=True, classes=dataset.classes)
     return SOMETHING_STOPS if found.count(STOP) else NOTHING_STOPS
 
 

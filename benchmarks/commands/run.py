@@ -295,7 +295,7 @@ def _load(state: RunState) -> _Loaded:
         results.write_table(state.folder, "audit_images", found.images)
         images = shown(found)["image"].unique().tolist()
         exploration.save_thumbnails(dataset, images, state.folder)
-    for note in [summary(found), *notes, *leakage]:
+    for note in [*dataset.notes, summary(found), *notes, *leakage]:
         say(f"  {note}", config.quiet)
     state.write()
     return _Loaded(dataset, manifest, external_results, given)

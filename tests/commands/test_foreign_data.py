@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -65,3 +67,33 @@ def test_names_in_a_known_pattern_are_not_enough(radiograph_folder: Path, tmp_pa
     assert not re.findall(rf".{{0,60}}(?:{KNOWN_DATA}).{{0,60}}", text, re.IGNORECASE)
     assert "no method was tuned" not in text
     assert "fixed in advance; " not in text
+
+
+def test_decisions_and_explanations_have_the_names_of_the_classes(
+    radiograph_folder: Path, tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        for old, new in (("NORMAL", "No Finding"), ("PNEUMONIA", "Effusion")):
+            (radiograph_folder / split / old).rename(radiograph_folder / split / new)
+    text_of_run(radiograph_folder, tmp_path / "run", "--study", "importance")
+    image = next((radiograph_folder / "test" / "Effusion").iterdir())
+    shutil.copy(image, tmp_path / "image.jpeg")
+    predicted = tmp_path / "predicted.csv"
+    folder = radiograph_folder / "test"
+    invoke("predict", tmp_path / "run", folder, "--out", predicted, "--quiet")
+    table = pd.read_csv(predicted)
+    decided = np.where(table["score"] >= 0.5, "Effusion", "No Finding")
+    assert (table["decision_0.5"] == decided).all()
+    assert len(set(decided)) == 2
+    invoke(
+        "explain", tmp_path / "run", tmp_path / "image.jpeg", "--out", tmp_path / "page", "--quiet"
+    )
+    page = (tmp_path / "page" / "explain.html").read_text()
+    assert "Vermilion: evidence for Effusion; blue: evidence for No Finding." in page
+    words = re.sub(r"<style>.*?</style>|base64,[^\"]*", "", page, flags=re.DOTALL)
+    assert not re.findall(r".{0,60}(?:pneumoni|NORMAL).{0,60}", words)
+
+
+def invoke(*arguments: object) -> None:
+    done = CliRunner().invoke(main, [str(one) for one in arguments])
+    assert done.exit_code == 0, done.output
