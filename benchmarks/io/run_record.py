@@ -89,6 +89,20 @@ def validation_drawn(results: Results) -> bool:
     return bool(results.run.get("data", {}).get("validation_drawn", False))
 
 
+def test_drawn(results: Results) -> bool:
+    """Whether the test images were drawn by the run, from data without a test split.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    bool
+    """
+    return bool(results.run.get("data", {}).get("test_drawn", False))
+
+
 def cnn_backbone(record: dict[str, Any]) -> str:
     """Return the name of the network that a run trains end to end.
 

@@ -200,6 +200,7 @@ class _LeftOut(_Part):
 class _Data(_Part):
     name: str = ""
     classes: list[str] = []
+    test_drawn: bool = False
     synthetic: bool = False
     licence: str = ""
     citation: str = ""

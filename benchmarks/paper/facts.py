@@ -10,7 +10,13 @@ import pandas as pd
 from benchmarks.fitting.cell import COMBINED, PIXELS
 from benchmarks.io.formatting import number, plain, thousands
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import class_pair, data_name, is_synthetic, validation_drawn
+from benchmarks.io.run_record import (
+    class_pair,
+    data_name,
+    is_synthetic,
+    test_drawn,
+    validation_drawn,
+)
 from benchmarks.metrics.bootstrap import DRAWS
 from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.paper.combined_methods import combinations
@@ -51,7 +57,7 @@ def facts(results: Results) -> dict[str, str]:
         "preparation": preparation(config),
         "audit": audit_summary(results),
         "missing": _missing(data),
-        "outcome": f"{names[1]} or {names[0]}, by the label of the data"
+        "outcome": f"{names[1]} versus {names[0]}, by the label of the data"
         + ("; drawn by the program." if is_synthetic(results) else "; not reassessed."),
         "predictors": _predictors(done, run),
         "models": _models(done, run),
@@ -157,11 +163,16 @@ def _sizes(manifest: pd.DataFrame, known: bool, positive: str) -> str:
 
 
 def _split(results: Results, known: bool) -> str:
-    origin = (
-        "The test split is that of the data; validation was sampled from train, stratified by class"
-        if validation_drawn(results)
-        else "All splits are those of the data"
+    test = (
+        "The test split was drawn by the program, stratified by class and subtype"
+        if test_drawn(results)
+        else "The test split is that of the data"
     )
+    origin = "All splits are those of the data"
+    if validation_drawn(results):
+        origin = f"{test}; validation was sampled from train, stratified by class"
+    elif test_drawn(results):
+        origin = f"{test}; validation is that of the data"
     level = (
         "disjoint by patient" if known else "disjoint by file; patients are unknown, so "
         "a patient may be in two splits"

@@ -142,6 +142,7 @@ class RunState:
                 "leakage": " ".join(leakage),
                 "fingerprint": provenance.fingerprint(manifest),
                 "left_out": dataset.left_out.to_dict("records"),
+                "test_drawn": config.test_fraction is not None,
                 "validation_drawn": _validation_drawn(dataset.manifest, manifest),
                 "ignored_files": dataset.ignored_files, "groups_known": dataset.patients_known,
             },

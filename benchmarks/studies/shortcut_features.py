@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,9 @@ def size(context: StudyContext) -> FeatureMatrix:
 
 
 def patient_number(context: StudyContext) -> FeatureMatrix:
-    """Return the patient number, which is the last number in the patient's name.
+    """Return the patient number: the last number in the patient's name.
+
+    A patient who is not known has the name of the image; the folder and the ending do not count.
 
     Parameters
     ----------
@@ -71,7 +74,12 @@ def patient_number(context: StudyContext) -> FeatureMatrix:
     UnavailableError
         If a patient's name has no digits.
     """
-    found = [re.search(r"(\d+)\D*$", str(name)) for name in context.manifest["group"]]
+    images = set(context.manifest["image"])
+    names = [
+        PurePosixPath(name).stem if name in images else name
+        for name in context.manifest["group"].astype(str)
+    ]
+    found = [re.search(r"(\d+)\D*$", name) for name in names]
     if not all(found):
         raise UnavailableError("not every patient's name has a number")
     values = np.array([float(match.group(1)) for match in found if match])

@@ -112,6 +112,18 @@ def test_patient_number_is_the_last_number_in_the_name(context: StudyContext) ->
         patient_number(StudyContext(**{**vars(context), "manifest": nameless}))
 
 
+def test_the_number_of_an_unknown_patient_is_of_the_file_alone(context: StudyContext) -> None:
+    """Neither the class, as in COVID-19, nor the ending is a number."""
+    names = [f"COVID-{19 + k % 2}/images/scan {k}.jp2" for k in range(len(context.manifest))]
+    manifest = context.manifest.assign(image=names, group=names)
+    plain = manifest.assign(group=[f"p{k}" for k in range(len(names))])
+    found, expected = (
+        patient_number(StudyContext(**{**vars(context), "manifest": one}))
+        for one in (manifest, plain)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_size_leaves_out_constant_columns(context: StudyContext) -> None:
     sized = context.manifest.assign(bytes=np.arange(N))
     columns = size(StudyContext(**{**vars(context), "manifest": sized}))

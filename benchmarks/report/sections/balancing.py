@@ -224,7 +224,7 @@ def _counts(counts: pd.DataFrame) -> Table:
         for fold, rows in part.groupby("fold"):
             by = rows.set_index("label")
             values = [by[end].get(label, 0) for label in labels for end in ("before", "after")]
-            lines.append((Cell(str(balance)), Cell("official split" if fold == 0 else str(fold)),
+            lines.append((Cell(str(balance)), Cell("train and test" if fold == 0 else str(fold)),
                           *(Cell(thousands(value)) for value in values)))  # fmt: skip
     return Table(
         name="resampling",

@@ -1,4 +1,4 @@
-"""Differences between cross-validation, the validation set and the official test split."""
+"""Differences between cross-validation, the validation set and the test split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import pandas as pd
 
 from benchmarks.io.formatting import number, percent
 from benchmarks.io.results import Results
-from benchmarks.io.run_record import class_pair, is_synthetic, prevalence, validation_drawn
+from benchmarks.io.run_record import (
+    class_pair,
+    is_synthetic,
+    prevalence,
+    test_drawn,
+    validation_drawn,
+)
 from benchmarks.metrics.operating_points import TARGET_RECALL
 from benchmarks.report.blocks import (
     ALL_FORMATS,
@@ -32,7 +38,7 @@ from benchmarks.statistics.method_rows import Row, finished
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-_TITLE = "Cross-validation versus official test split"
+_TITLE = "Cross-validation versus test split"
 _TITLE_WITHOUT_CV = "Validation set versus test split"
 _SHOWN = (("recall", "Recall"), ("specificity", "Specificity"), ("precision", "Precision"),
           ("auc", "AUC"))  # fmt: skip
@@ -116,7 +122,7 @@ def from_cross_validation(
     columns = ("gap", "gap_lo", "gap_hi")
     return (
         "The gap is the score of a method in cross-validation by patient on the training images "
-        f"minus its score on the official test split. In AUC, it is {_median_range(area)}; "
+        f"minus its score on the test split. In AUC, it is {_median_range(area)}; "
         f"{counts_text(area, columns, MARGINS['auc'])}. In specificity at the threshold for a "
         f"recall of 0.95, it is {_median_range(strict)}; "
         f"{counts_text(strict, columns, MARGINS['specificity'])}. The intervals are over "
@@ -236,9 +242,13 @@ def _value(row: Row, split: str, metric: str) -> float:
 
 def _from_validation(results: Results, table: Sequence[Row]) -> str:
     both = {metric: medians_text(table, metric) for metric in ("specificity", "recall", "auc")}
+    test = (
+        "the test images were drawn from the same data before"
+        if test_drawn(results)
+        else "the test images are a separate split"
+    )
     origin = (
-        "The validation images were taken from the training split by patient; the test images are "
-        "a separate split."
+        f"The validation images were taken from the training split by patient; {test}."
         if validation_drawn(results)
         else "The validation and test splits came with the data."
     )
@@ -274,7 +284,7 @@ def _gap_table(
     return Table(
         name="gap",
         caption=(
-            "Cross-validation and the official test split, at the threshold for a recall of 0.95. "
+            "Cross-validation and the test split, at the threshold for a recall of 0.95. "
             "Gap: cross-validation minus test, with 95 % interval over patients, without refitting."
         ),
         header=("Features", "Classifier",

@@ -13,6 +13,7 @@ from benchmarks.io.run_record import (
     data_name,
     is_synthetic,
     network_start,
+    test_drawn,
     validation_drawn,
 )
 from benchmarks.paper.bibliography import cite
@@ -93,6 +94,7 @@ def _data(results: Results) -> str:
     )
     kind = "synthetic phantom images" if is_synthetic(results) else "chest radiographs"
     who = f"of {thousands(table['group'].nunique())} patients " if known else ""
+    drawn = "; test images were drawn from all images" * test_drawn(results)
     how = (
         "No patient is in two splits" if known else "Patients are unknown, so the split is by file"
     )
@@ -104,7 +106,7 @@ def _data(results: Results) -> str:
     )
     return (
         f"We used {thousands(len(table))} {kind} {who}({data_name(results)}; {sizes}). "
-        f"{how}{validation}. {preparation(results.run.get('config', {}))}"
+        f"{how}{drawn}{validation}. {preparation(results.run.get('config', {}))}"
     )
 
 

@@ -24,7 +24,7 @@ from benchmarks.statistics.method_rows import Row, rows, validation_precision
 _NOTE = (
     "By Bayes' theorem from recall and specificity on the test set, with 95 % intervals by "
     "bootstrap over patients, in which a chosen threshold is chosen again. A precision of "
-    "exactly 1 means that no normal test image was predicted positive; its interval has no "
+    "exactly 1 means that no negative test image was predicted positive; its interval has no "
     "width, and the precision among other patients may be lower (see the interval of specificity)."
 )
 

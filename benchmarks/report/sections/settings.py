@@ -148,7 +148,10 @@ def _left_out(data: Mapping[str, Any]) -> list[Block]:
     found = data.get("left_out") or []
     ignored = data.get("ignored_files") or 0
     count = len(ignored) if isinstance(ignored, (list, tuple)) else ignored
-    words = f"{len(found)} images could not be read; {count} hidden or system files were ignored."
+    words = (
+        f"{len(found)} images could not be read; {count} other files were ignored (hidden, of the "
+        "system, or beside the folders of images)."
+    )
     blocks: list[Block] = [paragraph(words)]
     if found:
         lines = tuple(row(one.get("image", ""), one.get("reason", "")) for one in found[:_LEFT_OUT])

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _TITLE = "Shortcut controls"
 _NAMES = {
     "size": "image and file size",
-    "number": "patient number",
+    "number": "patient or file number",
     "border": "border only (outer 12 %)",
     "no_lungs": "lungs blacked out",
     "thumbnail": "thumbnail, 16 × 16",

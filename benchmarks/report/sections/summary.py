@@ -16,6 +16,7 @@ from benchmarks.io.run_record import (
     data_name,
     is_synthetic,
     network_start,
+    test_drawn,
 )
 from benchmarks.paper.facts import balancing, intervals
 from benchmarks.report.blocks import Block, Cell, Figure, Group, Section, Table, note, paragraph
@@ -331,6 +332,8 @@ def _split_note(results: Results) -> str:
     data = results.run.get("data", {})
     limit = results.run.get("config", {}).get("limit")
     whole = "a sample of the test split" if limit else "the test split of the data"
+    if test_drawn(results):
+        whole = "a test split drawn from the data"
     who = (
         f"of {thousands(test['group'].nunique())} patients, {both or 'none'} of them in training "
         "or validation"
