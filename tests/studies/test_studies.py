@@ -50,6 +50,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> StudyContext:
     config = RunConfig(features=("intensity",), models=("logistic",), folds=2, jobs=1, quiet=True)
     manifest = pd.DataFrame(
         {
+            "image": [f"{k}.png" for k in range(N)],
             "group": group,
             "width": 48,
             "height": 48,
