@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.config import READING, RunConfig
-from benchmarks.datasets import folder, npz, other_phantoms, phantoms, pneumoniamnist, table
+from benchmarks.datasets import folder, medmnist, npz, other_phantoms, phantoms, table
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
 from benchmarks.datasets.splits import limit
 
@@ -31,7 +31,8 @@ DATASETS: dict[str, ModuleType] = {
     "folder": folder,
     "table": table,
     "npz": npz,
-    "pneumoniamnist": pneumoniamnist,
+    "pneumoniamnist": medmnist,
+    "chestmnist": medmnist,
 }
 DEFAULT_SIZE = 224  # pixels
 

@@ -11,11 +11,12 @@ from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import CLASSES, DataError, Dataset, take
+from benchmarks.datasets.medmnist import FLAGS
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from tests.datasets.test_npz import arrays
 from tests.datasets.test_table import table_of
 
-LOCAL = [name for name in datasets.DATASETS if name != "pneumoniamnist"]  # that one: its own test
+LOCAL = [name for name in datasets.DATASETS if name not in FLAGS]  # these: test_medmnist
 
 
 @pytest.fixture
