@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.datasets import DATASETS
+from benchmarks.datasets.recipes import RECIPES
+from benchmarks.datasets.recipes.recipe import Recipe
 from benchmarks.studies import STUDIES
 from features import FEATURES, ImageDescriptor, all_feature_sets
 from features.preprocessing import PREPROCESSING
@@ -33,6 +35,9 @@ def choices() -> dict[str, dict[str, str]]:
         },
         "Balancing (--balance)": dict(BALANCES),
         "Data (--data)": {name: _first_line(m.__doc__) for name, m in DATASETS.items()},
+        "Published data sets (--data NAME:FOLDER)": {
+            name: _recipe_line(recipe) for name, recipe in RECIPES.items()
+        },
         "Studies (--study; all of them: --full)": {
             **{name: _first_line(m.__doc__) for name, m in STUDIES.items()},
             "--cv-cnn": "Cross-validate the CNN, too; part of --full.",
@@ -42,6 +47,12 @@ def choices() -> dict[str, dict[str, str]]:
 
 def _family_line(kind: type[ImageDescriptor]) -> str:
     return f"{kind.title}: {kind.description}." if kind.description else f"{kind.title}."
+
+
+def _recipe_line(recipe: Recipe) -> str:
+    classes = f"{' or '.join(recipe.positive)} against {' or '.join(recipe.negative)}"
+    licence = recipe.source.licence or "not stated here; see there"
+    return f"{recipe.title}: {classes}. Licence: {licence}. Ask for it at {recipe.obtain}"
 
 
 def _first_line(docstring: str | None) -> str:

@@ -21,13 +21,22 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.config import READING, RunConfig
-from benchmarks.datasets import folder, medmnist, npz, other_phantoms, phantoms, table
+from benchmarks.datasets import (
+    folder,
+    medmnist,
+    npz,
+    other_phantoms,
+    phantoms,
+    recipe_folder,
+    table,
+)
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
 from benchmarks.datasets.splits import limit
 
 DATASETS: dict[str, ModuleType] = {
     "phantoms": phantoms,
     "phantoms:other": other_phantoms,
+    "recipe": recipe_folder,
     "folder": folder,
     "table": table,
     "npz": npz,
@@ -106,6 +115,34 @@ def kind(data: str) -> str:
         f"--data {data}: found {found} there, but expected one of {', '.join(choices[:-1])}, or "
         f"{choices[-1]}."
     )
+
+
+def data_folder(data: str) -> Path | None:
+    """Return the folder that a ``--data`` value means.
+
+    Parameters
+    ----------
+    data : str
+
+    Returns
+    -------
+    Path or None
+        None if the data are no folder.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set, folder or file.
+
+    Examples
+    --------
+    >>> data_folder("phantoms") is None, data_folder("nih:data").name
+    (True, 'data')
+    """
+    module = DATASETS[kind(data)]
+    if module is recipe_folder:
+        return recipe_folder.folder(data)
+    return Path(data) if module is folder else None
 
 
 def _check_options(config: RunConfig, options: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmarks.config import ConfigError, RunConfig
-from benchmarks.datasets import kind
+from benchmarks.datasets import data_folder
 
 LOCK = ".lock"
 
@@ -117,8 +117,8 @@ def _check_empty(folder: Path) -> None:
 
 
 def _check_outside_data(option: str, folder: Path, data: str) -> None:
-    root = Path(data).resolve()
-    if kind(data) == "folder" and folder.resolve().is_relative_to(root):
+    root = data_folder(data)
+    if root is not None and folder.resolve().is_relative_to(root.resolve()):
         raise ConfigError(
             f"{option} {folder}: got a folder inside the data ({data}), but a run must not write "
             "there. Choose a folder outside the data."
