@@ -104,7 +104,8 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
 
 @click.group(cls=Commands, invoke_without_command=True,
              context_settings={"max_content_width": 100})  # fmt: skip
-@click.option("--data", help="phantoms (default), pneumoniamnist, a folder with "
+@click.option("--data", help="phantoms (default), pneumoniamnist, chestmnist, a published data set "
+              "as NAME:FOLDER (see the command list), a folder with "
               "{train[,val],test}/{NORMAL,PNEUMONIA}, a table of images (.csv, .tsv or .parquet), "
               "or a MedMNIST .npz file.")  # fmt: skip
 @several(READING)

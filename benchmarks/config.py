@@ -64,7 +64,8 @@ class RunConfig(BaseModel):
     Attributes
     ----------
     data : str
-        ``phantoms``, ``pneumoniamnist``, a folder, a table, or an ``.npz`` file.
+        ``phantoms``, ``pneumoniamnist``, ``chestmnist``, a folder, a table, an ``.npz`` file, or a
+        published data set as ``NAME:FOLDER``.
     images : Path or None
         Folder of the images that a table names; None: the folder of the table.
     columns : tuple of (str, str)
