@@ -29,7 +29,7 @@ from benchmarks.io.workers import stop_if_memory_runs_out
 from features.reading.images import ImageError, list_images
 
 EXPECTED = "a folder with {train,test}/{NORMAL,PNEUMONIA} or other classes"
-OPTIONS = ("positive", "negative", "test_fraction", "patient_pattern")
+OPTIONS = ("positive", "negative", "test_fraction", "patient_pattern", "keep_laterals")
 LIMITS_ITSELF = True  # before it decodes files
 
 
@@ -54,7 +54,7 @@ def load(config: RunConfig, size: int) -> Dataset:
     ----------
     config : RunConfig
         ``data`` is the folder; ``positive``, ``negative``, ``test_fraction``, ``patient_pattern``,
-        ``task``, ``limit``, ``max_unreadable``, ``jobs`` and ``quiet`` apply.
+        ``keep_laterals``, ``task``, ``limit``, ``max_unreadable``, ``jobs`` and ``quiet`` apply.
     size : int
         Side to which images are resized, in pixels.
 

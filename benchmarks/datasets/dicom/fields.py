@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 import pooch
@@ -21,7 +21,7 @@ FEW = 200  # so many files take less time to read than worker processes to start
 _CHUNK = 100  # files that a worker reads at once
 # Words of a view position; decubitus views (LLD, RLD) are frontal.
 _LATERAL = frozenset({"LL", "RL", "LAT", "LLAT", "RLAT", "LATERAL"})
-_NO_PATIENT = re.compile(r"(anon\w*|unknown|none|null|n/?a|patient|test|[0x*. -]*)", re.IGNORECASE)
+_NO_PATIENT = re.compile(r"(anon\w*|unknown|none|null|n/?a|patient|test|[x*. -]*)", re.IGNORECASE)
 
 
 def is_lateral(view: str) -> bool:
@@ -139,7 +139,9 @@ def _with_patients(
     """Name the patients that are not known otherwise by hashes of their IDs."""
     patients = pd.Series([fields.patient for fields in rows], index=manifest.index[is_dicom])
     no_patient = patients.map(lambda patient: bool(_NO_PATIENT.fullmatch(patient)))
-    if len(patients) > 2 and patients.nunique() == 1:
+    stems = manifest.loc[is_dicom, "path"].map(lambda path: PurePosixPath(str(path)).stem)
+    each_its_own = bool((patients == stems).all()) and patients.is_unique
+    if len(patients) > 2 and (patients.nunique() == 1 or each_its_own):
         no_patient[:] = True
     open_rows = is_dicom & ~manifest["named"].astype(bool)
     usable = patients[~no_patient & open_rows[is_dicom]]
@@ -151,6 +153,6 @@ def _with_patients(
     if not without:
         return manifest, []
     return manifest, [
-        f"{without} DICOM files have no patient ID, or one that all files share or that means "
-        "nobody (such as ANONYMOUS)."
+        f"{without} DICOM files have no patient ID, or one that tells no patients apart: it is "
+        "the same in all files, the name of each file, or a word such as ANONYMOUS."
     ]

@@ -110,7 +110,7 @@ def test_known_patients_and_columns_are_kept(files: Make, tmp_path: Path) -> Non
     assert filled["view"].tolist() == ["AP", "AP", ""]
 
 
-@pytest.mark.parametrize("name", ["", "ANONYMOUS", "0000", "Unknown", "n/a"])
+@pytest.mark.parametrize("name", ["", "ANONYMOUS", "XXXX", "Unknown", "n/a"])
 def test_an_id_that_means_nobody_joins_no_patients(name: str, files: Make, tmp_path: Path) -> None:
     manifest = files({"PatientID": name}, {"PatientID": name}, {"PatientID": "A1"})
     filled, notes = fill(tmp_path, manifest)
@@ -122,7 +122,16 @@ def test_an_id_that_means_nobody_joins_no_patients(name: str, files: Make, tmp_p
 def test_one_id_for_all_files_joins_no_patients(files: Make, tmp_path: Path) -> None:
     filled, notes = fill(tmp_path, files(*[{"PatientID": "EXPORT7"}] * 3))
     assert filled["group"].nunique() == 3
-    assert "one that all files share" in notes[1]
+    assert "3 DICOM files have no patient ID, or one that tells no patients apart" in notes[1]
+
+
+def test_ids_that_are_the_names_of_the_files_are_no_patients(files: Make, tmp_path: Path) -> None:
+    manifest = files(*[{"PatientID": str(number)} for number in range(3)])
+    filled, notes = fill(tmp_path, manifest)
+    assert not filled["named"].any()
+    assert "the name of each file" in notes[1]
+    manifest = files(*[{"PatientID": str(number % 2)} for number in range(3)])
+    assert fill(tmp_path, manifest)[0]["group"].nunique() == 2
 
 
 VIEWS = [{"PatientID": f"P{n}", "ViewPosition": v} for n, v in enumerate(("PA", "LL", "LLD", "RL"))]
@@ -182,6 +191,10 @@ def test_a_folder_of_dicom_files(tmp_path: Path) -> None:
     root = folder_of_dicom(tmp_path / "data", PatientAge="061Y", ViewPosition="PA")
     dataset = datasets.load(RunConfig(data=str(root), quiet=True, jobs=1), 32)
     table = dataset.manifest
+    kept = datasets.load(
+        RunConfig(data=str(root), quiet=True, jobs=1, keep_laterals=True), 32
+    ).manifest
+    pd.testing.assert_frame_equal(kept, table)
     assert dataset.patients_known
     assert table["group"].nunique() == 36
     assert set(table["age"]) == {61.0}
