@@ -1,4 +1,4 @@
-"""Without torch, the classical part runs and the other rows say why they are missing."""
+"""Without torch, the classical part runs; what is missing names the extra to install."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HIDE = """
 import sys
 class Hidden:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "timm", "torchvision"):
+        if name.split(".")[0] in ("torch", "timm", "torchvision", "pydicom"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Hidden())
 """
@@ -40,3 +40,15 @@ def test_rows_name_the_extra_to_install(tmp_path: Path) -> None:
         assert len(reasons) == 1
         assert 'pip install -c constraints.txt -e ".[deep]"' in reasons.pop()
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_dicom_files_name_the_extra_to_install(tmp_path: Path) -> None:
+    for place in ("train/NORMAL", "train/PNEUMONIA", "test/NORMAL", "test/PNEUMONIA"):
+        (tmp_path / "data" / place).mkdir(parents=True)
+        (tmp_path / "data" / place / "image.jpeg").write_bytes(bytes(128) + b"DICM" + bytes(300))
+    arguments = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), "--jobs", "1"]
+    code = f"{HIDE}\nfrom run_benchmark import main\nmain({arguments})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "image.jpeg: found a DICOM file, which needs pydicom" in done.stderr
+    assert 'pip install -c constraints.txt -e ".[dicom]"' in done.stderr

@@ -52,7 +52,10 @@ def is_dicom(data: bytes) -> bool:
 
 def can_read_dicom() -> bool:
     """Whether the extra ``dicom`` is installed."""
-    return importlib.util.find_spec("pydicom") is not None
+    try:
+        return importlib.util.find_spec("pydicom") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 @contextmanager
