@@ -72,10 +72,10 @@ def write_dicom(path: Path, pixels: NDArray[np.uint8]) -> None:
 @click.command()
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of images.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="For the copies.")
-def main(data: Path, out: Path) -> None:
+def _main(data: Path, out: Path) -> None:
     """Copy images as PNG and as DICOM; runs on OUT/png and OUT/dicom must have the same scores."""
     click.echo(f"{write_copies(data, out)} images in {out / 'png'} and in {out / 'dicom'}")
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -17,6 +17,8 @@ from features.reading.dicom_fields import DicomFields, read_fields
 from features.reading.dicom_file import can_read_dicom
 
 OLDEST = 90.0  # ages above are so rare that they can identify a person
+COLUMNS = ("view", "sex", "age")
+FIRST = 20  # files that are looked at where a table says all that headers could add
 FEW = 200  # so many files take less time to read than worker processes to start
 _CHUNK = 100  # files that a worker reads at once
 # Words of a view position; decubitus views (LLD, RLD) are frontal.
@@ -70,7 +72,10 @@ def fill_from_dicom(
     DataError
         If the key of the hashes can't be read or written, or only lateral views are found.
     """
-    found = _read(root, [str(path) for path in manifest["path"]], config.jobs)
+    paths = [str(path) for path in manifest["path"]]
+    if _is_complete(manifest) and not any(_read_chunk(root, paths[:FIRST])):
+        return manifest, []
+    found = _read(root, paths, config.jobs)
     is_dicom = pd.Series([fields is not None for fields in found], index=manifest.index)
     if not is_dicom.any():
         return manifest, []
@@ -79,8 +84,8 @@ def fill_from_dicom(
     manifest, notes = _with_patients(manifest, is_dicom, rows)
     notes.insert(
         0,
-        f"{is_dicom.sum()} of {len(manifest)} images are DICOM files. Their patients are written "
-        "as keyed hashes of the patient ID. Names burned into the pixels are not detected, and "
+        f"{is_dicom.sum()} of {len(manifest)} images are DICOM files. Patients read from their "
+        "headers are written as keyed hashes. Names burned into the pixels are not detected, and "
         "names of files are written as they are.",
     )
     if config.keep_laterals or (config.where and re.search(r"\bview\b", config.where)):
@@ -97,6 +102,15 @@ def fill_from_dicom(
             "--keep-laterals to keep them."
         )
     return manifest[~lateral].reset_index(drop=True), notes
+
+
+def _is_complete(manifest: pd.DataFrame) -> bool:
+    """Whether the headers of files could add nothing."""
+    filled = (
+        name in manifest and not (manifest[name].isna() | (manifest[name] == "")).any()
+        for name in COLUMNS
+    )  # fmt: skip
+    return bool(manifest["named"].all()) and all(filled)
 
 
 def _read(root: Path, paths: list[str], jobs: int) -> list[DicomFields | None]:
@@ -118,19 +132,22 @@ def _with_columns(
 ) -> pd.DataFrame:
     """Fill view, sex and age where they are blank."""
     manifest = manifest.copy()
-    values: dict[str, list[str | float | None]] = {
-        "view": [fields.view for fields in rows],
-        "sex": [fields.sex for fields in rows],
-        "age": [None if fields.age is None else min(fields.age, OLDEST) for fields in rows],
-    }
-    for name, column in values.items():
-        blank = "" if name != "age" else float("nan")
+    for name in COLUMNS:
         if name not in manifest:
-            manifest[name] = blank
-        ours = pd.Series(column, index=manifest.index[is_dicom], dtype=manifest[name].dtype)
+            manifest[name] = float("nan") if name == "age" else ""
+        values: list[str | float] = [_value(fields, name) for fields in rows]
+        if not pd.api.types.is_float_dtype(manifest[name].dtype):
+            values = ["" if value != value else str(value) for value in values]
+        ours = pd.Series(values, index=manifest.index[is_dicom], dtype=manifest[name].dtype)
         lacks = is_dicom & (manifest[name].isna() | (manifest[name].astype(str) == ""))
         manifest.loc[lacks, name] = ours[lacks[is_dicom]]
     return manifest
+
+
+def _value(fields: DicomFields, name: str) -> str | float:
+    if name == "age":
+        return float("nan") if fields.age is None else min(fields.age, OLDEST)
+    return str(getattr(fields, name))
 
 
 def _with_patients(

@@ -110,6 +110,20 @@ def test_known_patients_and_columns_are_kept(files: Make, tmp_path: Path) -> Non
     assert filled["view"].tolist() == ["AP", "AP", ""]
 
 
+def test_ages_fill_a_column_of_text_as_tables_have_it(files: Make, tmp_path: Path) -> None:
+    manifest = files({"PatientAge": "006M"}, {"PatientAge": "061Y"}, {}, None)
+    manifest["age"] = pd.Series(["", "7", "", ""], dtype=str)
+    assert fill(tmp_path, manifest)[0]["age"].tolist() == ["0.5", "7", "", ""]
+
+
+def test_no_header_is_read_where_a_table_says_all(
+    files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = files(*[None] * 3).assign(named=True, view="PA", sex="F", age="7")
+    monkeypatch.setattr("benchmarks.datasets.dicom.fields._read", None)
+    assert fill(tmp_path, manifest) == (manifest, [])
+
+
 @pytest.mark.parametrize("name", ["", "ANONYMOUS", "XXXX", "Unknown", "n/a"])
 def test_an_id_that_means_nobody_joins_no_patients(name: str, files: Make, tmp_path: Path) -> None:
     manifest = files({"PatientID": name}, {"PatientID": name}, {"PatientID": "A1"})
