@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.config import READING, RunConfig
 from benchmarks.datasets.dataset import UNKNOWN, DataError, Dataset, Source, by_subtype
+from benchmarks.datasets.dicom.fields import fill_from_dicom
 from benchmarks.datasets.image_files import list_below, read_files, shown_path
 from benchmarks.datasets.names.label_values import (
     Labels,
@@ -22,7 +23,7 @@ from benchmarks.datasets.names.label_values import (
 from benchmarks.datasets.splits import limit
 from benchmarks.datasets.tables.ages_and_views import view_notes, years
 from benchmarks.datasets.tables.match_files import NONE, SEVERAL, has_image_extension, match_files
-from benchmarks.datasets.tables.row_patients import find_patients
+from benchmarks.datasets.tables.row_patients import find_patients, patient_notes
 from benchmarks.datasets.tables.same_rows import one_row_each
 from benchmarks.datasets.tables.split_list import SPLITS, read_split, split_names
 from benchmarks.datasets.tables.table_columns import named_columns
@@ -209,6 +210,8 @@ def list_images_of(table: pd.DataFrame, root: Path, config: RunConfig, source: s
     rows, matched = _with_files(rows, paths, root, source)
     rows, again = one_row_each(rows, "image", source)
     rows, patients = find_patients(rows, config.patient_pattern)
+    rows, of_dicom = fill_from_dicom(root, rows, config)
+    patients = [*of_dicom, *patient_notes(rows)] if of_dicom else patients
     split, splits, draw_test = _split(rows, config, source)
     rows = _kept(rows.assign(split=split), split != "", "an image that --split lists", source)
     notes += [*from_folders, *labels.notes, *left_out_notes(excluded), *_repeated(same + again)]

@@ -47,9 +47,26 @@ def find_patients(rows: pd.DataFrame, pattern: str | None) -> tuple[pd.DataFrame
         patient = pd.Series("", index=rows.index, dtype=object)
     known = patient != ""
     rows = rows.assign(patient=patient, group=patient.where(known, rows["image"]), named=known)
+    return rows, patient_notes(rows)
+
+
+def patient_notes(rows: pd.DataFrame) -> list[str]:
+    """Say how many rows do not identify a patient.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``named``.
+
+    Returns
+    -------
+    list of str
+        Empty if all do.
+    """
+    known = rows["named"]
     if known.all():
-        return rows, []
-    return rows, [
+        return []
+    return [
         f"{(~known).sum():,} of {len(rows):,} rows do not identify a patient: each of these images "
         "counts as its own patient, so splits may leak and intervals may be too narrow."
         f"{_REMEDY * (not known.any())}"

@@ -239,3 +239,26 @@ def test_the_same_pixels_as_png_and_as_dicom(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded[0].images[:], loaded[1].images[:])
     for column in ("image", "label", "split", "width", "height"):
         assert loaded[0].manifest[column].tolist() == loaded[1].manifest[column].tolist()
+
+
+def test_a_table_of_dicom_files(tmp_path: Path) -> None:
+    root = folder_of_dicom(tmp_path / "data", PatientAge="006M", PatientSex="M")
+    lateral = next((root / "train" / "NORMAL").iterdir())
+    lateral.write_bytes(dicom(GREY, PatientID="MRN-7-0", ViewPosition="LL"))
+    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("scan*"))
+    rows = pd.DataFrame({"image": paths, "split": [path.split("/")[0] for path in paths]})
+    rows["label"], rows["age"] = [path.split("/")[1] for path in paths], ""
+    rows.loc[rows.index[-1], "age"] = "44"
+    rows.to_csv(root / "table.csv", index=False)
+    config = RunConfig(data=str(root / "table.csv"), quiet=True, jobs=1)
+    dataset = datasets.load(config, 24)
+    table = dataset.manifest
+    assert len(table) == 71
+    assert table["group"].nunique() == 36
+    assert table["age"].tolist() == [*[0.5] * 70, 44.0]
+    assert set(table["sex"]) == {"M"}
+    assert dataset.patients_known
+    assert any("1 DICOM files of lateral views were left out" in note for note in dataset.notes)
+    assert not any("do not identify a patient" in note for note in dataset.notes)
+    kept = datasets.load(config.model_copy(update={"keep_laterals": True}), 24)
+    assert len(kept.manifest) == 72
