@@ -57,7 +57,7 @@ LIMIT = click.option("--limit", help="Use about this many images: whole patients
                      "splits in proportion.")  # fmt: skip
 MAX_UNREADABLE = click.option("--max-unreadable", help="Largest fraction of images that may be "
                               "left out because they can't be read [0.01].")  # fmt: skip
-READING = (
+READING = (  # of any labelled data
     click.option("--images", type=FILE, help="Folder of the images that a table names [the folder "
                  "of the table]."),
     click.option("--columns", metavar="KEY=NAME,...", help="Names of a table's columns of image, "
@@ -73,8 +73,6 @@ READING = (
                  "class of an .npz file, or with --task subtype of each label from 0."),
     click.option("--uncertain", help="What becomes of a blank label or -1: drop, positive or "
                  "negative [drop]."),
-    click.option("--test-fraction", help="Fraction of images to draw as test split, by patient, "
-                 "if the data have none."),
     click.option("--split", type=FILE, help="List of test images or patients, or a table with the "
                  "columns image or patient, and split."),
     click.option("--patient-pattern", metavar="REGEX", help="Regular expression that finds the "
@@ -84,6 +82,8 @@ READING = (
     click.option("--keep-laterals", is_flag=True, default=None, help="Keep DICOM files of lateral "
                  "views, which are left out otherwise."),
 )  # fmt: skip
+TEST_FRACTION = click.option("--test-fraction", help="Fraction of images to draw as test split, by "
+                             "patient, if the data have none.")  # fmt: skip
 MOVED = (
     click.option("--data", help="The run's data, if they have moved since the run."),
     click.option("--images", type=FILE, help="Folder of its images, if moved since the run."),
@@ -109,6 +109,7 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
               "{train[,val],test}/{NORMAL,PNEUMONIA}, a table of images (.csv, .tsv or .parquet), "
               "or a MedMNIST .npz file.")  # fmt: skip
 @several(READING)
+@TEST_FRACTION
 @click.option("--out", type=FILE, help="Run folder [default: runs/<data>-<time>].")
 @click.option("--config", "file", type=FILE, help="TOML file with these option names, without --, "
               "as keys; the command line takes precedence.")  # fmt: skip
@@ -165,6 +166,8 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
 @click.option("--full", is_flag=True, default=None, help="All studies and --cv-cnn.")
 @click.option("--external", multiple=True, metavar="NAME=CSV", help="Scores of an external model: "
               "a file with the columns image and score. Can be repeated.")  # fmt: skip
+@click.option("--test-data", multiple=True, metavar="NAME=DATA", help="Another labelled data set, "
+              "as for --data, that the fitted cells score. Can be repeated.")  # fmt: skip
 @click.option("--allow-leakage", is_flag=True, default=None, help="Run even if the audit finds "
               "leakage; every page of the report says so.")  # fmt: skip
 @click.option("--quiet", is_flag=True, default=None, help="Print nothing but errors.")
@@ -213,6 +216,7 @@ def report(run_dir: Path) -> None:
 @click.option("--out", type=FILE, help="Folder for audit.csv [runs/<data>-<time>].")
 @click.option("--image-size", help="Side in pixels at which images are compared.")
 @several(READING)
+@TEST_FRACTION
 @click.option("--task", help="As for a run [binary].")
 @click.option("--jobs", help="Number of processes [all cores].")
 @LIMIT
@@ -279,6 +283,38 @@ def predict(
     if out is None:
         click.echo(to_csv(table), nl=False)
     context.exit(0 if left_out.empty else 1)
+
+
+@main.command()
+@click.argument("run_dir", type=FILE)
+@click.option("--data", required=True, metavar="NAME=DATA", help="A name for the data set, and the "
+              "set, as for --data of a run. All its images are used.")  # fmt: skip
+@click.option("--only-test", is_flag=True, help="Use only the set's own test split.")
+@several(READING)
+@click.option("--run-data", help="The run's own data, if they have moved since the run.")
+@LIMIT
+@MAX_UNREADABLE
+@click.option("--allow-leakage", is_flag=True, default=None, help="Score the set even if it shares "
+              "images with the run's training images; the report says so.")  # fmt: skip
+@WEIGHTS
+@TABLES
+@click.option("--jobs", help="Number of processes; never changes a result [all cores].")
+@click.option("--quiet", is_flag=True, default=None, help="Print nothing but cautions and errors.")
+def evaluate(
+    run_dir: Path, data: str, only_test: bool, run_data: str | None,
+    features_from: tuple[str, ...], **options: Any,
+) -> None:  # fmt: skip
+    """Score another labelled data set with the fitted cells of RUN_DIR.
+
+    Nothing is fitted or chosen. Writes tables external_*.csv into RUN_DIR and renders its report
+    again, with the internal and the external test side by side.
+    """
+    from benchmarks.commands.evaluate import evaluate as evaluate_run
+
+    given = {key: value for key, value in options.items() if value is not None}
+    evaluate_run(
+        run_dir, data, given, run_data=run_data, only_test=only_test, features_from=features_from
+    )
 
 
 @main.command()

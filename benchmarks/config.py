@@ -31,7 +31,7 @@ from models import MODELS, declaration
 from models.balance import BALANCES
 from models.combinations import COMBINATIONS
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model or set
 _SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # of features from a table
 _CELLS = ("pixels", "combined", "external")  # of cells that are on no feature set
 _NETWORK_AND_FILE = re.compile(r"([A-Za-z0-9_.]+)=(.+)")
@@ -152,6 +152,8 @@ class RunConfig(BaseModel):
         Whether to make all studies and cross-validate the CNN.
     external : tuple of (str, Path)
         Name and CSV file (image, score) of each external model.
+    test_data : tuple of (str, str)
+        Name and ``data`` of each further data set that the fitted cells score.
     allow_leakage : bool
         Whether a run continues, and says so on every page, if the audit finds leakage.
     quiet : bool
@@ -203,6 +205,7 @@ class RunConfig(BaseModel):
     study: tuple[str, ...] = ("shortcuts", "importance")
     full: bool = False
     external: tuple[tuple[str, Path], ...] = ()
+    test_data: tuple[tuple[str, str], ...] = ()
     allow_leakage: bool = False
     quiet: bool = False
 
@@ -296,10 +299,10 @@ class RunConfig(BaseModel):
         """Names of the networks; the CNN is the first."""
         return tuple(self.backbone.split(","))
 
-    @field_validator("external", "features_from", mode="before")
+    @field_validator("external", "features_from", "test_data", mode="before")
     @classmethod
-    def _split_names(cls, value: Any) -> Any:
-        return names_and_files(value)
+    def _split_names(cls, value: Any, info: ValidationInfo) -> Any:
+        return names_and_files(value, "data" if info.field_name == "test_data" else "file")
 
     @field_validator("image_size", "folds", "crop", "augment", "views", "seeds", "jobs",
                      "limit", "max_unreadable", "test_fraction", "epochs", "batch_size",
@@ -317,9 +320,9 @@ class RunConfig(BaseModel):
             raise ValueError("expected at least one entry, and none twice")
         return value
 
-    @field_validator("external")
+    @field_validator("external", "test_data")
     @classmethod
-    def _names_differ(cls, value: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
+    def _names_differ(cls, value: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
         names = [name for name, _ in value]
         if len(set(names)) != len(names):
             raise ValueError("expected every name once")
@@ -477,12 +480,14 @@ def _key_and_column(text: str) -> tuple[str, str]:
     return key, column.strip('"') if column[0] == column[-1] == '"' else column
 
 
-def names_and_files(value: Any) -> Any:
+def names_and_files(value: Any, what: str = "file") -> Any:
     """Split ``name=file``, a list of these, or a TOML table of names and files into pairs.
 
     Parameters
     ----------
     value : str, list, tuple or dict
+    what : str
+        What follows the name, for the message.
 
     Returns
     -------
@@ -501,13 +506,13 @@ def names_and_files(value: Any) -> Any:
     if isinstance(value, dict):
         return tuple(value.items())
     given = value if isinstance(value, (list, tuple)) else (value,)
-    return tuple(_name_and_file(one) if isinstance(one, str) else one for one in given)
+    return tuple(_name_and_file(one, what) if isinstance(one, str) else one for one in given)
 
 
-def _name_and_file(text: str) -> tuple[str, str]:
+def _name_and_file(text: str, what: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
     if not (mark and file):
-        raise ValueError("expected name=file")
+        raise ValueError(f"expected name={what}")
     return name, file
 
 

@@ -28,6 +28,7 @@ ROOMS = [
     "benchmarks.paper",
     "benchmarks.studies",
     "benchmarks.importance",
+    "benchmarks.external_test",
     "benchmarks.statistics",
     "benchmarks.run",
     "benchmarks.saved",

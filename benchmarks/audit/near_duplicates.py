@@ -7,7 +7,7 @@ duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -64,12 +64,51 @@ def near_duplicates(images: NDArray[np.uint8] | ImageStack) -> pd.DataFrame:
     """
     stack = ImageStack.of(images)
     hashes, sketches = _hashes_and_sketches(stack)
+    return _confirmed(candidate_pairs(hashes, MAX_DISTANCE), (stack, sketches), (stack, sketches))
+
+
+def near_copies(
+    images: NDArray[np.uint8] | ImageStack, others: NDArray[np.uint8] | ImageStack
+) -> pd.DataFrame:
+    """Find the images of one set that show the same exposure as an image of another set.
+
+    Parameters
+    ----------
+    images : ndarray or ImageStack of shape (n, S, S), uint8
+    others : ndarray or ImageStack of shape (m, S, S), uint8
+
+    Returns
+    -------
+    DataFrame
+        ``first`` (position in ``images``), ``second`` (position in ``others``), ``correlation``;
+        as in :func:`near_duplicates`. Images of one set are not compared with each other.
+
+    Examples
+    --------
+    >>> grain = np.random.default_rng(0).integers(0, 200, (3, 16, 16), dtype=np.uint8)
+    >>> images = grain.repeat(8, axis=1).repeat(8, axis=2)
+    >>> near_copies(images[:2], images[1:] // 2 + 90)[["first", "second"]].values.tolist()
+    [[1, 0]]
+    """
+    one, other = (ImageStack.of(part) for part in (images, others))
+    (hashes, sketches), (other_hashes, other_sketches) = map(_hashes_and_sketches, (one, other))
+    pairs = _close_pairs(hashes, other_hashes, MAX_DISTANCE)
+    return _confirmed(pairs, (one, sketches), (other, other_sketches))
+
+
+Part = tuple[ImageStack, NDArray[np.float16]]  # images and their sketches
+
+
+def _confirmed(pairs: Iterable[NDArray[np.intp]], one: Part, other: Part) -> pd.DataFrame:
+    """Tabulate the pairs whose sketches and fine detail agree."""
     found = []
-    for pairs in candidate_pairs(hashes, MAX_DISTANCE):
-        for start in range(0, len(pairs), _PAIRS):
-            part = pairs[start : start + _PAIRS]
-            similar = part[_correlations(sketches, part) >= SIMILAR]
-            found += [(i, j, detail_correlation(*stack[[i, j]])) for i, j in similar.tolist()]
+    for block in pairs:
+        for start in range(0, len(block), _PAIRS):
+            part = block[start : start + _PAIRS]
+            similar = part[_correlations(one[1], other[1], part) >= SIMILAR]
+            found += [
+                (i, j, detail_correlation(one[0][i], other[0][j])) for i, j in similar.tolist()
+            ]
     table = pd.DataFrame(found, columns=["first", "second", "correlation"])
     table = table.astype({"first": int, "second": int, "correlation": float})
     return table[table["correlation"] >= CONFIRMED].reset_index(drop=True)
@@ -133,6 +172,17 @@ def candidate_pairs(
         first, second = np.nonzero(np.bitwise_count(block ^ hashes[start:]) <= max_distance)
         after = first < second
         yield np.column_stack([first[after], second[after]]) + start
+
+
+def _close_pairs(
+    hashes: NDArray[np.uint64], others: NDArray[np.uint64], max_distance: int
+) -> Iterator[NDArray[np.intp]]:
+    """Yield positions in both arrays whose hashes differ in few bits, block by block."""
+    rows = max(1, _COMPARISONS // max(1, len(others)))
+    for start in range(0, len(hashes), rows):
+        block = hashes[start : start + rows, None]
+        first, second = np.nonzero(np.bitwise_count(block ^ others) <= max_distance)
+        yield np.column_stack([first + start, second])
 
 
 def detail_correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
@@ -218,6 +268,8 @@ def _detail(
     return np.asarray(np.where(length > 1e-3, inner / np.maximum(length, 1e-3), 0), np.float32)
 
 
-def _correlations(sketches: NDArray[np.float16], pairs: NDArray[np.intp]) -> NDArray[np.float32]:
-    first, second = (sketches[pairs[:, k]].astype(np.float32) for k in (0, 1))
+def _correlations(
+    one: NDArray[np.float16], other: NDArray[np.float16], pairs: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    first, second = one[pairs[:, 0]].astype(np.float32), other[pairs[:, 1]].astype(np.float32)
     return np.einsum("ij,ij->i", first, second)

@@ -18,6 +18,13 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.errors import UserError
+from benchmarks.external_test.evaluation import score_set, tabulate_set
+from benchmarks.external_test.external_set import (
+    ExternalSet,
+    audit_external,
+    read_external,
+    shared_reading,
+)
 from benchmarks.extraction.given_features import family_class
 from benchmarks.extraction.given_tables import GivenRows, read_given
 from benchmarks.extraction.given_tables import record as given_record
@@ -42,7 +49,7 @@ from benchmarks.run.resume import check_same
 from benchmarks.run.run_folder import locked, new_folder
 from benchmarks.run.state import RunState
 from benchmarks.saved.finished_cells import finished_cells
-from benchmarks.saved.model_files import remove_unfinished
+from benchmarks.saved.model_files import remove_unfinished, saved_cells
 from benchmarks.saved.stored_config import read_record
 from benchmarks.statistics import tabulate_all
 from benchmarks.studies.stage import run_studies, selected_studies
@@ -83,6 +90,7 @@ class _Loaded:
     manifest: pd.DataFrame
     external: list[CellResult]
     given: dict[str, GivenRows] = field(default_factory=dict)
+    sets: list[ExternalSet] = field(default_factory=list)
 
 
 def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) -> int:
@@ -118,6 +126,7 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
             "has more. Leave one of them out."
         )
     _check_combine(config)
+    _check_test_data(config)
     plan = _plan(config)
     config = _with_network(config, plan.cells)
     if resume:
@@ -142,6 +151,23 @@ def _check_combine(config: RunConfig) -> None:
             f"--combine: got --models {','.join(config.models)}, but expected classifiers on "
             "features to combine. Add some to --models, or leave --combine out."
         )
+
+
+def _check_test_data(config: RunConfig) -> None:
+    if not config.test_data:
+        return
+    if config.task == "subtype":
+        raise ConfigError(
+            "--test-data: got --task subtype, but further data sets are scored for two classes "
+            "only. Leave one of them out."
+        )
+    if not config.save_models:
+        raise ConfigError(
+            "--test-data: got --no-models, but the saved models score these data. Leave one of "
+            "them out."
+        )
+    for _, data in config.test_data:
+        datasets.kind(data)
 
 
 def _start(state: RunState, plan: _Plan) -> int:
@@ -173,6 +199,8 @@ def _plan(config: RunConfig) -> _Plan:
         names.append("cnn")
         if config.folds and (config.cv_cnn or config.full):
             names.append("cnn, cross-validation")
+    if config.test_data:
+        names.append("external test")
     if config.task != "subtype":
         names.append("statistics")
     return _Plan(cells, studies, [*names, "report"])
@@ -249,9 +277,12 @@ def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) ->
     if "cnn, cross-validation" in plan.stages:
         stages.cross_validate_networks(state, images, tables)
     _save_mistakes(state, dataset)
+    sets = _test_externally(state, loaded.sets, dataset) if loaded.sets else []
     if "statistics" in plan.stages:
         with state.stage("statistics"):
             tabulate_all(results.read_results(state.folder))
+            for one in sets:
+                tabulate_set(state.folder, one.name)
     state.end("finished", caught)
     with state.stage("report"):
         render_report(state.folder)
@@ -286,6 +317,7 @@ def _load(state: RunState) -> _Loaded:
         given = read_given(config, manifest, if_there=bool(state.before))
         notes += [note for one in given.values() for note in one.notes] + _given_notes(config)
         from_elsewhere = given_record(config, given, state.before.get("features_from"))
+        sets = [_external_set(state, name, dataset, manifest) for name, _ in config.test_data]
         state.begin(dataset, manifest, notes, leakage, from_elsewhere)
         if state.before:
             check_same(state.folder, state.before, state.record)
@@ -297,8 +329,10 @@ def _load(state: RunState) -> _Loaded:
         exploration.save_thumbnails(dataset, images, state.folder)
     for note in [*dataset.notes, summary(found), *notes, *leakage]:
         say(f"  {note}", config.quiet)
+    for one in sets:
+        say(f"  {one.name}: {one.summary()}", config.quiet)
     state.write()
-    return _Loaded(dataset, manifest, external_results, given)
+    return _Loaded(dataset, manifest, external_results, given, sets)
 
 
 def _given_notes(config: RunConfig) -> list[str]:
@@ -316,6 +350,42 @@ def _given_notes(config: RunConfig) -> list[str]:
         f"classifiers are fitted on these and score these; {join_words(without)} "
         f"{'do' if len(without) > 1 else 'does'} not apply to them."
     ]
+
+
+def _external_set(
+    state: RunState, name: str, dataset: Dataset, manifest: pd.DataFrame
+) -> ExternalSet:
+    """Read and audit a set of ``--test-data``, before anything is fitted."""
+    config = state.config
+    data = dict(config.test_data)[name]
+    read = read_external(config, data, shared_reading(config, data), dataset.classes)
+    external = audit_external(
+        name, read, manifest, dataset, patients_known=dataset.patients_known,
+        allow_leakage=config.allow_leakage,
+    )  # fmt: skip
+    before = state.before.get("test_data", {}).get(name, {}).get("fingerprint")
+    if before not in (None, external.record()["fingerprint"]):
+        raise ConfigError(
+            f"--resume {state.folder}: the test data {name} are not those of the run (their "
+            "fingerprint differs). Give those of the run, or start a new run."
+        )
+    return external
+
+
+def _test_externally(
+    state: RunState, sets: list[ExternalSet], dataset: Dataset
+) -> list[ExternalSet]:
+    """Score the external sets with the saved cells; return those that were scored."""
+    with state.stage("external test"):
+        if not saved_cells(state.folder):
+            say("  no fitted cell was saved: nothing is scored", state.config.quiet)
+            return []
+        for one in sets:
+            score_set(state.folder, state.config, one, dataset)
+            data = dict(state.config.test_data)[one.name]
+            state.record["test_data"][one.name] = {**one.record(), "data": data}
+            state.write()
+    return sets
 
 
 def _notes(dataset: Dataset, manifest: pd.DataFrame) -> list[str]:

@@ -161,6 +161,31 @@ def _check_options(config: RunConfig, options: Collection[str]) -> None:
         )
 
 
+def reading_options(data: str) -> tuple[str, ...]:
+    """List the settings on reading that apply to a ``--data`` value.
+
+    Parameters
+    ----------
+    data : str
+
+    Returns
+    -------
+    tuple of str
+        Some of ``benchmarks.config.READING``.
+
+    Raises
+    ------
+    DataError
+        As in :func:`kind`.
+
+    Examples
+    --------
+    >>> reading_options("phantoms")
+    ()
+    """
+    return tuple(getattr(DATASETS[kind(data)], "OPTIONS", ()))
+
+
 def image_size(config: RunConfig) -> int:
     """Return the side of the prepared images: the configured one, or the data set's own.
 

@@ -117,7 +117,7 @@ def _classes(layout: Layout, config: RunConfig) -> tuple[tuple[str, ...], dict[s
         classes, values = tuple(found), {name: k for k, name in enumerate(found)}
     else:
         classes, values = _two_classes(found, config, layout.root)
-    layout.require(list(values), drawn=config.test_fraction is not None)
+    layout.require(list(values), config.test_fraction)
     return classes, values
 
 

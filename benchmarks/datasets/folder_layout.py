@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.image_files import ARCHIVE_FOLDER, list_below
 from benchmarks.datasets.names.class_names import normalised
+from benchmarks.datasets.splits import ALL
 from features.reading.images import IGNORED_NAMES
 
 SPLITS = {
@@ -70,15 +71,16 @@ class Layout:
         """Names of the classes, sorted."""
         return sorted({one.name for one in self.folders})
 
-    def require(self, classes: Collection[str], drawn: bool = False) -> None:
+    def require(self, classes: Collection[str], fraction: float | None = None) -> None:
         """Check that every split has a folder of each class, and that train and test are there.
 
         Parameters
         ----------
         classes : collection of str
             Those that are used.
-        drawn : bool
-            Whether the test split is drawn from train, so that it may be missing.
+        fraction : float, optional
+            Of the images that are drawn from train as test split, so that it may be missing; with
+            ``ALL``, train may be missing, too.
 
         Raises
         ------
@@ -86,14 +88,14 @@ class Layout:
             Naming the folders that were found.
         """
         listed = _listed(subfolders(self.root))
-        if not drawn and self.places == {NO_SPLIT: self.root}:
+        if fraction is None and self.places == {NO_SPLIT: self.root}:
             raise DataError(
                 f"{self.root}: found the classes {listed} without splits, but expected train and "
                 "test. Draw a test split by patient with --test-fraction 0.2, or give the folder "
                 "with {train,test} as --data."
             )
         expected = f"Give the folder with {{train,test}}/{{{','.join(classes)}}} as --data."
-        needed = {"train"} if drawn else {"train", "test"}
+        needed = {"train", "test"} if fraction is None else {"train"} if fraction < ALL else set()
         if NO_SPLIT not in self.places and not needed <= set(self.places):
             raise DataError(
                 f"{self.root}: found the folders {listed}, but expected train and test (and "

@@ -318,7 +318,7 @@ def _shoot(
     image = expose(path, rng, equipment)
     hidden = draw_borders(rng, size, equipment)
     image[hidden] = 0
-    image[draw_mark(size, equipment)] = 255
+    image = np.clip(image + draw_mark(rng, size, equipment), 0, 255).astype(np.uint8)
     extent[hidden] = 0
     on_frame = landmarks(anatomy, breath, turn) - pose[:, 2]
     known = np.asarray(np.linalg.solve(pose[:, :2], on_frame.T).T, dtype=np.float64)

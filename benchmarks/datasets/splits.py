@@ -15,6 +15,7 @@ from benchmarks.datasets.dataset import CLASSES, DataError
 
 VALIDATION_FRACTION = 0.15
 MIN_VALIDATION_PER_CLASS = 30
+ALL = 1.0  # test fraction of an external test set, which needs no splits
 SEED = 0  # of the protocol: the split does not depend on the seeds of the cells
 
 
@@ -83,8 +84,8 @@ def draw_test(
     ----------
     manifest : DataFrame
         With ``split``, ``group``, ``class`` and ``subtype``; no image is in test.
-    fraction : float, in (0, 1)
-        Of the images of train.
+    fraction : float, in (0, 1), or ALL
+        Of the images of train; with ``ALL``, every image is in test, whatever its split.
     seed : int
 
     Returns
@@ -99,6 +100,8 @@ def draw_test(
     DataError
         If there is a test split already, or a class has fewer than two patients.
     """
+    if fraction == ALL:
+        return manifest["split"].mask(manifest["split"] != "test", "test"), []
     if (manifest["split"] == "test").any():
         raise DataError(
             f"--test-fraction: got {fraction:g}, but the data have a test split, and expected "

@@ -20,7 +20,7 @@ from benchmarks.datasets.names.label_values import (
     read_classes,
     read_labels,
 )
-from benchmarks.datasets.splits import limit
+from benchmarks.datasets.splits import ALL, limit
 from benchmarks.datasets.tables.ages_and_views import view_notes, years
 from benchmarks.datasets.tables.match_files import NONE, SEVERAL, has_image_extension, match_files
 from benchmarks.datasets.tables.row_patients import find_patients, patient_notes
@@ -358,6 +358,8 @@ def _with_files(
 
 def _split(rows: pd.DataFrame, config: RunConfig, source: str) -> tuple[pd.Series, list[str], bool]:
     """Find the split of each image, notes on it, and whether a test split is to be drawn."""
+    if config.test_fraction == ALL:  # an external test set
+        return pd.Series("test", index=rows.index, dtype=object), [], False
     if config.split is not None:
         if config.test_fraction is not None:
             raise DataError(

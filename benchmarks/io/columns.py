@@ -221,6 +221,21 @@ MORE_TABLES = {
         "draws", "value", "value_lo", "value_hi",
     ],
 }  # fmt: skip
+# Tables of data sets that the fitted cells scored besides the run's own; ``data`` is their name.
+MORE_TABLES |= {
+    "external_manifest": ["data", *MANIFEST_COLUMNS],
+    "external_predictions": PREDICTION_COLUMNS,
+    "external_scores": SCORE_COLUMNS,
+    "external_differences": [
+        "data", "cell", "metric", "operating_point",
+        *[name + end for name in ("internal", "external", "difference") for end in _BOUNDS],
+    ],
+    "external_audit": ["data", *MORE_TABLES["audit"]],
+    "external_copies": ["data", "image", "copy_of", "split", "kind", "correlation"],
+    **{f"external_{name}": ["data", *MORE_TABLES[name]]
+       for name in ("comparisons", "calibration", "reliability", "decision")},
+}  # fmt: skip
+EXTERNAL = "external:"  # the split of their images is external:NAME
 TABLE_COLUMNS = {**TABLES, **MORE_TABLES}
 SCORED = "score_"  # predictions.csv has a column score_<class> per class if there are more than two
 # Columns of text; all others are numbers, or flags.
@@ -229,7 +244,7 @@ TEXT = frozenset({
     "class", "sha256", "status", "reason", "family", "weights", "check", "severity", "detail",
     "cell_a", "cell_b", "metric", "test", "recalibration", "kind", "name", "control", "true",
     "predicted", "method", "level", "space", "region", "cluster", "names", "feature", "format",
-    "mode", "view", "site", "sex", "label_value", "patient",
+    "mode", "view", "site", "sex", "label_value", "patient", "data", "copy_of",
 })  # fmt: skip
 FLAGS = frozenset({"best"})
 # Values that a column may have, besides blank.
@@ -261,6 +276,12 @@ FILLED = {
     "audit": ("check", "severity", "images", "patients"),
     "audit_images": ("finding", "image", "split", "label"),
     "split": ("image", "split"),
+    "external_manifest": ("data", "image", "label"),
+    "external_predictions": ("cell", "split", "fold", "image", "label", "score"),
+    "external_scores": ("cell", "split", "status"),
+    "external_differences": ("data", "cell", "metric"),
+    "external_audit": ("data", "check", "severity", "images", "patients"),
+    "external_copies": ("data", "image", "copy_of", "split", "kind"),
 }
 # Values of a column that every finished cell of a table has.
 COMPLETE: dict[str, dict[str, Sequence[str]]] = {
@@ -301,4 +322,11 @@ KEYS = {
     "learning_gains": ["cell", "metric", "kind", "fraction_from", "fraction"],
     "patients": ["cell", "level"],
     "sample_size": ["metric"],
+    "external_manifest": ["data", "image"],
+    "external_predictions": ["cell", "split", "image"],
+    "external_scores": ["cell", "split", "operating_point"],
+    "external_differences": ["data", "cell", "metric", "operating_point"],
+    "external_comparisons": ["data", "cell_a", "cell_b", "metric", "operating_point", "test"],
+    "external_calibration": ["data", "cell", "recalibration"],
+    "external_decision": ["data", "cell", "threshold"],
 }

@@ -17,6 +17,7 @@ from benchmarks.io.columns import (
     CHOICES,
     COMPLETE,
     CROSSED,
+    EXTERNAL,
     FILLED,
     FLAGS,
     KEYS,
@@ -109,12 +110,28 @@ def check_together(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
         ("audit_images", "finding", tables["audit_images"]["finding"].isin(findings),
          "the number of a finding in audit.csv"),
     ]  # fmt: skip
+    checks += _external_checks(tables)
     for column in ("true", "predicted"):
         known = tables["confusions"][column].isin(manifest["class"])
         checks.append(("confusions", column, known, "a class of manifest.csv"))
     for name, column, good, expected in checks:
         if not good.all():
             raise _wrong(folder, name, column, int(np.flatnonzero(~good)[0]), expected)
+
+
+def _external_checks(tables: dict[str, pd.DataFrame]) -> list[tuple[str, str, pd.Series, str]]:
+    """Check that external images have the labels of their own manifest."""
+    manifest, scored = tables["external_manifest"], tables["external_predictions"]
+    known = pd.Series(
+        manifest["label"].to_numpy(dtype=object),
+        EXTERNAL + manifest["data"] + "\n" + manifest["image"],
+    )
+    label = (scored["split"] + "\n" + scored["image"]).map(known)
+    return [
+        ("external_predictions", "image", label.notna(), "an image of external_manifest.csv"),
+        ("external_predictions", "label", label == scored["label"],
+         "the label in external_manifest.csv"),
+    ]  # fmt: skip
 
 
 def check_record(path: Path, text: bytes) -> dict[str, Any]:
@@ -212,6 +229,23 @@ class _Data(_Part):
     groups_known: bool = True
 
 
+class _TestData(_Part):
+    data: str = ""
+    name: str = ""
+    synthetic: bool = False
+    licence: str = ""
+    citation: str = ""
+    classes: list[str] = []
+    notes: list[str] = []
+    limitations: list[str] = []
+    leakage: str = ""
+    fingerprint: str = ""
+    left_out: list[_LeftOut] = []
+    groups_known: bool = True
+    only_test: bool = False
+    compared: bool = True
+
+
 class _Times(_Part):
     started: str = ""
     finished: str = ""
@@ -241,6 +275,7 @@ class _Record(_Part):
     config: _Config = _Config()
     protocol: dict[str, Number] = {}
     data: _Data = _Data()
+    test_data: dict[str, _TestData] = {}
     versions: dict[str, str] = {}
     machine: dict[str, str | Number | None] = {}
     engines: dict[str, str] = {}
@@ -307,7 +342,10 @@ def _check_columns(folder: Path, name: str, table: pd.DataFrame) -> None:
 def _good(column: str, values: pd.Series) -> tuple[NDArray[np.bool_], str]:
     """Find the values that a column may have, and say what they are."""
     if column in CHOICES:
-        return values.isin(["", *CHOICES[column]]).to_numpy(), " or ".join(CHOICES[column])
+        among = values.isin(["", *CHOICES[column]])
+        if column == "split":
+            among |= values.astype(str).str.startswith(EXTERNAL)
+        return among.to_numpy(), " or ".join(CHOICES[column])
     if column in TEXT:
         return np.ones(len(values), bool), "text, not a blank field"
     if column in FLAGS:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.fitting.cell import COMBINED, PIXELS
-from benchmarks.io.formatting import number, plain, thousands
+from benchmarks.io.formatting import join_words, number, plain, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_record import (
     class_pair,
@@ -89,7 +89,7 @@ def facts(results: Results) -> dict[str, str]:
         "code": _code(run),
         "seeds": f"Seeds {plain(config['seeds'])}." if config.get("seeds") else "",
         "limits": "Limitations are listed.",
-        "external": "None.",
+        "external": _external(results),
         "size_origin": " ".join(filter(None, [
             "A sample of about the size given by --limit was taken."
             if config.get("limit") else "All readable images of the data were used; no sample size "
@@ -101,6 +101,18 @@ def facts(results: Results) -> dict[str, str]:
         "judged": "Not applicable; the program computes them from the image." if done else "",
         **data.get("facts", {}),
     }  # fmt: skip
+
+
+def _external(results: Results) -> str:
+    """Name the data of other sources that the fitted methods scored."""
+    found = results.run.get("test_data", {})
+    if not found:
+        return "None."
+    named = [f"{name} ({one.get('name') or 'unnamed data'})" for name, one in found.items()]
+    return (
+        f"Without refitting, the methods scored {join_words(named)}, with the thresholds of the "
+        "run."
+    )
 
 
 def sample_size(results: Results, cited: bool = False) -> str:

@@ -36,6 +36,7 @@ def _items(*lines: tuple[str, ...]) -> tuple[Item, ...]:
 _DATA, _SETTINGS = "Dataset", "Settings"
 _MAIN, _METHODS = "Main results", "Methods"
 _GAP, _LIMITS = "Validation set versus test split", "Limitations"
+_OTHER = "External test sets"
 _SOURCES = "References and licence"
 
 TRIPOD_AI = _items(
@@ -126,7 +127,7 @@ CLAIM = _items(
     ("30", "Robustness", "robustness"),
     ("31", "Explanation of decisions", "explained"),
     ("32", "Evaluation on data of the same source", "validation", _GAP),
-    ("33", "Testing on data of another source", "external"),
+    ("33", "Testing on data of another source", "external", _OTHER),
     ("34", "Registration of a trial", ""),
     ("35", "Patients and images included and excluded", "sizes missing", _DATA),
     ("36", "Characteristics of patients in each split", ""),

@@ -88,17 +88,27 @@ def _values(results: Results, title: str, sections: Mapping[str, Section]) -> di
         "started": moment(str(results.run.get("times", {}).get("started", ""))),
         "data": data_name(results),
         "run": results.run,
-        "marks": _marks(results),
+        "marks": marks(results),
         "sections": dict(sections),
         "numbers": _numbers(sections),
     }
 
 
-def _marks(results: Results) -> list[Mark]:
-    """Return the warnings that every page must carry."""
-    marks = [SYNTHETIC] if is_synthetic(results) else []
-    text = str(results.run.get("data", {}).get("leakage") or "")
-    return [*marks, Mark("LEAKAGE ALLOWED", text, "scores can't be trusted")] if text else marks
+def marks(results: Results) -> list[Mark]:
+    """Return the warnings that every page must carry.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of Mark
+    """
+    found = [SYNTHETIC] if is_synthetic(results) else []
+    sets = [results.run.get("data", {}), *results.run.get("test_data", {}).values()]
+    text = " ".join(str(one["leakage"]) for one in sets if one.get("leakage"))
+    return [*found, Mark("LEAKAGE ALLOWED", text, "scores can't be trusted")] if text else found
 
 
 def _numbers(sections: Mapping[str, Section]) -> dict[str, int]:

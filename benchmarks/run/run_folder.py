@@ -82,7 +82,8 @@ def new_folder(config: RunConfig) -> Iterator[Path]:
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data).name.removesuffix(".npz")) or "data"
     folder = config.out or Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     _check_empty(folder)
-    _check_outside_data("--out", folder, config.data)
+    for data in (config.data, *(data for _, data in config.test_data)):
+        _check_outside_data("--out", folder, data)
     if config.cache is not None and config.use_cache:
         _check_outside_data("--cache", config.cache, config.data)
     try:

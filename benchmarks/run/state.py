@@ -146,6 +146,7 @@ class RunState:
                 "validation_drawn": _validation_drawn(dataset.manifest, manifest),
                 "ignored_files": dataset.ignored_files, "groups_known": dataset.patients_known,
             },
+            "test_data": self.before.get("test_data", {}),
             "versions": provenance.versions(),
             "machine": provenance.machine(),
             "engines": _engines(),

@@ -18,8 +18,8 @@ from benchmarks.io.results import Results, RunError, read_run
 
 # Options that change no number, or say where the same data and weights are now.
 FREE = (
-    "data", "images", "split", "weights", "external", "features_from", "jobs", "quiet", "cache",
-    "use_cache",
+    "data", "images", "split", "weights", "external", "features_from", "test_data", "jobs", "quiet",
+    "cache", "use_cache",
 )  # fmt: skip
 # Options that depend on the machine that made the run.
 LOCAL = ("out", "weights", "cache", "jobs", "quiet")

@@ -26,6 +26,8 @@ GAMMA = 0.35  # largest logarithm
 COLLIMATED = 0.2  # fraction of images with black borders
 BORDER = 0.06  # largest border, in image sides
 
+MARK = (60, 120)  # grey levels that a side mark adds
+
 _NOISE_SIDE = 256  # pixels of the detector that adds the noise, for every image size
 _MARK_SIDE = 256  # pixels of the image on which the side mark is drawn, for every image size
 _LETTER = np.array(  # R
@@ -171,24 +173,32 @@ def draw_borders(rng: np.random.Generator, size: int, equipment: Equipment) -> N
     return hidden
 
 
-def draw_mark(size: int, equipment: Equipment) -> NDArray[np.bool_]:
-    """Draw the side mark of the hospital, at the same place in every image.
+def draw_mark(rng: np.random.Generator, size: int, equipment: Equipment) -> Map:
+    """Draw the side mark of the hospital, slightly elsewhere and turned in every image.
 
     Parameters
     ----------
+    rng : Generator
+        Used only if the hospital has a mark.
     size : int
         Side of the image in pixels.
     equipment : Equipment
 
     Returns
     -------
-    ndarray of shape (size, size), bool
-        Empty if the hospital has none.
+    ndarray of shape (size, size), float32
+        Grey levels to add.
     """
     drawn = np.zeros((_MARK_SIDE, _MARK_SIDE), np.uint8)
-    if equipment.marked:
-        cv2.polylines(drawn, [_LETTER], isClosed=False, color=255, thickness=5)
-    return np.asarray(resample(drawn.astype(np.float32), size) > 127)
+    if not equipment.marked:
+        return np.zeros((size, size), np.float32)
+    angle, zoom = rng.uniform(-12, 12), rng.uniform(0.8, 1.2)
+    turn = cv2.getRotationMatrix2D((26, 31), angle, zoom)
+    turn[:, 2] += rng.uniform(-8, 8, 2)
+    corners = np.rint(cv2.transform(_LETTER[None], turn)).astype(np.int32)
+    cv2.polylines(drawn, corners, isClosed=False, color=255, thickness=5)
+    soft = cv2.GaussianBlur(drawn, (0, 0), 1.5).astype(np.float32) / np.float32(255)
+    return resample(soft * np.float32(rng.uniform(*MARK)), size)
 
 
 def _scatter(beam: Map, fraction: float) -> Map:

@@ -1,0 +1,1 @@
+"""Other data sets that the fitted cells of a run score: read, audit, score, compare."""
