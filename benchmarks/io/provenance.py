@@ -20,8 +20,9 @@ from models import model_libraries
 PROGRAM = "cxr-classical-baseline"
 LIBRARIES = (
     "captum", "imbalanced-learn", "joblib", "matplotlib", "numba", "numpy",
-    "opencv-python-headless", "pandas", "pillow", "pydantic", "scikit-image", "scikit-learn",
-    "scikit-learn-intelex", "scipy", "shap", "skops", "timm", "torch", "torchvision", "xgboost",
+    "opencv-python-headless", "pandas", "pillow", "pydantic", "pydicom", "python-gdcm",
+    "scikit-image", "scikit-learn", "scikit-learn-intelex", "scipy", "shap", "skops", "timm",
+    "torch", "torchvision", "xgboost",
 )  # fmt: skip
 GIB = 2**30
 

@@ -7,6 +7,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from features.reading.decode import PROCESS_SETTINGS, ImageError, LargeImageError
@@ -50,6 +51,7 @@ def is_dicom(data: bytes) -> bool:
     return data[128:132] == b"DICM" or data.startswith(_WITHOUT_PREAMBLE)
 
 
+@cache
 def can_read_dicom() -> bool:
     """Whether the extra ``dicom`` is installed."""
     try:
