@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MAX_MEMORY = 2**28  # bytes of a deflated file
 _TAGS = ("PatientID", "ViewPosition", "ViewCodeSequence", "PatientSex", "PatientAge", "StudyDate")
-_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_AGE = re.compile(r"(\d{1,3})([DWMY]?)")
 _PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 _CODE = re.compile(r"[A-Z0-9 _]{1,16}")
 _MEANINGS = {"lateral": "LATERAL", "postero": "PA", "antero": "AP"}
@@ -103,7 +103,7 @@ def age_in_years(text: str) -> float | None:
     Parameters
     ----------
     text : str
-        Such as 045Y, 006M, 003W or 010D.
+        Such as 045Y, 006M, 003W or 010D. A number alone, as some files have it, is in years.
 
     Returns
     -------
@@ -112,8 +112,8 @@ def age_in_years(text: str) -> float | None:
 
     Examples
     --------
-    >>> age_in_years("045Y"), age_in_years("006M"), age_in_years("old")
-    (45.0, 0.5, None)
+    >>> age_in_years("045Y"), age_in_years("006M"), age_in_years("51"), age_in_years("old")
+    (45.0, 0.5, 51.0, None)
     """
     found = _AGE.fullmatch(text.upper())
-    return int(found[1]) / _PER_YEAR[found[2]] if found else None
+    return int(found[1]) / _PER_YEAR[found[2] or "Y"] if found else None

@@ -55,6 +55,20 @@ def test_data_set_of_a_replica(name: str, tmp_path: Path) -> None:
     assert RECIPES[name].tried in said
 
 
+def test_dicom_files_tell_view_sex_and_age_but_no_patients(tmp_path: Path) -> None:
+    """The ID in the files of the RSNA is the name of the image."""
+    made("rsna", tmp_path)
+    known = load("rsna", tmp_path, test_fraction=0.3)
+    table = known.manifest
+    assert set(table["view"]) == {"PA"}
+    assert set(table["sex"]) == {"F"}
+    assert set(table["age"]) == {51}
+    (tmp_path / "pneumonia-challenge-dataset-mappings_2018.json").unlink()
+    unknown = load("rsna", tmp_path, test_fraction=0.3)
+    assert not unknown.patients_known
+    assert unknown.manifest["group"].nunique() == len(unknown.manifest)
+
+
 def test_laterals_are_left_out_unless_the_condition_names_the_view(tmp_path: Path) -> None:
     made("mimic-cxr", tmp_path)
     assert set(load("mimic-cxr", tmp_path).manifest["view"]) == {"PA", "AP"}

@@ -16,7 +16,8 @@ def years(ages: pd.Series) -> pd.Series:
 
     Parameters
     ----------
-    ages : Series of str
+    ages : Series of str or float
+        Numbers are years.
 
     Returns
     -------
@@ -28,6 +29,8 @@ def years(ages: pd.Series) -> pd.Series:
     >>> years(pd.Series(["58", "058Y", "018M", "old"])).tolist()
     [58.0, 58.0, 1.5, nan]
     """
+    if pd.api.types.is_float_dtype(ages.dtype):
+        return ages
 
     def _in_years(age: str) -> float:
         match = _AGE.match(age.strip())
