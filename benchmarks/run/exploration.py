@@ -212,7 +212,7 @@ def mean_name(name: str) -> str:
     Examples
     --------
     >>> mean_name("Viral Pneumonia"), mean_name("Mass|Nodule")
-    ('mean_Viral Pneumonia.png', 'mean_class_a4f11e8a.png')
+    ('mean_Viral Pneumonia.png', 'mean_class_08accc04.png')
     """
     if _IN_FILE_NAME.fullmatch(name):
         return f"mean_{name}.png"

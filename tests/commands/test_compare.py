@@ -229,7 +229,9 @@ def results_of(table: list[dict]) -> SimpleNamespace:
         for cell, value in precision.items() for split in ("validation", "test")
     ])  # fmt: skip
     comparisons = pd.DataFrame(table, columns=COLUMNS)
-    return SimpleNamespace(tables={"comparisons": comparisons}, scores=scores, run={})
+    return SimpleNamespace(
+        tables={"comparisons": comparisons}, scores=scores, run={}, manifest=pd.DataFrame()
+    )
 
 
 def words(section: Section) -> str:
