@@ -17,12 +17,16 @@ from features.preprocessing.registration import REASONS, Alignment, Registration
 from features.reading.preprocess import stretch_contrast
 
 SEED = 0
-COLUMNS = ["class", "images", "patients", "failed", "before", "after", *REASONS]
+COLUMNS = ["split", "class", "images", "patients", "failed", "before", "after", "filled", *REASONS]
 GAP = 4  # pixels between the pictures
 
 
 def tabulate(
-    alignment: Alignment, label: NDArray[np.object_], patient: NDArray[np.object_]
+    alignment: Alignment,
+    label: NDArray[np.object_],
+    patient: NDArray[np.object_],
+    side: int,
+    split: str = "train",
 ) -> pd.DataFrame:
     """Count failures by class and reason.
 
@@ -31,21 +35,27 @@ def tabulate(
     alignment : Alignment
         Of n images.
     label, patient : ndarray of shape (n,), str
+    side : int
+        Of the images, in pixels.
+    split : str
+        Where the images are from.
 
     Returns
     -------
     DataFrame
         One row for all images and one per class, with the columns ``COLUMNS``: ``failed`` is a
-        fraction, ``before`` and ``after`` are median correlations, reasons are numbers of images.
+        fraction, ``before`` and ``after`` are median correlations, ``filled`` is the mean fraction
+        of pixels outside the original image, reasons are numbers of images.
     """
     rows = []
+    filled = alignment.filled(side)
     for name in ("all", *sorted(set(label))):
         own = np.ones(len(label), bool) if name == "all" else label == name
         reason = alignment.reason[own]
         rows.append({
-            "class": name, "images": own.sum(), "patients": len(set(patient[own])),
+            "split": split, "class": name, "images": own.sum(), "patients": len(set(patient[own])),
             "failed": (reason != "").mean(), "before": np.median(alignment.before[own]),
-            "after": np.median(alignment.after[own]),
+            "after": np.median(alignment.after[own]), "filled": filled[own].mean(),
             **{each: (reason == each).sum() for each in REASONS},
         })  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -99,7 +109,9 @@ def compare_templates(one: Alignment, other: Alignment, side: int) -> pd.DataFra
 
 
 @click.command()
-@click.option("--data", required=True, help="As for a run. The training images are used.")
+@click.option(
+    "--data", required=True, help="As for a run. The template is learnt on training images."
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False),
               default=Path("docs/checks"), show_default=True)  # fmt: skip
 @click.option("--images", default=800, show_default=True, help="For the template; as many others.")
@@ -117,7 +129,12 @@ def _main(data: str, out: Path, images: int) -> None:
     step = Registration().fit(stretch_contrast(dataset.images[np.sort(fitted)]))
     seen = stretch_contrast(dataset.images[np.sort(others)])
     label = dataset.manifest["class"].to_numpy(dtype=object)[np.sort(others)]
-    table = tabulate(step.align(seen), label, group[np.sort(others)])
+    side = seen.shape[1]
+    table = tabulate(step.align(seen), label, group[np.sort(others)], side)
+    test = np.flatnonzero(dataset.manifest["split"] == "test")
+    aligned = step.align(stretch_contrast(dataset.images[test]))
+    names = dataset.manifest["class"].to_numpy(dtype=object)[test]
+    table = pd.concat([table, tabulate(aligned, names, group[test], side, "test")])
     write_csv(out / "registration_radiographs.csv", table.round(4))
     unused = np.setdiff1d(rows[own], fitted)
     again = np.sort(rng.permutation(unused)[:images])

@@ -1,8 +1,8 @@
 """Write pipelines.csv: every cell of a run with preprocessing, copies and views beside a plain run.
 
-    python docs/results/make_pipelines.py RECOMMENDED_RUN PLAIN_RUN
+    python docs/results/make_pipelines.py RECOMMENDED_RUN PLAIN_RUN REGISTRATION_RUN
 
-Both runs must have the same test images. ``docs/checks/make_accuracy.py`` shows the table.
+The runs must have the same test images. ``docs/checks/make_accuracy.py`` shows the table.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ import pandas as pd
 from benchmarks.commands.compare import compare
 
 HERE = Path(__file__).parent
-RUNS = ("recommended", "plain")
 RATES = ("precision", "recall", "specificity")
 POINT = "recall95"  # the threshold that has this recall on the validation set
 AT_RECALL = 0.95  # on the test images, for the descriptive precision
 
 
-def main(recommended: Path, plain: Path) -> None:
-    """Write the table of both runs."""
+def main(recommended: Path, plain: Path, registration: Path) -> None:
+    """Write the table: the first two runs are compared; of the third, only AUCs are shown."""
     table = compare(recommended, plain)
     areas = table[table["test"] == "clustered_delong"].set_index("cell_a")
     columns = {
         "auc_difference": areas["difference"], "auc_difference_lo": areas["lo"],
         "auc_difference_hi": areas["hi"], "auc_difference_p_holm": areas["p_holm"],
     }  # fmt: skip
-    for name, run in zip(RUNS, (recommended, plain), strict=True):
-        columns.update(_of_run(run, name))
+    columns |= _of_run(recommended, "recommended") | _of_run(plain, "plain")
+    columns["auc_registration"] = _of_run(registration, "registration")["auc_registration"]
     pd.DataFrame(columns).loc[areas.index].rename_axis("cell").to_csv(
         HERE / "pipelines.csv", float_format="%.6g"
     )
@@ -53,4 +52,4 @@ def _of_run(run: Path, name: str) -> dict[str, pd.Series]:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:3]))
+    main(*(Path(argument) for argument in sys.argv[1:4]))

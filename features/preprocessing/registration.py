@@ -96,6 +96,23 @@ class Alignment:
         """
         return np.asarray(self.reason == "")
 
+    def filled(self, side: int) -> Floats:
+        """Compute how much of each registered image lies outside the original image.
+
+        These pixels repeat the nearest pixel of the original's edge.
+
+        Parameters
+        ----------
+        side : int
+            Of the images, in pixels.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Fraction of the pixels; 0 where registration failed.
+        """
+        return np.array([1 - _covered(matrix, (side, side)).mean() for matrix in self.matrices])
+
 
 class Registration(PreprocessingStep):
     """Register every image to a template learnt on training images.
