@@ -36,7 +36,9 @@ def table(root: Path) -> pd.DataFrame:
 
     The test set was published later, with paths and findings only. Patients are those of the
     paths. ``view`` is PA, AP, or for lateral ones L; where the table has no view, the file name
-    tells frontal from lateral. ``age`` is in years, at most 90; 0 means unknown.
+    tells frontal from lateral. Support Devices are no disease: they are not part of the label, so
+    that images with No Finding and devices stay negative. ``age`` is in years, at most 90; 0
+    means unknown.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def table(root: Path) -> pd.DataFrame:
     lateral = path.str.contains("lateral", case=False) | (found["Frontal/Lateral"] == "Lateral")
     return pd.DataFrame({
         "image": inside(root, folder, within),
-        "label": joined(found, FINDINGS),
+        "label": joined(found, FINDINGS[:-1]),
         "patient": path.str.extract(r"(patient\d+)")[0].fillna(""),
         "split": found["split"],
         "view": frontal.mask(lateral, "L"),

@@ -21,8 +21,9 @@ _STATED = "(as stated by the authors of the data: Johnson et al., 2019)"
 def table(root: Path) -> pd.DataFrame:
     """Read the metadata, the CheXpert labels of each study, and the official split.
 
-    An image has the labels of its study. Patients are ``subject_id``. ``view`` is
-    ``ViewPosition`` (PA, AP, LATERAL, LL, …). Sex and age are part of another data set (MIMIC-IV).
+    An image has the labels of its study; Support Devices are not part of ``label``. Patients
+    are ``subject_id``. ``view`` is ``ViewPosition`` (PA, AP, LATERAL, LL, …). Sex and age are
+    part of another data set (MIMIC-IV).
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def table(root: Path) -> pd.DataFrame:
     path = "files/p" + patient.str[:2] + "/p" + patient + "/s" + found["study_id"] + "/"
     return pd.DataFrame({
         "image": inside(root, folder, path + found["dicom_id"] + ".jpg"),
-        "label": joined(found, FINDINGS),
+        "label": joined(found, FINDINGS[:-1]),
         "patient": patient,
         "split": found["split"].replace({"validate": "validation"}),
         "view": found["ViewPosition"],

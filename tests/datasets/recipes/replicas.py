@@ -102,7 +102,9 @@ def nih(root: Path) -> Replica:
 
 
 def _stated(finding: str | None, value: str = "1.0") -> list[str]:
-    return [value if name == finding else "" for name in FINDINGS]
+    """Values of the 14 columns; every image shows devices, too."""
+    stated = [value if name == finding else "" for name in FINDINGS]
+    return [*stated[:-1], "1.0"]
 
 
 def chexpert(root: Path) -> Replica:
