@@ -170,7 +170,10 @@ def _keep_given(
         if name not in families or not is_given(name):
             continue
         if name not in given:
-            reason = f"{file} does not exist. Give the table with --features-from {name}=TABLE."
+            reason = (
+                f"The table {file.name} was not read for these images. Give a table that has them "
+                f"with --features-from {name}=TABLE."
+            )
             result.reasons[name] = ("not_run", reason)
             lines.append({"family": name, "status": "not_run", "reason": reason})
             say(f"  {name}: not_run: {reason}", config.quiet)

@@ -287,8 +287,16 @@ def _predictors(done: Sequence[Row], run: dict[str, Any]) -> str:
     if not done:
         return ""
     families = [f"{name} ({plain(value)})" for name, value in run.get("features", {}).items()]
-    words = [", ".join(sets) or "pixels alone", *([", ".join(families)] if families else [])]
-    return f"Computed from the image only: {'; '.join(words)}."
+    given = {name: one for name, one in run.get("features_from", {}).items() if name in sets}
+    own = [name for name in sets if name not in given]
+    words = [", ".join(own) or "pixels alone", *([", ".join(families)] if families else [])]
+    known = [] if given and not own else [f"Computed from the image only: {'; '.join(words)}."]
+    known += [
+        f"Read from the table {one['file']}, whose origin this program does not know: {name} "
+        f"({len(one['columns'])} columns)."
+        for name, one in given.items()
+    ]
+    return " ".join(known)
 
 
 def _models(done: Sequence[Row], run: dict[str, Any]) -> str:

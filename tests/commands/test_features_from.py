@@ -88,6 +88,9 @@ def test_the_run_records_the_table_and_makes_no_claim_of_it(run: Path) -> None:
     assert f"6 columns read from the file net.npz (SHA-256 {known['sha256']})" in report
     assert "whose origin is not known to this program" in report
     assert "The classifiers on my-net were fitted on and scored the images alone." in report
+    checklist = (run / "checklist_tripod_ai.md").read_text()
+    assert "Computed from the image only: intensity" in checklist
+    assert "Read from the table net.npz, whose origin this program does not know" in checklist
     measured = pd.read_csv(run / "importance.csv")
     own = measured[measured["cell"].str.startswith("my-net/") & (measured["level"] == "subfamily")]
     assert set(own["group"]) == {f"my-net/{k:04d}" for k in range(6)}
