@@ -13,6 +13,7 @@ from benchmarks.audit.class_marks import (
     describe_places,
     discriminating_places,
 )
+from benchmarks.audit.drawn_test import with_drawn_test
 from benchmarks.audit.evidence import Evidence, gather
 from benchmarks.audit.file_properties import class_properties
 from benchmarks.audit.findings import NOTE, SEVERITIES, STOP, WARN, Audit, Finding
@@ -33,11 +34,17 @@ def audit(dataset: Dataset) -> Audit:
     Parameters
     ----------
     dataset : Dataset
-        With splits as found, before train is split further.
+        With splits as found, before train is split further. If it asks for a test split, that is
+        drawn first.
 
     Returns
     -------
     Audit
+
+    Raises
+    ------
+    DataError
+        If no test split can be drawn.
 
     Notes
     -----
@@ -46,13 +53,15 @@ def audit(dataset: Dataset) -> Audit:
     near duplicates of two classes; :func:`benchmarks.audit.patient_groups.keep_together` and
     :func:`benchmarks.datasets.splits.assign` handle them.
     """
-    evidence = gather(dataset)
+    evidence = with_drawn_test(gather(dataset))
+    dataset = evidence.dataset
     found = [finding for check in CHECKS.values() for finding in check(evidence)]
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Audit(
         findings=_findings(found, dataset.manifest, _joined(evidence)),
         images=_images(found, dataset.manifest),
         duplicates=(*evidence.exact, *evidence.near),
+        dataset=dataset,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.datasets.dataset import DataError
+from benchmarks.datasets.dataset import DataError, Dataset
 
 STOP, WARN, NOTE = SEVERITIES = ("stop", "warn", "note")
 FINDINGS_SHOWN, IMAGES_SHOWN = 12, 4
@@ -52,11 +52,14 @@ class Audit:
         ``findings``), ``image``, ``split`` (as found), ``label``.
     duplicates : tuple of tuple of int
         Manifest rows of the same content or exposure.
+    dataset : Dataset or None
+        What was audited: with a test split, drawn if the data asked for one.
     """
 
     findings: pd.DataFrame
     images: pd.DataFrame
     duplicates: tuple[tuple[int, ...], ...] = ()
+    dataset: Dataset | None = None
 
     def count(self, severity: str) -> int:
         """Count the findings of a severity.

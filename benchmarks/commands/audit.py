@@ -45,6 +45,7 @@ def audit_data(config: RunConfig) -> int:
 def _audit(config: RunConfig, folder: Path) -> int:
     dataset = datasets.load(config, datasets.image_size(config))
     found = audit(dataset)
+    dataset = found.dataset or dataset
     write_table(folder, "audit", found.findings)
     write_table(folder, "audit_images", found.images)
     for note in dataset.notes:

@@ -35,7 +35,7 @@ from benchmarks.fitting.cell import Cell, plan
 from benchmarks.fitting.cell_result import CellResult
 from benchmarks.fitting.split_indices import SplitIndices
 from benchmarks.io import results
-from benchmarks.io.columns import FEATURE_COLUMNS
+from benchmarks.io.columns import FEATURE_COLUMNS, MORE_TABLES
 from benchmarks.io.formatting import join_words
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
@@ -306,6 +306,7 @@ def _load(state: RunState) -> _Loaded:
     with state.stage("data"):
         dataset = datasets.load(config, reading_size(config))
         found = audit(dataset)
+        dataset = found.dataset or dataset
         leakage = stop_or_mark(found, config.allow_leakage)
         group = keep_together(dataset.manifest, found.duplicates)
         joined = dataset.manifest.assign(group=group)
@@ -323,6 +324,7 @@ def _load(state: RunState) -> _Loaded:
             check_same(state.folder, state.before, state.record)
         external_results = external.read_all(config, manifest, _kept_external(state, manifest))
         results.write_table(state.folder, "manifest", manifest)
+        _write_split(state, dataset, manifest)
         results.write_table(state.folder, "audit", found.findings)
         results.write_table(state.folder, "audit_images", found.images)
         images = shown(found)["image"].unique().tolist()
@@ -333,6 +335,16 @@ def _load(state: RunState) -> _Loaded:
         say(f"  {one.name}: {one.summary()}", config.quiet)
     state.write()
     return _Loaded(dataset, manifest, external_results, given, sets)
+
+
+def _write_split(state: RunState, dataset: Dataset, manifest: pd.DataFrame) -> None:
+    """Write the split that the program drew or was given, and the labels that were left out."""
+    if state.config.test_fraction is not None or state.config.split is not None:
+        patient = dataset.manifest["group"]
+        table = manifest[["image", "split"]].assign(patient=patient)
+        results.write_table(state.folder, "split", table[MORE_TABLES["split"]])
+    if len(dataset.excluded):
+        results.write_table(state.folder, "excluded", dataset.excluded)
 
 
 def _given_notes(config: RunConfig) -> list[str]:

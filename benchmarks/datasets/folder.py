@@ -24,7 +24,7 @@ from benchmarks.datasets.names.class_names import (
     is_known_negative,
 )
 from benchmarks.datasets.names.patient_names import patient_key, patients_by_pattern
-from benchmarks.datasets.splits import draw_test, limit
+from benchmarks.datasets.splits import before_drawing, limit
 from benchmarks.io.workers import stop_if_memory_runs_out
 from features.reading.images import ImageError, list_images
 
@@ -78,9 +78,7 @@ def load(config: RunConfig, size: int) -> Dataset:
     manifest, of_dicom = fill_from_dicom(layout.root, manifest, config)
     notes = [*layout.notes, *_others(layout, values), *_contradictions(manifest, classes)]
     notes += of_dicom
-    if config.test_fraction is not None:
-        split, drawn = draw_test(manifest, config.test_fraction)
-        manifest, notes = manifest.assign(split=split), [*notes, *drawn]
+    manifest, to_draw = before_drawing(manifest, config.test_fraction)
     if config.task == "subtype" and len(classes) == 2:
         manifest, classes = by_subtype(manifest, classes, str(given))
     if config.limit:
@@ -100,7 +98,7 @@ def load(config: RunConfig, size: int) -> Dataset:
         name=layout.root.resolve().name, images=images, manifest=manifest, licence=source.licence,
         citation=source.citation, classes=classes, notes=tuple(notes),
         patients_known=bool(named.mean() > 0.5), ignored_files=ignored, left_out=left_out,
-        limitations=source.limitations, facts=source.facts,
+        limitations=source.limitations, facts=source.facts, test_fraction=to_draw,
     )  # fmt: skip
 
 

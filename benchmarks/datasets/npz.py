@@ -19,7 +19,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import CLASSES, UNKNOWN, DataError, Dataset, Source
 from benchmarks.datasets.kermany import MEDMNIST, is_pneumoniamnist
 from benchmarks.datasets.names.class_names import binary_classes, check_class_names
-from benchmarks.datasets.splits import draw_test
+from benchmarks.datasets.splits import before_drawing
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.provenance import memory_bytes
 from benchmarks.io.workers import stop_if_memory_runs_out
@@ -131,10 +131,7 @@ def _read(path: Path, size: int, config: RunConfig, pneumoniamnist: bool) -> Dat
     images = np.concatenate([pixels for pixels, _ in parts])
     order = manifest["image"].argsort(kind="stable")
     manifest = manifest.iloc[order].reset_index(drop=True)[MANIFEST_COLUMNS]
-    notes = [*labels.notes, _NO_PATIENTS]
-    if config.test_fraction is not None:
-        split, drawn = draw_test(manifest, config.test_fraction)
-        manifest, notes = manifest.assign(split=split), [*notes, *drawn]
+    manifest, to_draw = before_drawing(manifest, config.test_fraction)
     source = labels.source
     return Dataset(
         name=path.stem,
@@ -143,10 +140,11 @@ def _read(path: Path, size: int, config: RunConfig, pneumoniamnist: bool) -> Dat
         licence=source.licence,
         citation=source.citation,
         classes=labels.classes,
-        notes=tuple(notes),
+        notes=(*labels.notes, _NO_PATIENTS),
         patients_known=False,
         limitations=source.limitations,
         facts=source.facts,
+        test_fraction=to_draw,
     )
 
 

@@ -75,6 +75,36 @@ def assign(
     return split, notes
 
 
+def before_drawing(
+    manifest: pd.DataFrame, fraction: float | None
+) -> tuple[pd.DataFrame, float | None]:
+    """Check data of which a test split is to be drawn once copies of images are known.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``split`` as found.
+    fraction : float or None
+        Fraction to be drawn; None: nothing is checked; ``ALL``: every image is in test.
+
+    Returns
+    -------
+    manifest : DataFrame
+    fraction : float or None
+        What is still to be drawn.
+
+    Raises
+    ------
+    DataError
+        If there is a test split.
+    """
+    if fraction == ALL:
+        return manifest.assign(split="test"), None
+    if fraction is not None:
+        _require_no_test(manifest, fraction)
+    return manifest, fraction
+
+
 def draw_test(
     manifest: pd.DataFrame, fraction: float, seed: int = SEED
 ) -> tuple[pd.Series, list[str]]:
@@ -102,11 +132,7 @@ def draw_test(
     """
     if fraction == ALL:
         return manifest["split"].mask(manifest["split"] != "test", "test"), []
-    if (manifest["split"] == "test").any():
-        raise DataError(
-            f"--test-fraction: got {fraction:g}, but the data have a test split, and expected "
-            "none. Leave --test-fraction out."
-        )
+    _require_no_test(manifest, fraction)
     train = manifest[manifest["split"] == "train"]
     _check_patients(train, sorted(set(train["class"])), "test")
     drawn = _draw_patients(train, ["class", "subtype"], fraction, seed, fewest=2)
@@ -117,6 +143,14 @@ def draw_test(
         f"patients; --test-fraction {fraction:g}, whole patients, stratified by class and "
         f"subtype, seed {seed})."
     ]
+
+
+def _require_no_test(manifest: pd.DataFrame, fraction: float) -> None:
+    if (manifest["split"] == "test").any():
+        raise DataError(
+            f"--test-fraction: got {fraction:g}, but the data have a test split, and expected "
+            "none. Leave --test-fraction out."
+        )
 
 
 def threshold_notes(positives: int, recall: float) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.config import READING, RunConfig
 from benchmarks.datasets.dataset import UNKNOWN, DataError, Dataset, Source, by_subtype
-from benchmarks.datasets.dicom.fields import fill_from_dicom
+from benchmarks.datasets.dicom.fields import fill_from_dicom, is_lateral
 from benchmarks.datasets.image_files import list_below, read_files, shown_path
 from benchmarks.datasets.names.label_values import (
     Labels,
@@ -20,8 +21,8 @@ from benchmarks.datasets.names.label_values import (
     read_classes,
     read_labels,
 )
-from benchmarks.datasets.splits import ALL, limit
-from benchmarks.datasets.tables.ages_and_views import view_notes, years
+from benchmarks.datasets.splits import ALL, before_drawing, limit
+from benchmarks.datasets.tables.ages import years
 from benchmarks.datasets.tables.match_files import NONE, SEVERAL, has_image_extension, match_files
 from benchmarks.datasets.tables.row_patients import find_patients, patient_notes
 from benchmarks.datasets.tables.same_rows import one_row_each
@@ -45,15 +46,14 @@ class Listed:
     ----------
     manifest : DataFrame
         One row per image, sorted: the columns of a manifest that are known before decoding,
-        ``path`` (of the file, relative to ``root``) and ``missing`` (why there is no file; empty
-        if there is one).
+        ``named`` (whether the patient is known), ``path`` (of the file, relative to ``root``) and
+        ``missing`` (why there is no file; empty if there is one).
     root : Path
         The folder of the images.
     classes : tuple of str
     excluded : DataFrame
         ``reason``, ``label_value`` and ``images``: how many rows were left out for which label.
     notes : tuple of str
-    patients_known : bool
     ignored_files : int
     draw_test : bool
         Whether a test split is still to be drawn.
@@ -66,7 +66,6 @@ class Listed:
     classes: tuple[str, ...]
     excluded: pd.DataFrame
     notes: tuple[str, ...]
-    patients_known: bool
     ignored_files: int
     draw_test: bool
     absent: pd.DataFrame
@@ -151,6 +150,7 @@ def read_listed(
         manifest, classes = by_subtype(manifest, classes, f"--data {config.data}")
     if config.limit:
         manifest = manifest.iloc[limit(manifest, config.limit)].reset_index(drop=True)
+    known = bool(manifest["named"].mean() > 0.5)
     is_missing = manifest["missing"] != ""
     missing = manifest.loc[is_missing, ["image", "missing"]].set_axis(["image", "reason"], axis=1)
     missing = pd.concat([missing, listed.absent], ignore_index=True)
@@ -168,7 +168,7 @@ def read_listed(
         citation=source.citation,
         classes=classes,
         notes=(*notes, *listed.notes, *frames),
-        patients_known=listed.patients_known,
+        patients_known=known,
         ignored_files=listed.ignored_files,
         left_out=left_out,
         limitations=source.limitations,
@@ -203,26 +203,26 @@ def list_images_of(table: pd.DataFrame, root: Path, config: RunConfig, source: s
     rows, same = one_row_each(rows, "image", source)
     paths, ignored = list_below(root)
     rows, absent, from_folders = _from_folders(rows, paths, root, config, source)
-    labels = _labels(rows, label_column, config, source)
+    labels = _renamed(_labels(rows, label_column, config, source), config.class_names, source)
     excluded = _excluded(rows["label"], labels)
     rows = rows.assign(class_number=labels.label)
     rows = _kept(rows, labels.label >= 0, "a label in one of the classes", source)
     rows, matched = _with_files(rows, paths, root, source)
     rows, again = one_row_each(rows, "image", source)
+    rows, laterals = _frontal(rows, config, source)
     rows, patients = find_patients(rows, config.patient_pattern)
     rows, of_dicom = fill_from_dicom(root, rows, config)
     patients = [*of_dicom, *patient_notes(rows)] if of_dicom else patients
     split, splits, draw_test = _split(rows, config, source)
     rows = _kept(rows.assign(split=split), split != "", "an image that --split lists", source)
     notes += [*from_folders, *labels.notes, *left_out_notes(excluded), *_repeated(same + again)]
-    notes += [*matched, *patients, *splits, *(view_notes(rows["view"]) if "view" in rows else ())]
+    notes += [*matched, *laterals, *patients, *splits]
     return Listed(
         manifest=_manifest(rows, labels.classes),
         root=root,
         classes=labels.classes,
         excluded=excluded,
         notes=tuple(notes),
-        patients_known=bool(rows["named"].mean() > 0.5),
         ignored_files=ignored,
         draw_test=draw_test,
         absent=absent,
@@ -250,6 +250,21 @@ def _rows(
         if key in rows:
             rows[key] = canonical(rows[key])
     return rows, named.get("label", "label"), notes
+
+
+def _frontal(rows: pd.DataFrame, config: RunConfig, source: str) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out lateral views, unless a setting keeps them or speaks of views."""
+    asked = config.keep_laterals or (config.where and re.search(r"\bview\b", config.where))
+    if "view" not in rows or asked:
+        return rows, []
+    views = rows["view"].unique()
+    lateral = rows["view"].isin([view for view in views if is_lateral(view)])
+    if not lateral.any():
+        return rows, []
+    notes = [
+        f"{lateral.sum():,} images of lateral views were left out; --keep-laterals keeps them."
+    ]
+    return _kept(rows, ~lateral, "a frontal view (--keep-laterals keeps the others)", source), notes
 
 
 def _repeated(rows: int) -> list[str]:
@@ -322,6 +337,15 @@ def _labels(rows: pd.DataFrame, column: str, config: RunConfig, source: str) -> 
     )
 
 
+def _renamed(labels: Labels, names: tuple[str, ...], source: str) -> Labels:
+    if names and len(names) != len(labels.classes):
+        raise DataError(
+            f"{source}: --class-names: got {len(names)} names, but expected "
+            f"{len(labels.classes)}, of {', '.join(labels.classes)}."
+        )
+    return replace(labels, classes=names) if names else labels
+
+
 def _excluded(values: pd.Series, labels: Labels) -> pd.DataFrame:
     """Count the rows that are left out, by reason and value, the most frequent first."""
     out = pd.DataFrame({"reason": labels.reason, "label_value": values})
@@ -371,11 +395,7 @@ def _split(rows: pd.DataFrame, config: RunConfig, source: str) -> tuple[pd.Serie
         return split, notes, False
     if "split" in rows:
         split = split_names(rows["split"], source)
-        if config.test_fraction is not None and (split == "test").any():
-            raise DataError(
-                f"--test-fraction: got {config.test_fraction:g}, but the table has a test split. "
-                "Leave --test-fraction out."
-            )
+        before_drawing(pd.DataFrame({"split": split}), config.test_fraction)
     else:
         split = pd.Series("train", index=rows.index, dtype=object)
     if not (split == "test").any() and config.test_fraction is None:
@@ -401,6 +421,7 @@ def _manifest(rows: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
             "subtype": subtype,
             "group": rows["group"],
             "split": rows["split"],
+            "named": rows["named"],
             "path": rows["path"],
             "missing": rows["missing"],
         }

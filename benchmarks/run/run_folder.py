@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import data_folder
+from benchmarks.datasets.tables.table_file import table_stem
 
 LOCK = ".lock"
 
@@ -79,7 +80,10 @@ def new_folder(config: RunConfig) -> Iterator[Path]:
     DataError
         If there are no such data.
     """
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data).name.removesuffix(".npz")) or "data"
+    stem = (
+        re.sub(r"[^A-Za-z0-9_.-]+", "-", table_stem(Path(config.data)).removesuffix(".npz"))
+        or "data"
+    )
     folder = config.out or Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     _check_empty(folder)
     for data in (config.data, *(data for _, data in config.test_data)):

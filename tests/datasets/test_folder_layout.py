@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import datasets
+from benchmarks.audit.checks import audit
 from benchmarks.config import RunConfig
 from benchmarks.datasets import splits
 from benchmarks.datasets.dataset import DataError, Dataset
@@ -139,8 +140,14 @@ def test_splits_may_spell_a_class_differently(radiograph_folder: Path) -> None:
     assert dataset.notes == ("Folders of one class: NORMAL, Normal.",)
 
 
+def with_test(dataset: Dataset) -> Dataset:
+    found = audit(dataset).dataset
+    assert found is not None
+    return found
+
+
 def test_r05_images_beside_masks(covid: Path) -> None:
-    dataset = load(covid, positive="COVID", test_fraction=0.25)
+    dataset = with_test(load(covid, positive="COVID", test_fraction=0.25))
     assert dataset.classes == ("Normal", "COVID")
     assert len(dataset.images) == 16
     assert dataset.manifest["image"].str.contains("/images/").all()
@@ -223,7 +230,7 @@ def test_a_test_split_is_not_drawn_twice(radiograph_folder: Path) -> None:
     with pytest.raises(DataError, match="the data have a test split"):
         load(radiograph_folder, test_fraction=0.2)
     shutil.rmtree(radiograph_folder / "test")
-    dataset = load(radiograph_folder, test_fraction=0.2)
+    dataset = with_test(load(radiograph_folder, test_fraction=0.2))
     table = dataset.manifest
     assert set(table["split"]) == {"train", "test"}
     assert not set(table["group"][table["split"] == "test"]) & set(

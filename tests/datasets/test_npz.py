@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import datasets
+from benchmarks.audit.checks import audit
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.kermany import MEDMNIST_IMAGES
@@ -159,7 +160,8 @@ def test_r16_of_several_labels_one_is_used(tmp_path: Path) -> None:
 def test_a_test_split_is_drawn_if_there_is_none(tmp_path: Path) -> None:
     parts = {name: value for name, value in arrays().items() if "test" not in name}
     np.savez(tmp_path / "scans.npz", **parts)
-    dataset = load(tmp_path / "scans.npz", positive="1", test_fraction=0.25)
+    dataset = audit(load(tmp_path / "scans.npz", positive="1", test_fraction=0.25)).dataset
+    assert dataset is not None
     assert dataset.manifest["split"].value_counts().to_dict() == {
         "train": 10, "test": 2, "validation": 4,
     }  # fmt: skip

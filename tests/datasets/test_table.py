@@ -326,7 +326,7 @@ def test_a_split_that_can_not_be_used(plain: Path, tmp_path: Path, text: str, me
 
 
 def test_without_a_test_split_one_is_asked_for(plain: Path) -> None:
-    with pytest.raises(DataError, match="has a test split. Leave --test-fraction out"):
+    with pytest.raises(DataError, match="the data have a test split, and expected none"):
         load(plain, test_fraction=0.2)
     changed(plain, split="train")
     with pytest.raises(DataError, match=r"found no test split.*--test-fraction 0\.2"):
@@ -347,9 +347,19 @@ def test_more_than_two_classes(plain: Path) -> None:
     assert load(plain, task="subtype").classes == ("Normal", "x", "y")
 
 
-def test_lateral_views_are_counted(plain: Path) -> None:
-    changed(plain, 2, view="LATERAL")
-    assert any("1 images are lateral views" in note for note in load(plain).notes)
+def test_lateral_views_are_left_out_unless_asked_for(plain: Path) -> None:
+    changed(plain, 2, view="Lateral")
+    dataset = load(plain)
+    assert len(dataset.manifest) == 11
+    assert any(note.startswith("1 images of lateral views were left out") for note in dataset.notes)
+    assert len(load(plain, keep_laterals=True).manifest) == 12
+    assert len(load(plain, where="view != 'AP'").manifest) == 12
+
+
+def test_classes_can_be_named(findings: Path) -> None:
+    assert load(findings, columns=COLUMNS, class_names="no,yes").classes == ("no", "yes")
+    with pytest.raises(DataError, match="got 3 names, but expected 2, of no Pneumonia, Pneumonia"):
+        load(findings, columns=COLUMNS, class_names="a,b,c")
 
 
 @pytest.mark.real

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _SPLITS = ("train", "validation", "test")
 _MANY = 10
+_EXCLUDED = 15  # values of the label that the report lists
+_REASONS = {"label": "in neither class", "uncertain": "uncertain"}
 _HATCHES = ("", "////", "....", "xxxx")
 
 
@@ -51,11 +53,40 @@ def render(results: Results) -> Section:
     notes = [str(one) for one in results.run.get("data", {}).get("notes", [])]
     if notes:
         blocks.append(Bullets(tuple((one,) for one in notes)))
+    blocks += _excluded(results)
     blocks.append(_shape_figure(results))
     if not results.intensity.empty:
         blocks.append(_intensity_figure(results))
     blocks += _example_images(results)
     return Section("Dataset", tuple(blocks))
+
+
+def _excluded(results: Results) -> list[Block]:
+    """List the values of the label for which most rows were left out."""
+    table = results.table("excluded")
+    if table.empty:
+        return []
+    shown = table.sort_values("images", ascending=False, kind="stable").head(_EXCLUDED)
+    rest = table.drop(shown.index)
+    columns = (shown[name].tolist() for name in ("reason", "label_value", "images"))
+    lines = [
+        (Cell(_REASONS.get(reason, reason)), Cell(value or "blank"), Cell(thousands(images)))
+        for reason, value, images in zip(*columns, strict=True)
+    ]
+    if len(rest):
+        label = f"{thousands(len(rest))} other values"
+        lines.append((Cell("any"), Cell(label), Cell(thousands(int(rest["images"].sum())))))
+    return [
+        Table(
+            name="data-excluded",
+            caption="Images of the table that were left out for their label; all values are in "
+            "excluded.csv.",
+            header=("Reason", "Value of the label", "Images"),
+            rows=tuple(lines),
+            labels=2,
+            words=True,
+        )
+    ]
 
 
 def _text(results: Results) -> str:

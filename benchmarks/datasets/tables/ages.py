@@ -1,4 +1,4 @@
-"""Ages in years, and lateral views, as tables write them."""
+"""Ages as tables write them, in years."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 
 import pandas as pd
 
-_LATERAL = frozenset({"lateral", "lat", "l", "ll", "rl", "latl", "latr"})
 _AGE = re.compile(r"^0*(\d+(?:\.\d+)?)\s*([YMWD]?)$", re.IGNORECASE)
 _PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
 
@@ -31,35 +30,11 @@ def years(ages: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_float_dtype(ages.dtype):
         return ages
+    if pd.api.types.is_float_dtype(ages.dtype):
+        return ages
 
     def _in_years(age: str) -> float:
         match = _AGE.match(age.strip())
         return float(match[1]) / _PER_YEAR[match[2].upper() or "Y"] if match else float("nan")
 
     return ages.map({age: _in_years(age) for age in ages.unique()}).astype(float)
-
-
-def view_notes(view: pd.Series) -> list[str]:
-    """Say how many images are lateral views.
-
-    Parameters
-    ----------
-    view : Series of str
-
-    Returns
-    -------
-    list of str
-        For the report; empty if there are none.
-
-    Examples
-    --------
-    >>> len(view_notes(pd.Series(["PA", "Lateral"]))), view_notes(pd.Series(["PA"]))
-    (1, [])
-    """
-    lateral = int(view.str.casefold().isin(_LATERAL).sum())
-    if not lateral:
-        return []
-    return [
-        f"{lateral:,} images are lateral views by the table. To leave them out, give a condition "
-        "such as --where \"view != 'LATERAL'\"."
-    ]
