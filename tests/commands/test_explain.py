@@ -295,8 +295,10 @@ def test_importance_outside_the_chest_is_reported() -> None:
 
     corner = np.zeros((100, 100))
     corner[:10, :10] = 1
-    for sign, decision in ((1, "PNEUMONIA"), (-1, "NORMAL")):
-        decisions = pd.DataFrame({"decision": ["NORMAL", decision]})
+    for sign, decision in ((1, "Mass"), (-1, "No Finding")):
+        decisions = pd.DataFrame(
+            {"decision": ["No Finding", decision], "distance": [-0.1, 0.1 * sign]}
+        )
         cell: Any = SimpleNamespace(families=())
         one = Explained(
             cell, 0.9, decisions, maps={"occlusion": sign * corner, "hog": -sign * corner}
