@@ -58,11 +58,17 @@ One seed.
 {runs} with the recommended options and
 with `--preprocess none --augment 0 --views 1`, and with `--preprocess registration` alone: one run each of the same
 commit, one seed, without cross-validation. Precision, recall and specificity, plain → recommended, are at the threshold
-that gives a recall of 0.95 on the validation set. `At recall 0.95` is the precision at a recall of 0.95 on the test images: descriptive, as above. The difference is the AUC
-with the options minus the AUC without, on the same test images, with a 95 % interval by DeLong's method for clustered
+that gives a recall of 0.95 on the validation set. `At recall 0.95` is the precision at a recall of 0.95 on the test
+images: descriptive, as above. The difference is the AUC with the options minus the AUC without, on the same test images, with a 95 % interval by DeLong's method for clustered
 data (patients); the fitted models are held fixed. {stand}
 
 {methods}
+
+### Where the remaining errors lie
+Test images that more than half of the methods misclassify at their thresholds (without the random control and the
+combinations):
+
+{errors}
 
 ### A shortcut that registration makes
 Where the registered image reaches beyond the original, pixels of its edge are repeated. How much is repeated depends on
@@ -72,8 +78,8 @@ the original framing, and that goes with the class:
 
 In training, images with pneumonia have more repeated pixels; in the test split, normal images have. A classifier that
 learns "more repeated pixels: pneumonia" calls these normal images pneumonia. Embeddings and the CNN can see the repeated
-edges; so can HOG and LBP. This is a likely cause of the losses above, but not a proven one: no run without repeated pixels
-was made. (`registration_radiographs.csv`; see also the failures of registration in [checks](checks/README.md).)
+edges; so can HOG and LBP. This is a possible cause of what embeddings lose by registration alone, but not a proven one: no run
+without repeated pixels was made. (`registration_radiographs.csv`; see also the failures of registration in [checks](checks/README.md).)
 
 ## Which criterion ranks pipelines as the test images do
 Spearman's rank correlation between the AUC by each criterion and the AUC on the test images, over {pipelines} pipelines
@@ -104,7 +110,7 @@ def main() -> None:
             recommended=_options(choice.iloc[0]), times=int(choice.iloc[0]["augment"]) + 1, cells=len(cells), names=", ".join(cells),
             choice=_choice(choice), ladder=_ladder(values), ranks=_ranks(ranks),
             pipelines=int(ranks["pipelines"].iloc[0]), methods=_methods(methods),
-            stand=_stand(methods), fill=_fill(), runs=_runs(methods),
+            stand=_stand(methods), errors=_errors(), fill=_fill(), runs=_runs(methods),
         ),
         encoding="utf-8",
     )  # fmt: skip
@@ -169,6 +175,18 @@ def _methods(table: pd.DataFrame) -> str:
 def _runs(table: pd.DataFrame) -> str:
     """Say how many methods were fitted, and on what network."""
     return f"{len(table)} methods on embeddings of the default network (`{DEFAULT_BACKBONE}`),"
+
+
+def _errors() -> str:
+    """Format how many images of each kind most methods misclassify."""
+    table = pd.read_csv(HERE.parent / "results" / "errors.csv")
+    plain, recommended = (
+        table[table["pipeline"] == name].set_index("kind") for name in ("plain", "recommended")
+    )
+    return _table(pd.DataFrame({
+        "Images": plain.index, "Number": plain["images"], "Patients": plain["patients"],
+        "Plain": plain["most_wrong"], "Recommended": recommended["most_wrong"],
+    }))  # fmt: skip
 
 
 def _fill() -> str:

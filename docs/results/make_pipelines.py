@@ -1,6 +1,8 @@
 """Write pipelines.csv: every cell of a run with preprocessing, copies and views beside a plain run.
 
-    python docs/results/make_pipelines.py RECOMMENDED_RUN PLAIN_RUN REGISTRATION_RUN
+Also writes errors.csv: which test images most of the methods misclassify.
+
+    python docs/results/make_pipelines.py RECOMMENDED_RUN REGISTRATION_RUN PLAIN_RUN [PLAIN_RUN …]
 
 The runs must have the same test images. ``docs/checks/make_accuracy.py`` shows the table.
 """
@@ -13,30 +15,60 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.commands.compare import compare
+from benchmarks.metrics.hypothesis_tests import holm
 
 HERE = Path(__file__).parent
 RATES = ("precision", "recall", "specificity")
 POINT = "recall95"  # the threshold that has this recall on the validation set
+CONTROLS = ("embedding_random", "combined")
 AT_RECALL = 0.95  # on the test images, for the descriptive precision
 
 
-def main(recommended: Path, plain: Path, registration: Path) -> None:
-    """Write the table: the first two runs are compared; of the third, only AUCs are shown."""
-    table = compare(recommended, plain)
+def main(recommended: Path, registration: Path, *plain: Path) -> None:
+    """Write the tables; of the second run, only AUCs are shown. Plain runs have different cells."""
+    table = pd.concat([compare(recommended, run) for run in plain])
     areas = table[table["test"] == "clustered_delong"].set_index("cell_a")
+    areas["p_holm"] = holm(areas["p"].to_numpy())
     columns = {
         "auc_difference": areas["difference"], "auc_difference_lo": areas["lo"],
         "auc_difference_hi": areas["hi"], "auc_difference_p_holm": areas["p_holm"],
     }  # fmt: skip
-    columns |= _of_run(recommended, "recommended") | _of_run(plain, "plain")
-    columns["auc_registration"] = _of_run(registration, "registration")["auc_registration"]
+    columns |= _of_runs("recommended", recommended) | _of_runs("plain", *plain)
+    columns["auc_registration"] = _of_runs("registration", registration)["auc_registration"]
     pd.DataFrame(columns).loc[areas.index].rename_axis("cell").to_csv(
         HERE / "pipelines.csv", float_format="%.6g"
     )
+    errors = [_errors("plain", *plain), _errors("recommended", recommended)]
+    pd.concat(errors).to_csv(HERE / "errors.csv", index=False)
 
 
-def _of_run(run: Path, name: str) -> dict[str, pd.Series]:
-    scores = pd.read_csv(run / "scores.csv", dtype={"operating_point": str})
+def _read(table: str, runs: tuple[Path, ...]) -> pd.DataFrame:
+    text = {"operating_point": str, "subtype": str}
+    return pd.concat([pd.read_csv(run / f"{table}.csv", dtype=text) for run in runs])
+
+
+def _errors(name: str, *runs: Path) -> pd.DataFrame:
+    """Count the test images of each kind that more than half of the methods misclassify."""
+    scores = _read("scores", runs)
+    rows = scores[(scores["split"] == "test") & (scores["operating_point"] == POINT)]
+    threshold = rows.set_index("cell")["threshold"]
+    found = _read("predictions", runs).fillna({"subtype": ""})
+    found = found[(found["split"] == "test") & ~found["features"].isin(CONTROLS)]
+    decided = (found["score"] >= found["cell"].map(threshold)).astype(int)
+    series = "normal " + found["group"].str.split("/").str[0]
+    found = found.assign(
+        wrong=decided != found["label"], kind=found["subtype"].where(found["subtype"] != "", series)
+    )
+    images = found.groupby(["kind", "image", "group"], as_index=False)["wrong"].mean()
+    images = images.assign(most=images["wrong"] > 0.5)
+    table = images.groupby("kind").agg(
+        images=("image", "size"), patients=("group", "nunique"), most_wrong=("most", "sum")
+    )
+    return table.reset_index().assign(pipeline=name, methods=found["cell"].nunique())
+
+
+def _of_runs(name: str, *runs: Path) -> dict[str, pd.Series]:
+    scores = _read("scores", runs)
     rows = scores[(scores["split"] == "test") & (scores["operating_point"] == POINT)]
     rows = rows.set_index("cell")
     found = {f"auc_{name}{end}": rows[f"auc{end}"] for end in ("", "_lo", "_hi")}
@@ -44,7 +76,7 @@ def _of_run(run: Path, name: str) -> dict[str, pd.Series]:
         found[f"{rate}_{name}"] = rows[rate]
         for end in ("_lo", "_hi"):
             found[f"{rate}_{name}{end}"] = rows[f"{rate}{end}_threshold"]
-    matched = pd.read_csv(run / "matched_on_test.csv")
+    matched = _read("matched_on_test", runs)
     matched = matched[matched["target_recall"] == AT_RECALL].set_index("cell")
     found[f"matched_precision_{name}"] = matched["precision"]
     found[f"fit_seconds_{name}"] = rows["fit_seconds"]
@@ -52,4 +84,4 @@ def _of_run(run: Path, name: str) -> dict[str, pd.Series]:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:4]))
+    main(*(Path(argument) for argument in sys.argv[1:]))
