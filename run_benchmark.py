@@ -63,8 +63,8 @@ READING = (  # of any labelled data
     click.option("--columns", metavar="KEY=NAME,...", help="Names of a table's columns of image, "
                  "label, patient, split, subtype, view, site, sex, age, such as "
                  "image=Path,label=Pneumonia [the same names]."),
-    click.option("--label", metavar="NAME", help="Column of labels; short for --columns "
-                 "label=NAME."),
+    click.option("--label", metavar="NAME,...", help="Column of labels; short for --columns "
+                 "label=NAME. A run takes several: one benchmark each, on the same images."),
     click.option("--positive", metavar="NAME,...", help="Class names or values of the label that "
                  "mean disease; in values such as A|B, contained in them."),
     click.option("--negative", metavar="NAME,...", help="Those that mean no disease [known names "
@@ -190,15 +190,15 @@ def main(context: click.Context, file: Path | None, resume: Path | None, **optio
                 f"after its name; see {context.invoked_subcommand} --help."
             )
         return
-    from benchmarks.commands.run import run_benchmark
+    from benchmarks.commands.several_labels import resume_run, start_run
     from benchmarks.config import ConfigError, load_config
-    from benchmarks.saved.stored_config import stored_config
 
     if resume and file:
         raise ConfigError("--config: a resumed run keeps its settings. Leave --config out.")
-    config = stored_config(resume, given) if resume else load_config(given, file)
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
-    context.exit(run_benchmark(config, command, resume=resume is not None))
+    if resume:
+        context.exit(resume_run(resume, given, command))
+    context.exit(start_run(load_config(given, file), command))
 
 
 @main.command()

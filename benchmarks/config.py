@@ -72,7 +72,9 @@ class RunConfig(BaseModel):
         What a column of a table means (image, label, patient, split, subtype, view, site, sex or
         age), and its name there.
     label : tuple of str
-        Name of the column of labels; the same as ``label`` in ``columns``.
+        Name of the column of labels, the same as ``label`` in ``columns``; or of several, each for
+        a benchmark of its own. One text with commas is a name or several, as the data have it; see
+        :func:`benchmarks.datasets.labels_of`.
     positive, negative : tuple of str
         Class names, or values of the label, that mean disease and no disease.
     class_names : tuple of str
@@ -228,13 +230,21 @@ class RunConfig(BaseModel):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return (value,) if isinstance(value, int) else value
 
-    @field_validator("label", "positive", "negative", "class_names", mode="before")
+    @field_validator("label", mode="before")
+    @classmethod
+    def _name_or_names(cls, value: Any) -> Any:
+        """Keep a text with commas: only the data tell whether it is the name of one column."""
+        if not isinstance(value, str) or len(quoted_names(value)) > 1:
+            return tuple(map(str, value)) if isinstance(value, (list, tuple)) else (str(value),)
+        return tuple(quoted_names(value))
+
+    @field_validator("positive", "negative", "class_names", mode="before")
     @classmethod
     def _split_quoted(cls, value: Any) -> Any:
         """Split at commas; a value that contains one is put in double quotes."""
         if isinstance(value, (list, tuple)):
             return tuple(str(one) for one in value)
-        return tuple(_quoted(value)) if isinstance(value, str) else (str(value),)
+        return tuple(quoted_names(value)) if isinstance(value, str) else (str(value),)
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -242,7 +252,7 @@ class RunConfig(BaseModel):
         """Split ``image=Path,patient=Patient ID``; a TOML table has the same pairs."""
         if isinstance(value, dict):
             return tuple(value.items())
-        pairs = _quoted(value) if isinstance(value, str) else value
+        pairs = quoted_names(value) if isinstance(value, str) else value
         return tuple(_key_and_column(one) if isinstance(one, str) else one for one in pairs)
 
     @field_validator("columns")
@@ -255,9 +265,9 @@ class RunConfig(BaseModel):
 
     @field_validator("label")
     @classmethod
-    def _one_label(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(value) > 1:
-            raise ValueError("expected one column of labels")
+    def _each_label_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("expected every label once")
         return value
 
     @field_validator("class_names")
@@ -468,7 +478,23 @@ def check_weight_names(config: RunConfig) -> None:
         )
 
 
-def _quoted(text: str) -> list[str]:
+def quoted_names(text: str) -> list[str]:
+    """Split names at commas; a name that contains one is in double quotes.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        Without spaces around them, and without empty ones.
+
+    Examples
+    --------
+    >>> quoted_names('Edema, "Mass, left"')
+    ['Edema', 'Mass, left']
+    """
     parts = next(csv.reader([text], skipinitialspace=True), [])
     return [part.strip() for part in parts if part.strip()]
 

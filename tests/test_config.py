@@ -131,7 +131,7 @@ def test_columns_and_values_may_contain_commas() -> None:
         ("uncertain", "maybe", "drop"),
         ("images", "nowhere", "expected an existing folder"),
         ("split", "nowhere", "expected an existing list"),
-        ("label", "a,b", "one column of labels"),
+        ("label", ["a", "a"], "every label once"),
     ],
 )
 def test_what_says_how_to_read_data_is_checked(option: str, value: str, message: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.io.results import read_results
+from benchmarks.io.results import LABELS, read_results
 from benchmarks.paper.files import write_paper
+from benchmarks.report.labels_page import write_labels_report
 from benchmarks.report.sections import MULTICLASS_SECTIONS, SECTIONS
 from benchmarks.report.writers import write_report
 
@@ -16,7 +17,8 @@ def render_report(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        A folder written by a run. Nothing else is read: neither data nor models.
+        A folder written by a run of one label or several. Nothing else is read: neither data
+        nor models.
 
     Raises
     ------
@@ -27,6 +29,9 @@ def render_report(folder: Path) -> None:
     -----
     Rendering the same folder again gives the same bytes.
     """
+    if (folder / LABELS).exists():
+        write_labels_report(folder)
+        return
     results = read_results(folder)
     multiclass = results.run.get("config", {}).get("task") == "subtype"
     sections = MULTICLASS_SECTIONS if multiclass else SECTIONS

@@ -93,7 +93,9 @@ class _Loaded:
     sets: list[ExternalSet] = field(default_factory=list)
 
 
-def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) -> int:
+def run_benchmark(
+    config: RunConfig, command: str = "", resume: bool = False, store: Path | None = None
+) -> int:
     """Run every cell and write the run folder and its report.
 
     Parameters
@@ -103,6 +105,8 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
         The command line, for the record.
     resume : bool
         Whether to keep the finished cells of the run in ``config.out`` and compute the others.
+    store : Path, optional
+        Folder of a feature store to use instead of the configured one, whatever ``use_cache``.
 
     Returns
     -------
@@ -134,10 +138,11 @@ def run_benchmark(config: RunConfig, command: str = "", resume: bool = False) ->
         with locked(config.out, "--resume"):
             before = read_record(config.out)
             remove_unfinished(config.out)
-            return _start(RunState(config, command, plan.stages, before=before), plan)
+            state = RunState(config, command, plan.stages, before=before, store=store)
+            return _start(state, plan)
     with new_folder(config) as folder:
         config = config.model_copy(update={"out": folder})
-        return _start(RunState(config, command, plan.stages), plan)
+        return _start(RunState(config, command, plan.stages, store=store), plan)
 
 
 def _check_combine(config: RunConfig) -> None:
@@ -314,7 +319,7 @@ def _load(state: RunState) -> _Loaded:
             joined, allow_leakage=config.allow_leakage, classes=dataset.classes
         )
         manifest = joined.assign(split=split)
-        notes += _notes(dataset, manifest)
+        notes += [*_notes(dataset, manifest), *results.common_notes(config.split)]
         given = read_given(config, manifest, if_there=bool(state.before))
         notes += [note for one in given.values() for note in one.notes] + _given_notes(config)
         from_elsewhere = given_record(config, given, state.before.get("features_from"))

@@ -11,6 +11,11 @@ Besides ``load``, the module of a data set may declare:
     Those of ``benchmarks.config.READING`` that apply to it; the others are refused.
 ``LIMITS_ITSELF``
     True if ``load`` applies ``--limit`` itself, before it decodes files.
+``columns_of(config)``
+    Names of the columns that ``--label`` can name, if it can name one of several.
+``list_only(config)``
+    What ``load`` knows before it decodes files, as :class:`benchmarks.datasets.table.Listed`; with
+    it, a test split can be drawn for several labels at once.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks.config import READING, RunConfig
+from benchmarks.config import READING, RunConfig, quoted_names
 from benchmarks.datasets import (
     folder,
     medmnist,
@@ -69,6 +74,11 @@ def load(config: RunConfig, size: int) -> Dataset:
         If there is no such data set, folder or file, it can't be used, or a setting does not apply.
     """
     module = DATASETS[kind(config.data)]
+    if len(config.label) > 1:
+        raise DataError(
+            f"--label: got {', '.join(config.label)}, but expected one label here. Several are for "
+            "a run."
+        )
     _check_options(config, getattr(module, "OPTIONS", ()))
     dataset: Dataset = module.load(config, size)
     if config.task == "subtype" and len(dataset.classes) == 2:
@@ -77,6 +87,44 @@ def load(config: RunConfig, size: int) -> Dataset:
     if config.limit and not getattr(module, "LIMITS_ITSELF", False):
         return take(dataset, limit(dataset.manifest, config.limit))
     return dataset
+
+
+def labels_of(config: RunConfig) -> tuple[str, ...]:
+    """List the labels that a run asks for; each is a benchmark of its own.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``label`` applies. A text that is the name of a column is one label, whatever commas are in
+        it; otherwise it is split at commas.
+
+    Returns
+    -------
+    tuple of str
+        Empty if none is named.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or a label is named twice.
+    """
+    if len(config.label) <= 1 and "," not in "".join(config.label):
+        return config.label
+    columns_of = getattr(DATASETS[kind(config.data)], "columns_of", None)
+    columns = columns_of(config) if columns_of else []
+    if len(config.label) == 1 and config.label[0] in columns:
+        return config.label
+    several = len(config.label) > 1
+    labels = config.label if several else tuple(quoted_names(config.label[0]))
+    known = {name.strip().casefold() for name in columns}
+    wrong = [name for name in labels if columns and name.casefold() not in known]
+    if wrong or len(set(labels)) != len(labels):
+        names = ", ".join(map(repr, columns[:30]))
+        raise DataError(
+            f"--label: got {', '.join(map(repr, wrong or labels))}, but expected "
+            f"{f'columns among {names}' if wrong else 'every label once'}. Correct --label."
+        )
+    return labels
 
 
 def kind(data: str) -> str:

@@ -221,6 +221,7 @@ def _labels(
     path: Path, raw: Mapping[str, NDArray[np.generic]], config: RunConfig, pneumoniamnist: bool
 ) -> _Labels:
     """Find the class of each image, and the names of the classes."""
+    config = _label_by_number(path, raw, config)
     column = config.label[0] if config.label else None
     labels, notes = _one_each(path, raw, column)
     found = np.unique(labels["train"])
@@ -232,6 +233,24 @@ def _labels(
         labels = {name: _exchanged(own) for name, own in labels.items()}
         notes.append(f"Label 0 of the file is the positive class, {classes[1]}.")
     return _Labels(labels, classes, MEDMNIST if known else UNKNOWN, tuple(notes))
+
+
+def _label_by_number(
+    path: Path, raw: Mapping[str, NDArray[np.generic]], config: RunConfig
+) -> RunConfig:
+    """Replace the name of a label, one of ``class_names``, by its number."""
+    names, label = config.class_names, config.label[0] if config.label else ""
+    width = max(own.shape[1] if own.ndim == 2 else 1 for own in raw.values())
+    if label not in names and not (label.isdecimal() and len(names) == width > 2):
+        return config
+    if len(names) != width:
+        raise DataError(
+            f"{path}: --class-names: got {len(names)} names and --label {label}, but expected "
+            f"{width} names, one for each label of an image."
+        )
+    number = names.index(label) if label in names else int(label)
+    name = names[number] if number < width else label
+    return config.model_copy(update={"label": (str(number),), "class_names": (f"no {name}", name)})
 
 
 def _one_each(

@@ -153,6 +153,49 @@ def _require_no_test(manifest: pd.DataFrame, fraction: float) -> None:
         )
 
 
+def draw_common_test(
+    manifest: pd.DataFrame, fraction: float, seed: int = SEED
+) -> tuple[pd.Series, list[str]]:
+    """Draw one test split for several labels from train: whole patients.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With ``split``, ``group`` and ``class``, which here stands for the number of positive
+        labels of an image; no image is in test.
+    fraction : float, in (0, 1)
+        Of the images of train.
+    seed : int
+
+    Returns
+    -------
+    split : Series of str
+        The split of each row. All images of a drawn patient are in test.
+    notes : list of str
+        For the report.
+
+    Raises
+    ------
+    DataError
+        If there is a test split already, or too few patients to draw from.
+    """
+    _require_no_test(manifest, fraction)
+    train = manifest[manifest["split"] == "train"]
+    drawn = _draw_patients(train, ["class"], fraction, seed, fewest=2)
+    if not drawn.any():
+        raise DataError(
+            f"--test-fraction: got {train['group'].nunique()} patients, but expected at least two "
+            "whose images have the same numbers of positive labels. Give a split with --split."
+        )
+    is_test = manifest["group"].isin(train.loc[drawn, "group"])
+    return manifest["split"].mask(is_test, "test"), [
+        f"Test drawn once for all labels, by patient: {is_test.sum():,} of {len(manifest):,} "
+        f"images ({manifest.loc[is_test, 'group'].nunique():,} of "
+        f"{manifest['group'].nunique():,} patients; --test-fraction {fraction:g}, whole patients, "
+        f"stratified by the numbers of positive labels of their images, seed {seed})."
+    ]
+
+
 def threshold_notes(positives: int, recall: float) -> list[str]:
     """Say whether the validation set has too few positives to select a threshold by their recall.
 

@@ -106,11 +106,55 @@ def load(config: RunConfig, size: int) -> Dataset:
         If the table can't be read or contradicts itself, its classes can't be told, or too many
         images are missing or unreadable.
     """
+    listed, notes = _list(config)
+    return read_listed(listed, config, size, table_stem(Path(config.data)), notes)
+
+
+def list_only(config: RunConfig) -> Listed:
+    """Find the images of a table with their class, patient and split; decode nothing.
+
+    Parameters
+    ----------
+    config : RunConfig
+        As for :func:`load`.
+
+    Returns
+    -------
+    Listed
+
+    Raises
+    ------
+    DataError
+        As :func:`load`.
+    """
+    return _list(config)[0]
+
+
+def columns_of(config: RunConfig) -> list[str]:
+    """List the columns of a table.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``data`` is the table.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DataError
+        If the table can't be read.
+    """
+    return list(read_table_file(Path(config.data))[0].columns)
+
+
+def _list(config: RunConfig) -> tuple[Listed, list[str]]:
     path = Path(config.data)
     table, notes = read_table_file(path)
     root = config.images or path.parent
-    listed = list_images_of(table, root, config, f"--data {path}")
-    return read_listed(listed, config, size, table_stem(path), notes)
+    return list_images_of(table, root, config, f"--data {path}"), notes
 
 
 def read_listed(

@@ -123,6 +123,16 @@ MORE_TABLES = {
     "audit": ["check", "severity", "images", "patients", "detail"],
     "excluded": ["reason", "label_value", "images"],
     "split": ["image", "patient", "split"],
+    "labels": [
+        "label_name", "folder", "images", "positives", "n", "n_positive", "cell", "features",
+        "model", "seed", "threshold",
+        *[
+            name + end
+            for name in ("precision", "recall", "specificity", "auc", "average_precision")
+            for end in _BOUNDS
+        ],
+        "status", "reason",
+    ],
     "audit_images": ["finding", "image", "split", "label"],
     "gap": [
         "cell", "metric", "operating_point",
@@ -244,7 +254,8 @@ TEXT = frozenset({
     "class", "sha256", "status", "reason", "family", "weights", "check", "severity", "detail",
     "cell_a", "cell_b", "metric", "test", "recalibration", "kind", "name", "control", "true",
     "predicted", "method", "level", "space", "region", "cluster", "names", "feature", "format",
-    "mode", "view", "site", "sex", "label_value", "patient", "data", "copy_of",
+    "mode", "view", "site", "sex", "label_value", "patient", "data", "copy_of", "label_name",
+    "folder",
 })  # fmt: skip
 FLAGS = frozenset({"best"})
 # Values that a column may have, besides blank.
@@ -258,7 +269,7 @@ CHOICES = {
 WHOLE = frozenset({
     "label", "fold", "seed", "width", "height", "n", "n_positive", *COUNTS, "images", "patients",
     "folds", "draw", "draws", "assignment", "patients_from", "methods", "bin", "rank", "finding",
-    "epoch", "only_a", "only_b", "in_set",
+    "epoch", "only_a", "only_b", "in_set", "positives",
 })  # fmt: skip
 # Least and greatest number in a column.
 LIMITS = {
@@ -282,6 +293,7 @@ FILLED = {
     "external_differences": ("data", "cell", "metric"),
     "external_audit": ("data", "check", "severity", "images", "patients"),
     "external_copies": ("data", "image", "copy_of", "split", "kind"),
+    "labels": ("label_name", "folder", "status"),
 }
 # Values of a column that every finished cell of a table has.
 COMPLETE: dict[str, dict[str, Sequence[str]]] = {
@@ -306,6 +318,7 @@ KEYS = {
     "scores": ["cell", "split", "operating_point"],
     "features": ["family"],
     "split": ["image"],
+    "labels": ["label_name", "cell"],
     "excluded": ["reason", "label_value"],
     "comparisons": ["cell_a", "cell_b", "metric", "operating_point", "test"],
     "leading": ["cell"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from benchmarks.io.run_files import MAX_RECORD, read_file, write_text
 from benchmarks.io.run_files import RunError as RunError
 from benchmarks.io.tables import write_csv
 from benchmarks.io.validation import check_record, check_together, read_table
+
+LABELS = "labels.json"  # record of a run of several labels; each has a run folder below
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
     write_csv(folder / f"{name}.csv", table)
 
 
-def write_run(folder: Path, run: dict[str, Any]) -> None:
+def write_run(folder: Path, run: dict[str, Any], name: str = "run.json") -> None:
     """Write ``run.json`` atomically.
 
     Parameters
@@ -99,9 +103,11 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
     folder : Path
     run : dict
         Ready for JSON, without NaN.
+    name : str
+        Of the file.
     """
     text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(folder / "run.json", text + "\n")
+    write_text(folder / name, text + "\n")
 
 
 def read_results(folder: Path) -> Results:
@@ -121,6 +127,7 @@ def read_results(folder: Path) -> Results:
         If the folder or one of its tables is missing, unreadable or damaged; the message names
         file, line and column.
     """
+    refuse_several(folder)
     needed = read_tables(folder, tuple(TABLES))
     more = read_more_tables(folder, tuple(MORE_TABLES))
     check_together(folder, {**needed, **more})
@@ -143,9 +150,88 @@ def read_run(folder: Path) -> dict[str, Any]:
     RunError
         If the file is missing or unreadable.
     """
-    path = folder / "run.json"
+    refuse_several(folder)
+    return _read_record(folder, "run.json")
+
+
+def read_labels(folder: Path) -> dict[str, Any]:
+    """Read ``labels.json``, the record of a run of several labels.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+        As ``run.json``, and under ``labels`` a list with ``label``, ``folder`` (name of its run
+        folder), ``code`` (exit code; None before it ran) and ``reason`` (why it could not run).
+
+    Raises
+    ------
+    RunError
+        If the file is missing or unreadable.
+    """
+    record = _read_record(folder, LABELS)
+    labels = record.get("labels")
+    good = isinstance(labels, list) and all(
+        isinstance(one, dict)
+        and isinstance(one.get("label"), str)
+        and _FOLDER.fullmatch(str(one.get("folder", "")))
+        and isinstance(one.get("code"), int | None)
+        and isinstance(one.get("reason"), str)
+        for one in labels
+    )
+    if not good:
+        raise RunError(
+            f"{folder / LABELS}: expected the labels of a run and their folders, found others. "
+            "Run the benchmark again."
+        )
+    return record
+
+
+def refuse_several(folder: Path) -> None:
+    """Refuse the folder of a run of several labels where that of one is expected.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    RunError
+        Naming the run folders of the labels.
+    """
+    if (folder / LABELS).exists() and not (folder / "run.json").exists():
+        own = [str(folder / one["folder"]) for one in read_labels(folder)["labels"]]
+        raise RunError(
+            f"{folder}: found a run of several labels, but expected the run folder of one. Give "
+            f"one of {', '.join(own)}."
+        )
+
+
+def common_notes(split: Path | None) -> list[str]:
+    """Read what a run of several labels noted on the split that its labels share.
+
+    Parameters
+    ----------
+    split : Path or None
+        File of the split of one label.
+
+    Returns
+    -------
+    list of str
+        Empty for any other file.
+    """
+    if split is None or not (split.parent / LABELS).exists():
+        return []
+    return [str(one) for one in read_labels(split.parent).get("data", {}).get("notes", [])]
+
+
+def _read_record(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
     try:
-        text = read_file(folder, path.name, MAX_RECORD)
+        text = read_file(folder, name, MAX_RECORD)
     except OSError as error:
         raise RunError(f"{path}: expected the record of a run, got {error}.") from error
     return check_record(path, text)

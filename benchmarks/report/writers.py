@@ -82,6 +82,23 @@ def html_page(results: Results, title: str, sections: Mapping[str, Section]) -> 
     return _environment("html").get_template("report.html.jinja").render(values)
 
 
+def write_pages(results: Results, title: str, sections: Mapping[str, Section]) -> None:
+    """Write sections as ``report.html`` and ``report.md`` into a folder, without figures.
+
+    Parameters
+    ----------
+    results : Results
+        Of which the folder and the record are used.
+    title : str
+    sections : mapping of str to Section
+        The keys become anchors.
+    """
+    values = _values(results, title, sections)
+    for output in ("report.html", "report.md"):
+        template = _environment(OUTPUTS[output]).get_template(f"{output}.jinja")
+        write_text(results.folder / output, template.render(values))
+
+
 def _values(results: Results, title: str, sections: Mapping[str, Section]) -> dict[str, Any]:
     return {
         "title": title,

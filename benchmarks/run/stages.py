@@ -59,8 +59,10 @@ def extract_features(
     FeatureMatrices
     """
     families = {family for cell in cells for family in cell.families}
-    stage = state.stage("features")
-    with stage, _said(state.config.quiet), open_store(state.config) as store:
+    stage, place = state.stage("features"), state.config
+    if state.store is not None:
+        place = place.model_copy(update={"use_cache": True, "cache": state.store})
+    with stage, _said(state.config.quiet), open_store(place) as store:
         features = extract(images, state.config, families, scratch, store, given)
     table = features.table
     if state.before and (state.folder / "features.csv").exists():

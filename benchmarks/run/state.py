@@ -49,6 +49,8 @@ class RunState:
     reported : set of str
         Reasons that were printed and need not be repeated.
     started : datetime
+    store : Path or None
+        Folder of a feature store that lasts for this run only; used instead of the configured one.
     """
 
     config: RunConfig
@@ -59,6 +61,7 @@ class RunState:
     seconds: dict[str, float] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    store: Path | None = None
 
     @property
     def folder(self) -> Path:

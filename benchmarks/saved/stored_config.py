@@ -14,7 +14,7 @@ from benchmarks.config import (
     names_and_files,
     weight_files,
 )
-from benchmarks.io.results import Results, RunError, read_run
+from benchmarks.io.results import Results, RunError, read_run, refuse_several
 
 # Options that change no number, or say where the same data and weights are now.
 FREE = (
@@ -25,7 +25,9 @@ FREE = (
 LOCAL = ("out", "weights", "cache", "jobs", "quiet")
 
 
-def stored_config(folder: Path, given: dict[str, Any]) -> RunConfig:
+def stored_config(
+    folder: Path, given: dict[str, Any], record: dict[str, Any] | None = None
+) -> RunConfig:
     """Read the settings of a run, to compute more of it.
 
     Parameters
@@ -34,6 +36,8 @@ def stored_config(folder: Path, given: dict[str, Any]) -> RunConfig:
         A run folder.
     given : dict
         Command-line options by field of ``RunConfig``. They replace the stored ones.
+    record : dict, optional
+        Record of the run; by default its ``run.json``.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def stored_config(folder: Path, given: dict[str, Any]) -> RunConfig:
             f"{', '.join('--' + name.replace('_', '-') for name in FREE[:-1])} and --no-cache may "
             "be given with --resume. For other settings start a new run."
         )
-    record = read_record(folder)
+    record = read_record(folder) if record is None else record
     if "features_from" in given:
         given = {**given, "features_from": _moved_tables(record, given["features_from"])}
     return _load(record, {**given, "out": folder})
@@ -118,6 +122,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     RunError
         If the folder holds no such run.
     """
+    refuse_several(folder)
     if folder.is_dir() and not (folder / "run.json").exists():
         raise RunError(
             f"{folder}: found no run.json, but expected a run folder. A run that was ended before "
