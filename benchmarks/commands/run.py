@@ -319,7 +319,7 @@ def _load(state: RunState) -> _Loaded:
             joined, allow_leakage=config.allow_leakage, classes=dataset.classes
         )
         manifest = joined.assign(split=split)
-        notes += [*_notes(dataset, manifest), *results.common_notes(config.split)]
+        notes += [*_notes(dataset, manifest), *results.common_data(config.split).get("notes", [])]
         given = read_given(config, manifest, if_there=bool(state.before))
         notes += [note for one in given.values() for note in one.notes] + _given_notes(config)
         from_elsewhere = given_record(config, given, state.before.get("features_from"))

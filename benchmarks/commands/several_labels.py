@@ -18,7 +18,7 @@ from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import labels_of
 from benchmarks.datasets.dataset import DataError
 from benchmarks.io import provenance, results
-from benchmarks.io.columns import MORE_TABLES
+from benchmarks.io.columns import AT_THRESHOLD, MORE_TABLES, WHOLE
 from benchmarks.io.progress import say
 from benchmarks.io.results import LABELS
 from benchmarks.run.common_split import common_split
@@ -163,7 +163,7 @@ def _with_split(folder: Path, config: RunConfig, record: dict[str, Any]) -> RunC
         split, notes = common_split(config, labels)
         if split is None:
             return config
-        record["data"]["notes"] = notes
+        record["data"].update(notes=notes, test_drawn=config.test_fraction is not None)
         results.write_run(folder, record, LABELS)
         results.write_table(folder, "split", split)
     return config.model_copy(update={"split": path, "test_fraction": None, "limit": None})
@@ -228,7 +228,8 @@ def _finish(folder: Path, record: dict[str, Any], quiet: bool) -> int:
 def _table(folder: Path, entries: list[dict[str, Any]]) -> pd.DataFrame:
     """Collect the scores of all labels, at the threshold selected on the validation images."""
     parts = [_rows(folder / entry["folder"], entry) for entry in entries]
-    return pd.concat(parts, ignore_index=True).reindex(columns=MORE_TABLES["labels"])
+    table = pd.concat(parts, ignore_index=True).reindex(columns=MORE_TABLES["labels"])
+    return table.astype({name: "Int64" for name in table if name in WHOLE})
 
 
 def _rows(folder: Path, entry: dict[str, Any]) -> pd.DataFrame:
@@ -245,4 +246,8 @@ def _rows(folder: Path, entry: dict[str, Any]) -> pd.DataFrame:
         "images": len(manifest), "positives": int(manifest["label"].sum()),
         "n": len(test), "n_positive": int(test.sum()),
     }  # fmt: skip
+    for name in AT_THRESHOLD:
+        if name in MORE_TABLES["labels"]:  # include the uncertainty of the selected threshold
+            bounds = {name + end: rows[f"{name}{end}_threshold"] for end in ("_lo", "_hi")}
+            rows = rows.assign(**bounds)
     return rows.assign(**known, **counts)

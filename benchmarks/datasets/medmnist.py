@@ -117,6 +117,21 @@ def load(config: RunConfig, size: int) -> Dataset:
     return replace(dataset, name=config.data, notes=notes, **vars(flag.source))
 
 
+def columns_of(config: RunConfig) -> list[str]:
+    """List the labels of a data set of which each image has several.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``data`` is a key of ``FLAGS``.
+
+    Returns
+    -------
+    list of str
+    """
+    return list(FLAGS[config.data].labels)
+
+
 def _reading(config: RunConfig, flag: Flag) -> RunConfig:
     """Name the label that is used by its number, and the classes by its name."""
     label = config.label[0] if config.label else flag.label

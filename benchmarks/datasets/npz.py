@@ -248,6 +248,11 @@ def _label_by_number(
             f"{path}: --class-names: got {len(names)} names and --label {label}, but expected "
             f"{width} names, one for each label of an image."
         )
+    if config.positive or config.negative:
+        raise DataError(
+            f"{path}: got --positive or --negative with the names of {width} labels, of which each "
+            "is positive where it is 1. Leave them out."
+        )
     number = names.index(label) if label in names else int(label)
     name = names[number] if number < width else label
     return config.model_copy(update={"label": (str(number),), "class_names": (f"no {name}", name)})

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from benchmarks.config import READING, RunConfig
 from benchmarks.datasets.dataset import DataError, Dataset
 from benchmarks.datasets.recipes import RECIPES
 from benchmarks.datasets.recipes.recipe import Recipe
-from benchmarks.datasets.table import list_images_of, read_listed
+from benchmarks.datasets.table import Listed, list_images_of, read_listed
 
 EXPECTED = "a published data set as NAME:FOLDER (see the command list)"
 OPTIONS = tuple(name for name in READING if name != "class_names")
@@ -77,21 +79,71 @@ def load(config: RunConfig, size: int) -> Dataset:
     DataError
         If files of the layout are missing, or as for a table.
     """
-    name, _, given = config.data.partition(":")
-    recipe, root = RECIPES[name], folder(config.data)
-    if not given:
-        raise DataError(
-            f"--data {config.data}: got no folder, but expected {name}:FOLDER with "
-            f"{recipe.layout}. Ask for the data at {recipe.obtain}"
-        )
-    table = recipe.table(root)
-    config = declared(config, recipe)
-    listed = list_images_of(table, config.images or root, config, f"--data {config.data}")
+    name, recipe, table = _table(config)
+    config, listed = _listed(config, recipe, table)
     notes = [f"Read as {recipe.title}. {recipe.tried}", *recipe.notes]
     dataset = read_listed(listed, config, size, name, notes, recipe.source)
     if "patient" not in table and config.patient_pattern is None:
         dataset = replace(dataset, patients_known=False)
     return dataset
+
+
+def list_only(config: RunConfig) -> Listed:
+    """Find the images of a published data set with class, patient and split; decode nothing.
+
+    Parameters
+    ----------
+    config : RunConfig
+        As for :func:`load`.
+
+    Returns
+    -------
+    Listed
+
+    Raises
+    ------
+    DataError
+        As :func:`load`.
+    """
+    _, recipe, table = _table(config)
+    return _listed(config, recipe, table)[1]
+
+
+def columns_of(config: RunConfig) -> list[str]:
+    """List the columns of the table of a recipe.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``data`` is the name of a recipe, a colon and a folder.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DataError
+        If files of the layout are missing.
+    """
+    return list(_table(config)[2].columns)
+
+
+def _table(config: RunConfig) -> tuple[str, Recipe, pd.DataFrame]:
+    name, _, given = config.data.partition(":")
+    recipe = RECIPES[name]
+    if not given:
+        raise DataError(
+            f"--data {config.data}: got no folder, but expected {name}:FOLDER with "
+            f"{recipe.layout}. Ask for the data at {recipe.obtain}"
+        )
+    return name, recipe, recipe.table(folder(config.data))
+
+
+def _listed(config: RunConfig, recipe: Recipe, table: pd.DataFrame) -> tuple[RunConfig, Listed]:
+    root = config.images or folder(config.data)
+    config = declared(config, recipe)
+    return config, list_images_of(table, root, config, f"--data {config.data}")
 
 
 def declared(config: RunConfig, recipe: Recipe) -> RunConfig:

@@ -210,8 +210,8 @@ def refuse_several(folder: Path) -> None:
         )
 
 
-def common_notes(split: Path | None) -> list[str]:
-    """Read what a run of several labels noted on the split that its labels share.
+def common_data(split: Path | None) -> dict[str, Any]:
+    """Read what a run of several labels recorded of the split that its labels share.
 
     Parameters
     ----------
@@ -220,12 +220,12 @@ def common_notes(split: Path | None) -> list[str]:
 
     Returns
     -------
-    list of str
-        Empty for any other file.
+    dict
+        ``notes`` and ``test_drawn``, as in ``run.json``; empty for any other file.
     """
     if split is None or not (split.parent / LABELS).exists():
-        return []
-    return [str(one) for one in read_labels(split.parent).get("data", {}).get("notes", [])]
+        return {}
+    return dict(read_labels(split.parent).get("data", {}))
 
 
 def _read_record(folder: Path, name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -175,12 +176,13 @@ def _sizes(manifest: pd.DataFrame, known: bool, positive: str) -> str:
 
 
 def _split(results: Results, known: bool) -> str:
-    test = (
-        "The test split was drawn by the program, stratified by class and subtype"
-        if test_drawn(results)
-        else "The test split is that of the data"
-    )
-    origin = "All splits are those of the data"
+    file = results.run.get("config", {}).get("split")
+    own = f"the file {Path(str(file)).name}" if file else "the data"
+    test = f"The test split is that of {own}"
+    if test_drawn(results):
+        test = "The test split was drawn by the program, stratified by "
+        test += "the number of positive labels" if file else "class and subtype"
+    origin = f"All splits are those of {own}"
     if validation_drawn(results):
         origin = f"{test}; validation was sampled from train, stratified by class"
     elif test_drawn(results):

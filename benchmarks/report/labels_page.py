@@ -54,7 +54,7 @@ def write_labels_report(folder: Path) -> None:
     empty = pd.DataFrame()
     results = Results(folder, record, *[empty] * 6)
     name = record.get("data", {}).get("name", "")
-    write_pages(results, f"{table['label_name'].nunique()} labels of {name}", sections)
+    write_pages(results, f"{name}: {table['label_name'].nunique()} labels", sections)
 
 
 def _overview(record: dict[str, Any], table: pd.DataFrame) -> Section:
@@ -70,9 +70,9 @@ def _overview(record: dict[str, Any], table: pd.DataFrame) -> Section:
     blocks: list[Block] = [
         paragraph(
             "Each label is a benchmark of its own, with a report of its own. The test split is the "
-            "same for all: no patient is in test for one label and in train for another. An image "
-            "whose value of a label is not used is left out for that label only. Scores of "
-            "different labels are not compared here: their images and prevalence differ."
+            "same for all. An image whose value of a label is not used is left out for that label "
+            "only. Scores of different labels are not compared here: their images and prevalence "
+            "differ."
         ),
         Table(
             name="labels",
@@ -116,8 +116,8 @@ def _section(number: int, label: str, rows: pd.DataFrame) -> Section:
         name=f"label-{number}",
         caption=(
             f"{label}: test images, at the largest threshold with recall ≥ 0.95 on the validation "
-            "images of this label, with 95 % intervals over patients. AUC and average precision "
-            "do not depend on the threshold."
+            "images of this label, with 95 % intervals over patients, which include the "
+            "uncertainty of the threshold. AUC and average precision do not depend on it."
         ),
         header=("Features", "Classifier", *["Seed"] * seeds, *METRICS.values()),
         rows=tuple(lines),

@@ -145,7 +145,8 @@ class RunState:
                 "leakage": " ".join(leakage),
                 "fingerprint": provenance.fingerprint(manifest),
                 "left_out": dataset.left_out.to_dict("records"),
-                "test_drawn": config.test_fraction is not None,
+                "test_drawn": config.test_fraction is not None
+                or results.common_data(config.split).get("test_drawn", False),
                 "validation_drawn": _validation_drawn(dataset.manifest, manifest),
                 "ignored_files": dataset.ignored_files, "groups_known": dataset.patients_known,
             },

@@ -95,8 +95,10 @@ def test_the_table_of_labels_is_that_of_their_scores(finished: Path) -> None:
     for label, folder in (("Coarse", "Coarse"), ("Some values", "Some-values")):
         scores = pd.read_csv(finished / "out" / folder / "scores.csv")
         one = scores[(scores["split"] == "test") & (scores["operating_point"] == "recall95")]
-        for name in ("threshold", "precision", "recall_lo", "specificity_hi", "auc", "n_positive"):
+        for name in ("threshold", "precision", "recall", "auc", "auc_lo", "n_positive"):
             assert table.loc[label, name] == one[name].iloc[0]
+        for name in ("recall_lo", "specificity_hi"):
+            assert table.loc[label, name] == one[f"{name}_threshold"].iloc[0]
         own = manifest(finished, folder)
         assert table.loc[label, "images"] == len(own)
         assert table.loc[label, "positives"] == own["label"].sum()

@@ -330,10 +330,12 @@ def _split_note(results: Results) -> str:
     test, rest = results.manifest[in_test], results.manifest[~in_test]
     both = len(set(test["group"]) & set(rest["group"]))
     data = results.run.get("data", {})
-    limit = results.run.get("config", {}).get("limit")
-    whole = "a sample of the test split" if limit else "the test split of the data"
+    config = results.run.get("config", {})
+    whole = "a sample of the test split" if config.get("limit") else "the test split of the data"
     if test_drawn(results):
         whole = "a test split drawn from the data"
+    elif config.get("split"):
+        whole = whole.replace("test split of the data", "test split of a list")
     who = (
         f"of {thousands(test['group'].nunique())} patients, {both or 'none'} of them in training "
         "or validation"
