@@ -52,14 +52,14 @@ def write_labels_report(folder: Path) -> None:
     for k, (label, rows) in enumerate(groups, start=1):
         sections[f"label-{k}"] = _section(k, str(label), rows)
     empty = pd.DataFrame()
-    results = Results(folder, record, *[empty] * 6)
+    results = Results(folder, record, empty, empty, empty, empty, empty, empty)
     name = record.get("data", {}).get("name", "")
     write_pages(results, f"{name}: {table['label_name'].nunique()} labels", sections)
 
 
 def _overview(record: dict[str, Any], table: pd.DataFrame) -> Section:
     first = table.drop_duplicates("label_name").to_dict("records")
-    lines = []
+    lines: list[tuple[Cell, ...]] = []
     for one in first:
         counts = [one[key] for key in ("images", "positives", "n", "n_positive")]
         if any(pd.isna(counts)):
@@ -132,4 +132,6 @@ def _section(number: int, label: str, rows: pd.DataFrame) -> Section:
 def _column(cells: pd.DataFrame, metric: str) -> list[Cell]:
     names = [metric, f"{metric}_lo", f"{metric}_hi"]
     values = cells[names].where(cells["status"] == "ok").astype(float).to_numpy()
-    return column([Estimate(*map(float, one), float("nan")) for one in values])
+    return column(
+        [Estimate(value, low, high, float("nan")) for value, low, high in values.tolist()]
+    )
