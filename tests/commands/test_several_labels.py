@@ -15,8 +15,10 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets import DataError, labels_of
 from run_benchmark import main
 from tests.conftest import MakeOnce, report_left_empty
+from tests.datasets.recipes.replicas import chexpert
 from tests.helpers import textured
 
+pytestmark = pytest.mark.slow
 QUICK = ["--features", "intensity", "--models", "logistic", "--folds", "0", "--study", "none",
          "--image-size", "32", "--jobs", "1", "--no-models", "--quiet"]  # fmt: skip
 LABELS = "Coarse,Some values,Mass,Rare"
@@ -193,6 +195,17 @@ def test_names_of_labels(tmp_path: Path) -> None:
         of("Edema,Oedema")
     with pytest.raises(DataError, match="every label once"):
         of("Edema,Edema")
+
+
+def test_columns_of_a_published_data_set(tmp_path: Path) -> None:
+    from benchmarks.datasets.recipe_folder import list_only
+
+    chexpert(tmp_path)
+    config = RunConfig(data=f"chexpert:{tmp_path}", label="Edema,Pneumonia", test_fraction=0.2)
+    assert labels_of(config) == ("Edema", "Pneumonia")
+    listed = list_only(config.model_copy(update={"label": ("Pneumonia",)}))
+    assert listed.classes == ("no Pneumonia", "Pneumonia")
+    assert listed.draw_test
 
 
 def test_labels_of_an_npz_file_by_number_and_name(tmp_path: Path) -> None:
