@@ -150,6 +150,9 @@ def test_one_finding_in_ones_zeros_and_uncertain(findings: Path) -> None:
         ["uncertain", "", 4], ["uncertain", "-1", 4],
     ]  # fmt: skip
     assert "Left out for an uncertain label: 8 rows (blank: 4, -1: 4)." in dataset.notes
+    for words in ({"positive": "1"}, {"negative": "0"}, {"positive": "1.0", "negative": "0.0"}):
+        assert load(findings, columns=COLUMNS, **words).classes == dataset.classes
+    assert load(findings, columns=COLUMNS, positive="0").classes == ("1", "0")
     positive = load(findings, columns=COLUMNS, uncertain="positive")
     assert positive.manifest["label"].value_counts().to_dict() == {0: 4, 1: 12}
     negative = load(findings, columns=COLUMNS, uncertain="negative")

@@ -204,7 +204,8 @@ def _meaning(
 ) -> tuple[tuple[str, str], dict[str, int]]:
     """Names of the classes, and the class of each single value that is in one."""
     named = normalised(column) not in _GENERAL and not is_known_negative(column)
-    if named and "1" in found and set(found) <= FLAGS and not (words[0] or words[1]):
+    as_flags = set(words[0]) <= {"1"} and set(words[1]) <= {"0"}
+    if named and as_flags and "1" in found and set(found) <= FLAGS:
         if "0" not in found and uncertain != "negative":
             raise DataError(
                 f"{source}: found only 1 and blank values, but expected 0, too. If a blank means "
