@@ -94,7 +94,7 @@ def explain(
     except MissingExtra as error:
         raise ConfigError(f"{error} Or omit those cells with --cells.") from error
     fitted = _in_order(run, fitted)
-    tables = tables_of(run, fitted, features_from)
+    tables = tables_of(run, fitted, features_from, [image.as_posix()])
     found.given = rows_of(tables, [image.as_posix()])
     config = with_same_tables(run, config, tables)
     descriptors = descriptors_of(run, config, fitted)

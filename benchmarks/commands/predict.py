@@ -99,7 +99,7 @@ def predict(
     require_two_classes(config, run_dir, "predict")
     preparation = load_preparation(run_dir, config)
     scoring = scoring_cells(run, cells)
-    tables = tables_of(run, scoring.fitted, features_from)
+    tables = tables_of(run, scoring.fitted, features_from, list(map(_name, files)))
     descriptors = descriptors_of(run, config, scoring.fitted)
     rows: list[pd.DataFrame] = []
     left_out: list[tuple[str, str]] = []

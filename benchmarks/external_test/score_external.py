@@ -62,11 +62,11 @@ def score_external(
         If a saved model is damaged or unsafe.
     """
     scoring = scoring_cells(run, _without_tables(run, features_from))
-    tables = tables_of(run, scoring.fitted, features_from)
-    descriptors = descriptors_of(run, config, scoring.fitted)
     dataset = external.dataset
-    images = load_preparation(run.folder, config).applied_to(dataset.images, config.quiet)
     names = [str(image) for image in dataset.manifest["image"]]
+    tables = tables_of(run, scoring.fitted, features_from, names)
+    descriptors = descriptors_of(run, config, scoring.fitted)
+    images = load_preparation(run.folder, config).applied_to(dataset.images, config.quiet)
     parts = []
     with Steps("external test", len(names), "images", config.quiet) as steps:
         for start in range(0, len(names), CHUNK):

@@ -62,6 +62,8 @@ class FeatureTable:
     columns : tuple of str
         Names of the numbers.
     values : ndarray of shape (rows, d)
+    exact : bool
+        Whether images are found by their whole names only.
     """
 
     name: str
@@ -70,6 +72,7 @@ class FeatureTable:
     images: pd.Series
     columns: tuple[str, ...]
     values: NDArray[np.number]
+    exact: bool = False
 
     @property
     def start(self) -> str:
@@ -80,6 +83,29 @@ class FeatureTable:
     def source(self) -> str:
         """Name and hash of the file in text."""
         return f"file {self.file.name} (sha256 {self.sha256[:_SHORT]})"
+
+    def named_as(self, images: Sequence[str]) -> FeatureTable:
+        """Name the rows as a data set does, so that parts of it can be looked up later.
+
+        Parameters
+        ----------
+        images : sequence of str
+            Of the whole data set. Names without folders must be unique among all of them.
+
+        Returns
+        -------
+        FeatureTable
+            Its :meth:`rows_of` finds images by these names only.
+
+        Raises
+        ------
+        ConfigError
+            If names without folders are needed, but several images share one.
+        """
+        wanted = pd.Series(list(images), dtype=object)
+        given, known = matched(self.start, self.images, wanted)
+        whole = dict(zip(known, wanted, strict=True))
+        return replace(self, images=given.map(lambda name: whole.get(name, name)), exact=True)
 
     def rows_of(self, images: Sequence[str]) -> NDArray[np.float32]:
         """Return the rows of some images.
@@ -100,7 +126,9 @@ class FeatureTable:
             If an image has no row or several, or a number of a row is missing or not finite.
         """
         wanted = pd.Series(list(images), dtype=object)
-        given, known = matched(self.start, self.images, wanted)
+        given, known = self.images, wanted
+        if not self.exact:
+            given, known = matched(self.start, given, known)
         twice = given[given.duplicated() & given.isin(known)]
         if len(twice):
             raise ConfigError(

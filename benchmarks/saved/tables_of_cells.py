@@ -16,7 +16,9 @@ from benchmarks.io.results import Results
 from benchmarks.saved.fitted_cells import FittedCell, recorded_columns
 
 
-def tables_of(run: Results, cells: Collection[FittedCell], given: Any) -> dict[str, FeatureTable]:
+def tables_of(
+    run: Results, cells: Collection[FittedCell], given: Any, images: Sequence[str]
+) -> dict[str, FeatureTable]:
     """Read the tables of the feature sets that some cells were fitted on.
 
     Parameters
@@ -25,6 +27,8 @@ def tables_of(run: Results, cells: Collection[FittedCell], given: Any) -> dict[s
     cells : collection of FittedCell
     given : object
         What ``--features-from`` was given, see :func:`benchmarks.config.names_and_files`.
+    images : sequence of str
+        Names of all images whose rows are needed.
 
     Returns
     -------
@@ -56,7 +60,10 @@ def tables_of(run: Results, cells: Collection[FittedCell], given: Any) -> dict[s
                 f"with --features-from {family}=TABLE, or name other cells with --cells."
             )
     tables = {name: read_table(name, file) for name, file in files.items() if name in needed}
-    return {name: one.ordered(recorded_columns(run, name)) for name, one in tables.items()}
+    return {
+        name: one.ordered(recorded_columns(run, name)).named_as(images)
+        for name, one in tables.items()
+    }
 
 
 def rows_of(

@@ -142,6 +142,19 @@ def test_new_tables_are_brought_into_the_order_of_the_run(tmp_path: Path) -> Non
         table.ordered(["p", "q", "z"])
 
 
+def test_parts_of_a_data_set_are_found_as_the_whole(tmp_path: Path) -> None:
+    """Names without folders are unique among all images, not only among those of a part."""
+    short = read_table("net", csv(tmp_path / "t.csv", frame(image=["a", "b", "c", "d"])))
+    whole = ["x/a", "x/b", "y/c", "y/d"]
+    named = short.named_as(whole)
+    for part in ([0, 1], [3, 2]):
+        np.testing.assert_array_equal(named.rows_of([whole[k] for k in part]), X[part])
+    with pytest.raises(ConfigError, match=r"no row for 1 of the 1 images \(z/a\)"):
+        named.rows_of(["z/a"])
+    with pytest.raises(ConfigError, match=r"several images have one file name \(x/a, z/a\)"):
+        short.named_as([*whole, "z/a"])
+
+
 def test_a_table_is_a_feature_set_beside_the_others(tmp_path: Path) -> None:
     path = npz(tmp_path / "t.npz")
     config = load_config({"features_from": (f"net={path}",), "models": "svm,logistic"})
