@@ -194,7 +194,9 @@ def test_joined_patients_do_not_depend_on_order() -> None:
 def results(folder: Path, found: Audit) -> Results:
     none = pd.DataFrame()
     tables = {"audit": found.findings, "audit_images": found.images}
-    return Results(folder, {}, none, none, none, none, none, none, tables)
+    unknown = pd.DataFrame(columns=["label", "class"])
+    manifest = unknown if found.dataset is None else found.dataset.manifest
+    return Results(folder, {}, manifest, none, none, none, none, none, tables)
 
 
 def test_section_shows_the_most_severe_first_with_images(sound: Dataset, tmp_path: Path) -> None:

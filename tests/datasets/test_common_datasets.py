@@ -16,7 +16,8 @@ from benchmarks.io.columns import MANIFEST_COLUMNS
 from tests.datasets.test_npz import arrays
 from tests.datasets.test_table import table_of
 
-LOCAL = [name for name in datasets.DATASETS if name not in FLAGS]  # these: test_medmnist
+# The others: test_medmnist, test_recipe_folder.
+LOCAL = [name for name in datasets.DATASETS if name not in (*FLAGS, "recipe")]
 
 
 @pytest.fixture
