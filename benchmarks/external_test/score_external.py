@@ -66,6 +66,8 @@ def score_external(
     names = [str(image) for image in dataset.manifest["image"]]
     tables = tables_of(run, scoring.fitted, features_from, names)
     descriptors = descriptors_of(run, config, scoring.fitted)
+    tables = tables_of(run, scoring.fitted, features_from, names)
+    descriptors = descriptors_of(run, config, scoring.fitted)
     images = load_preparation(run.folder, config).applied_to(dataset.images, config.quiet)
     parts = []
     with Steps("external test", len(names), "images", config.quiet) as steps:

@@ -19,10 +19,12 @@ from benchmarks.datasets.dataset import DataError, take
 from benchmarks.external_test.external_set import audit_external, read_external, shared_reading
 from benchmarks.external_test.score_external import score_external
 from benchmarks.io.columns import METRICS
+from benchmarks.io.formatting import number
 from benchmarks.io.results import Results, read_results
-from benchmarks.report.sections import other_hospitals
+from benchmarks.report.sections import methods, other_hospitals
 from benchmarks.report.writers import marks
 from benchmarks.saved.stored_config import stored_config
+from benchmarks.statistics.method_rows import rows
 from run_benchmark import main
 from tests.conftest import MakeOnce
 from tests.helpers import words_of
@@ -185,6 +187,19 @@ def test_the_section_is_rendered_from_tables_alone(folder: Path, tmp_path: Path)
     for words in ("Internal test set and external test set “other”", "0 near duplicates",
                   "All its images were used", "Nothing is fitted or chosen"):  # fmt: skip
         assert words in text
+
+
+def test_main_results_and_methods_name_the_external_test(run: Results) -> None:
+    row = next(one for one in rows(run) if one.label == "intensity + logistic")
+    one = run.table("external_differences").query("cell == @row.cells()[0] and metric == 'auc'")
+    (text,) = other_hospitals.headline_elsewhere(run, row)
+    for column in ("internal", "external", "difference"):
+        assert number(one[column].iloc[0]) in text
+    (words,) = other_hospitals.tested_elsewhere(run)
+    manifest = run.table("external_manifest")
+    patients = manifest["group"].nunique()
+    assert f"other (phantoms:other; {len(manifest)} images of {patients} patients)" in words
+    assert words in words_of(methods.render(run))
 
 
 def test_a_run_without_external_sets_says_how_to_score_one(quick_run: Path) -> None:

@@ -21,6 +21,7 @@ from benchmarks.paper.combined_methods import combinations
 from benchmarks.paper.copies_and_views import changes_in_words, copies_and_views
 from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation, sample_size
 from benchmarks.report.blocks import Section, paragraph
+from benchmarks.report.sections.other_hospitals import tested_elsewhere
 from benchmarks.statistics.method_rows import feature_sets, on_features, rows
 from features.preprocessing.augmentation import TRAINING
 from models import declaration
@@ -71,6 +72,7 @@ def render(results: Results) -> Section:
         _scoring(results),
         sample_size(results, cited=True),
         *_cross_validated(results),
+        *tested_elsewhere(results),
         *_chosen(results),
         *_compared(results),
         *_calibrated(results),

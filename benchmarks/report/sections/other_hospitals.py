@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.external_test.evaluation import picture_key
 from benchmarks.external_test.external_differences import INTERNAL_PREVALENCE
 from benchmarks.external_test.external_tables import names
-from benchmarks.io.formatting import count_of, join_words, number, percent, thousands
+from benchmarks.io.formatting import count_of, interval, join_words, number, percent, thousands
 from benchmarks.io.results import Results
 from benchmarks.io.run_files import read_png
 from benchmarks.io.run_record import class_pair, is_synthetic, prevalence
@@ -36,7 +36,7 @@ from benchmarks.report.external_figures import (
     decision_figure,
     metrics_figure,
 )
-from benchmarks.report.method_tables import breaks, over_seeds, table_rows, value_cells
+from benchmarks.report.method_tables import breaks, first_seed, over_seeds, table_rows, value_cells
 from benchmarks.report.sections.decision import useful
 from benchmarks.run.exploration import thumbnail_name
 from benchmarks.statistics.equivalence import MARGINS, counts_text
@@ -92,6 +92,64 @@ _HOW = (
     "models are held fixed. A difference holds for this one external set: another may give "
     "another."
 )
+
+
+def tested_elsewhere(results: Results) -> list[str]:
+    """Describe the external tests in the words of a methods section.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of str
+        A sentence; none if no external set was scored.
+    """
+    found = []
+    for name in names(results):
+        manifest = _of_set(results, "external_manifest", name)
+        source = results.run.get("test_data", {}).get(name, {}).get("name") or "unnamed data"
+        found.append(
+            f"{name} ({source}; {thousands(len(manifest))} images of "
+            f"{thousands(manifest['group'].nunique())} patients)"
+        )
+    if not found:
+        return []
+    return [
+        f"Without refitting, and with the same thresholds, the methods were also scored on "
+        f"{join_words(found)}. Intervals of differences to the test split are percentile intervals "
+        "over pairs of independent bootstrap resamples of the patients of both sets."
+    ]
+
+
+def headline_elsewhere(results: Results, lead: Row) -> list[str]:
+    """Report one method on each external set.
+
+    Parameters
+    ----------
+    results : Results
+    lead : Row
+        A method that was selected on the validation set.
+
+    Returns
+    -------
+    list of str
+        A sentence per set.
+    """
+    texts = []
+    for name in names(results):
+        lines = _lines(results, name)
+        own = lines[lines["cell"].isin(lead.cells()) & (lines["metric"] == "auc")]
+        for one in own.to_dict("records"):
+            texts.append(
+                f"On the external test set “{name}”, the AUC of {lead.label} is "
+                f"{number(one['external'])} "
+                f"({interval(one['external_lo'], one['external_hi'])}), on the test images "
+                f"{number(one['internal'])}; difference {number(one['difference'])} "
+                f"({interval(one['difference_lo'], one['difference_hi'])})."
+            )
+    return texts
 
 
 def _set_blocks(results: Results, name: str) -> list[Block]:
@@ -280,7 +338,8 @@ def _decisions(results: Results, name: str, chosen: Sequence[Row]) -> str:
         "both 95 % intervals of the difference above 0, at some threshold for "
         f"{count_of(len(parts), len(chosen), 'selected methods')}"
     )
-    return f"{text}{': ' * bool(parts)}{'; '.join(parts)}. Each interval is for one threshold."
+    listed = f"{': ' * bool(parts)}{'; '.join(parts)}"
+    return f"{text}{listed}. Each interval is for one threshold.{first_seed(chosen)}"
 
 
 def _pairs(results: Results, name: str) -> str:
@@ -332,10 +391,14 @@ def _table(
         rows=table_rows(table, columns),
         labels=2,
         breaks=breaks(table),
-        note=(_NOTES[title] + (" " + over_seeds(table) if over_seeds(table) else "")),
+        note=_NOTES[title] + _OVER_SEEDS * bool(over_seeds(table)),
     )  # fmt: skip
 
 
+_OVER_SEEDS = (
+    " Values and differences are means over seeds; the intervals include the variance between "
+    "seeds."
+)
 _NOTES = {
     "external": (
         "external_scores.csv and external_differences.csv have further metrics and the threshold "

@@ -31,6 +31,7 @@ from benchmarks.report.method_tables import (
 from benchmarks.report.plots import draw, frame, mark_estimate, method_looks, name_rows
 from benchmarks.report.sections.gap import gap_cells
 from benchmarks.report.sections.leading import headline
+from benchmarks.report.sections.other_hospitals import headline_elsewhere
 from benchmarks.statistics.method_rows import (
     POINT_TITLES,
     Estimate,
@@ -205,7 +206,7 @@ def _outcome(results: Results, table: Sequence[Row]) -> str:
     text += f" reaches {_reached(lead)} on the test images"
     if finished and network is not None:
         text += f", and the end-to-end CNN {_reached(network)}"
-    return text + "."
+    return " ".join([f"{text}.", *headline_elsewhere(results, lead)])
 
 
 def _reached(row: Row) -> str:
