@@ -312,6 +312,19 @@ def test_a_published_split(plain: Path, tmp_path: Path, text: str, tested: list[
     assert any(n.startswith("Split from list.txt: ") for n in dataset.notes)
 
 
+def test_patients_of_a_split_are_written_as_those_of_the_table(plain: Path, tmp_path: Path) -> None:
+    changed(plain, patient=["1.0", "2.0", "3.0", "4.0", "5.0", ""] * 2)
+    for text in (
+        "1.0\n 2\n",
+        "patient,split\n1,test\n2.0,test\n3,train\n4,train\n5,train\n,train\n",
+    ):
+        (tmp_path / "list.txt").write_text(text)
+        table = load(plain, split=tmp_path / "list.txt").manifest
+        tested = set(table["group"][table["split"] == "test"])
+        assert tested == {"1", "2"}
+        assert (~table["group"].isin(list("12345"))).sum() == (0 if "split" in text else 2)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.datasets.names.label_values import canonical
 from benchmarks.datasets.tables.match_files import match_files
 from benchmarks.datasets.tables.table_file import PARQUET, read_rows, read_table_file
 from benchmarks.errors import DataError
@@ -77,6 +78,8 @@ def read_split(path: Path, rows: pd.DataFrame) -> tuple[pd.Series, list[str]]:
         If the file has another form, lists something in two splits, or none of it is found.
     """
     listed, kind = _read(path)
+    if kind != "image":
+        listed["name"] = canonical(listed["name"])  # as the patients of the table
     if (listed.groupby("name")["split"].nunique() > 1).any():
         twice = listed[listed.duplicated("name", keep=False)]["name"].iloc[0]
         raise DataError(f"--split {path}: found {twice!r} in two splits, but expected one.")
@@ -144,4 +147,5 @@ def _of_images(names: list[str], images: pd.Series) -> np.ndarray:
 
 
 def _of_patients(names: list[str], patients: pd.Series) -> np.ndarray:
-    return pd.Index(names).get_indexer(pd.Index(patients))
+    entry = {name: k for k, name in enumerate(names) if name}
+    return patients.map(entry).fillna(-1).to_numpy(dtype=np.intp)

@@ -24,6 +24,10 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
     ast.Gt: operator.gt, ast.GtE: operator.ge,
 }  # fmt: skip
+_OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE, ast.LtE: ast.Gt,
+}  # fmt: skip
 _EXAMPLE = "view == 'PA' and age >= 18"
 
 
@@ -55,8 +59,9 @@ def rows_where(condition: str, columns: Mapping[str, pd.Series]) -> NDArray[np.b
 
     Notes
     -----
-    Compared with a number, a column counts as numbers; rows in which it has none do not fulfil
-    the comparison. Otherwise values are compared as text.
+    Compared with a number, a column counts as numbers; rows in which it has none fulfil neither
+    the comparison nor its opposite: ``not age < 18`` means ``age >= 18``. Otherwise values are
+    compared as text.
 
     Examples
     --------
@@ -83,50 +88,66 @@ def rows_where(condition: str, columns: Mapping[str, pd.Series]) -> NDArray[np.b
         ) from error
 
 
-def _holds(node: ast.expr, columns: Mapping[str, pd.Series]) -> NDArray[np.bool_]:
+def _holds(
+    node: ast.expr, columns: Mapping[str, pd.Series], negated: bool = False
+) -> NDArray[np.bool_]:
+    """Find the rows for which a condition, or its negation, holds.
+
+    A negation goes down to the comparisons, so that rows without a number fulfil neither.
+    """
     if isinstance(node, ast.BoolOp):
-        join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
-        return join.reduce([_holds(part, columns) for part in node.values])  # noqa: PD011
+        parts = [_holds(part, columns, negated) for part in node.values]  # noqa: PD011
+        return _joined(parts, isinstance(node.op, ast.And) != negated)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return ~_holds(node.operand, columns)
+        return _holds(node.operand, columns, not negated)
     if isinstance(node, ast.Compare):
         sides = [node.left, *node.comparators]
         parts = [
-            _compared(left, kind, right, columns)
+            _compared(left, kind, right, columns, negated)
             for left, kind, right in zip(sides, node.ops, sides[1:], strict=False)
         ]
-        return np.logical_and.reduce(parts)
+        return _joined(parts, not negated)
     raise _UnknownPartError(f"found {ast.unparse(node)!r} where a comparison is expected")
 
 
+def _joined(parts: list[NDArray[np.bool_]], all_of_them: bool) -> NDArray[np.bool_]:
+    return (np.logical_and if all_of_them else np.logical_or).reduce(parts)
+
+
 def _compared(
-    left: ast.expr, kind: ast.cmpop, right: ast.expr, columns: Mapping[str, pd.Series]
+    left: ast.expr,
+    kind: ast.cmpop,
+    right: ast.expr,
+    columns: Mapping[str, pd.Series],
+    negated: bool,
 ) -> NDArray[np.bool_]:
     if isinstance(kind, (ast.In, ast.NotIn)):
-        found = _is_in(left, right, columns)
-        return ~found if isinstance(kind, ast.NotIn) else found
+        return _is_in(left, right, columns, isinstance(kind, ast.NotIn) != negated)
     if type(kind) not in _COMPARE:
         raise _UnknownPartError("is and is not are unknown; write == and !=")
+    compare = _COMPARE[_OPPOSITE[type(kind)] if negated else type(kind)]
     one, other = _value(left, columns), _value(right, columns)
     if not isinstance(one, pd.Series) and not isinstance(other, pd.Series):
         raise _UnknownPartError(f"{ast.unparse(left)} and {ast.unparse(right)} are no columns")
     if isinstance(one, float) or isinstance(other, float) or _both_numbers(one, other):
         one, other = _numbers(one), _numbers(other)
         present = ~(pd.isna(one) | pd.isna(other))
-        return np.asarray(_COMPARE[type(kind)](one, other) & present, dtype=bool)
-    return np.asarray(_COMPARE[type(kind)](one, other), dtype=bool)
+        return np.asarray(compare(one, other) & present, dtype=bool)
+    return np.asarray(compare(one, other), dtype=bool)
 
 
-def _is_in(left: ast.expr, right: ast.expr, columns: Mapping[str, pd.Series]) -> NDArray[np.bool_]:
+def _is_in(
+    left: ast.expr, right: ast.expr, columns: Mapping[str, pd.Series], negated: bool
+) -> NDArray[np.bool_]:
     if isinstance(right, (ast.List, ast.Tuple, ast.Set)):
-        parts = [_compared(left, ast.Eq(), one, columns) for one in right.elts]
+        parts = [_compared(left, ast.Eq(), one, columns, negated) for one in right.elts]
         if not parts:
             raise _UnknownPartError("the list after in is empty")
-        return np.logical_or.reduce(parts)
+        return _joined(parts, negated)
     text, column = _value(left, columns), _value(right, columns)
     if not (isinstance(text, str) and isinstance(column, pd.Series)):
         raise _UnknownPartError("in needs a list of values, or a text and a column")
-    return column.str.contains(text, regex=False).to_numpy(dtype=bool)
+    return column.str.contains(text, regex=False).to_numpy(dtype=bool) != negated
 
 
 def _value(node: ast.expr, columns: Mapping[str, pd.Series]) -> pd.Series | float | str:

@@ -25,7 +25,14 @@ TABLE = pd.DataFrame(
         ("view == 'PA'", [0, 2]),
         ("view != 'PA'", [1, 3]),
         ("view == 'PA' and age >= 18", [0]),  # no number is no match
-        ("not age < 18", [0, 2]),
+        ("not age < 18", [0]),  # nor does a row without a number match the opposite
+        ("not (view == 'AP' or age < 18)", [0]),
+        ("not (view == 'PA' and age >= 18)", [1, 3]),
+        ("not 9 <= age < 20", [0]),
+        ("age not in (9, 40)", [3]),
+        ("not age in (9, 40)", [3]),
+        ("not not age < 18", [1, 3]),
+        ("not 'P' in view", [3]),
         ("age < 18 or view == ''", [1, 3]),
         ("9 <= age < 20", [1, 3]),
         ("`View Position` == 'x'", [0, 2]),
