@@ -279,9 +279,9 @@ def _one_each(
     if not flags or column is None or column not in map(str, range(width)):
         raise DataError(
             f"{path}: train_labels is {raw['train'].shape}: {width} labels an image"
-            f"{'' if flags else ' with other values than 0 and 1'}. Got --label "
-            f"{column or 'none'}, but expected the number of one column, from --label 0 to "
-            f"--label {width - 1}."
+            f"{'' if flags else ' with other values than 0 and 1'}. Got "
+            f"{'no --label' if column is None else f'--label {column}'}, but expected the "
+            f"number of one column, from --label 0 to --label {width - 1}."
         )
     note = f"Of {width} labels an image, number {column} (from 0) is used."
     return {name: own[:, int(column)].astype(int) for name, own in raw.items()}, [note]
