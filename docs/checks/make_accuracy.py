@@ -174,7 +174,7 @@ def _methods(table: pd.DataFrame) -> str:
 
 def _runs(table: pd.DataFrame) -> str:
     """Say how many methods were fitted, and on what network."""
-    return f"{len(table)} methods on embeddings of the default network (`{DEFAULT_BACKBONE}`),"
+    return f"{len(table)} methods (embeddings and CNN: `{DEFAULT_BACKBONE}`),"
 
 
 def _errors() -> str:
