@@ -131,6 +131,8 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
               "percentile to the full range [on].")  # fmt: skip
 @click.option("--preprocess", help="Preprocessing steps after that, comma-separated, or none; see "
               "list [none].")  # fmt: skip
+@click.option("--fix-polarity", is_flag=True, default=None, help="Invert images of reversed "
+              "polarity (bone is black) before all else.")  # fmt: skip
 @click.option("--augment", help="Changed copies of each training image that classifiers are "
               "fitted on, too [0].")  # fmt: skip
 @click.option("--views", help="Views of a scored image whose scores are averaged, counting the "

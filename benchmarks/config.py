@@ -114,6 +114,8 @@ class RunConfig(BaseModel):
         Whether each image's 1st to 99th percentile is stretched to the full range.
     preprocess : tuple of str
         Keys of ``PREPROCESSING``, in their order; none if empty.
+    fix_polarity : bool
+        Whether images of reversed polarity are inverted before all else.
     augment : int
         Changed copies of each training image that classifiers are fitted on, too.
     views : int
@@ -187,6 +189,7 @@ class RunConfig(BaseModel):
     crop: float = Field(default=1.0, ge=0.5, le=1.0)
     contrast: bool = True
     preprocess: tuple[str, ...] = ()
+    fix_polarity: bool = False
     augment: int = Field(default=0, ge=0, le=20)
     views: int = Field(default=1, ge=1, le=20)
     balance: str = "smote"

@@ -14,16 +14,19 @@ from benchmarks.audit.class_marks import (
     discriminating_places,
 )
 from benchmarks.audit.drawn_test import with_drawn_test
-from benchmarks.audit.evidence import Evidence, gather
+from benchmarks.audit.evidence import FLAT, Evidence, gather
 from benchmarks.audit.file_properties import class_properties
 from benchmarks.audit.findings import NOTE, SEVERITIES, STOP, WARN, Audit, Finding
 from benchmarks.audit.patient_groups import keep_together
+from benchmarks.audit.unusual_pictures import reversed_polarity, turned, unlike
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.datasets.splits import MIN_VALIDATION_PER_CLASS
 from benchmarks.io.columns import MORE_TABLES
 
-FLAT = 8  # grey levels; 95 % of the pixels of a nearly empty image span fewer
-PICTURED = ("label_conflict", "exact_duplicate", "near_duplicate", "empty_image")
+PICTURED = (
+    "label_conflict", "exact_duplicate", "near_duplicate", "empty_image", "reversed_polarity",
+    "turned", "unlike",
+)  # fmt: skip
 _BEFORE_JOINING = ("label_conflict", "exact_duplicate", "near_duplicate", "patient_leak")
 _LISTED = 4  # images that a finding lists
 
@@ -120,7 +123,7 @@ def _unreadable_files(evidence: Evidence) -> list[Finding]:
 
 def _empty_images(evidence: Evidence) -> list[Finding]:
     """Find images that are constant or nearly empty."""
-    rows = tuple(np.flatnonzero(evidence.span < FLAT).tolist())
+    rows = tuple(np.flatnonzero(evidence.empty).tolist())
     if not rows:
         return []
     detail = f"95 % of the pixels are within {FLAT} grey levels: {_images_of(evidence, rows)}"
@@ -196,6 +199,9 @@ CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {
     "patient_leak": _patient_leaks,
     "unreadable": _unreadable_files,
     "empty_image": _empty_images,
+    "reversed_polarity": reversed_polarity,
+    "turned": turned,
+    "unlike": unlike,
     "file_property": _file_properties,
     "class_mark": _class_marks,
     "small_split": _small_splits,

@@ -14,8 +14,16 @@ from benchmarks.audit.near_duplicates import near_duplicates
 from benchmarks.audit.patient_groups import components
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.io.image_stack import ImageStack
+from features.preprocessing.typical_images import (
+    FEWEST,
+    SIDE,
+    Nearest,
+    TypicalImages,
+    thumbnails,
+)
 from features.reading.preprocess import grey_percentiles
 
+FLAT = 8  # grey levels; 95 % of the pixels of a nearly empty image span fewer
 _CHUNK = 64  # images in memory at once
 
 
@@ -35,6 +43,10 @@ class Evidence:
         Grey levels between the 2.5th and the 97.5th percentile of each image.
     margins : ndarray of shape (n, C, 2), float32
         Grey values beside the lungs; see :func:`benchmarks.audit.class_marks.cell_statistics`.
+    typical : TypicalImages or None
+        Fitted on the training images that are not empty; None with fewer than 40.
+    nearest : Nearest or None
+        Distance of each image to them, and its nearest version.
     """
 
     dataset: Dataset
@@ -42,6 +54,13 @@ class Evidence:
     near: list[tuple[int, ...]]
     span: NDArray[np.float64]
     margins: NDArray[np.float32]
+    typical: TypicalImages | None = None
+    nearest: Nearest | None = None
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Whether each image is constant or nearly empty."""
+        return self.span < FLAT
 
     @property
     def manifest(self) -> pd.DataFrame:
@@ -86,11 +105,16 @@ def gather(dataset: Dataset) -> Evidence:
     firsts = np.array([rows[0] for rows in content.values()], dtype=np.intp)
     pairs = near_duplicates(stack.take(firsts))[["first", "second"]].to_numpy(dtype=np.intp)
     span, margins = np.empty(len(stack)), []
+    small = np.empty((len(stack), SIDE, SIDE), np.float32)
     for start in range(0, len(stack), _CHUNK):
         images = stack[start : start + _CHUNK]
         margins.append(cell_statistics(images))
+        small[start : start + _CHUNK] = thumbnails(images)
         for k, image in enumerate(images, start):
             low, high = grey_percentiles(image, 2.5, 97.5)
             span[k] = high - low
     near = components(len(manifest), firsts[pairs])
-    return Evidence(dataset, exact, near, span, np.concatenate(margins))
+    train = (manifest["split"] == "train").to_numpy() & (span >= FLAT)
+    typical = TypicalImages.fit(small[train]) if train.sum() >= FEWEST else None
+    nearest = typical.nearest(small) if typical else None
+    return Evidence(dataset, exact, near, span, np.concatenate(margins), typical, nearest)

@@ -11,6 +11,7 @@ from benchmarks.datasets.dataset import DataError, Dataset
 
 STOP, WARN, NOTE = SEVERITIES = ("stop", "warn", "note")
 FINDINGS_SHOWN, IMAGES_SHOWN = 12, 4
+MORE_SHOWN = {"reversed_polarity": 12, "turned": 12, "unlike": 12}  # images; of others 4
 _LISTED = 5  # findings that an error message lists
 
 
@@ -118,7 +119,7 @@ def stop_or_mark(found: Audit, allow_leakage: bool = False) -> list[str]:
 
 
 def shown(found: Audit) -> pd.DataFrame:
-    """Select the images that the report shows: four of each of the first twelve findings.
+    """Select the images that the report shows: a few of each of the first twelve findings.
 
     Parameters
     ----------
@@ -131,7 +132,11 @@ def shown(found: Audit) -> pd.DataFrame:
     """
     findings = found.images["finding"].unique()[:FINDINGS_SHOWN]
     few = found.images[found.images["finding"].isin(findings)]
-    return few.groupby("finding", sort=False).head(IMAGES_SHOWN)
+    if few.empty:
+        return few
+    bound = found.findings["check"].map(MORE_SHOWN).fillna(IMAGES_SHOWN)
+    place = few.groupby("finding", sort=False).cumcount()
+    return few[(place < few["finding"].map(bound)).to_numpy()]
 
 
 def summary(found: Audit) -> str:

@@ -104,12 +104,17 @@ def predict(
     rows: list[pd.DataFrame] = []
     left_out: list[tuple[str, str]] = []
     seen: list[str] = []
+    inverted = 0
     for names, hashes, images in _batches(files, config, left_out):
+        inverted += int(preparation.inverted(images).sum())
         views = views_of(preparation(images), config.views)
         scores = scoring.scores(views, descriptors, rows_of(tables, names))
         rows.append(_score_rows(names, scoring.shown, scores, class_pair(run)))
         seen += hashes
     _say_known(run, seen)
+    if inverted:
+        say(f"Note: {inverted} of the images look inverted and were inverted, as in the run.",
+            config.quiet)  # fmt: skip
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
     if out is not None:
         write_csv(out, table)

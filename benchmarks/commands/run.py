@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks import datasets
 from benchmarks.audit.checks import audit
@@ -195,7 +197,8 @@ def _start(state: RunState, plan: _Plan) -> int:
 
 def _plan(config: RunConfig) -> _Plan:
     cells, studies = plan(config), selected_studies(config)
-    names = ["data", "exploration", *(["preprocessing"] if config.preprocess else [])]
+    learns = config.preprocess or config.fix_polarity
+    names = ["data", "exploration", *(["preprocessing"] if learns else [])]
     if any(cell.on_features for cell in cells):
         names += ["features", "classifiers", *(["cross-validation"] if config.folds else [])]
         names += ["combination"] if config.combine else []
@@ -297,12 +300,30 @@ def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) ->
 def _prepare(state: RunState, dataset: Dataset, manifest: pd.DataFrame) -> ImageStack:
     """Fit the preprocessing steps, if any, and prepare the images."""
     config = state.config
-    if not config.preprocess:
+    if not config.preprocess and not config.fix_polarity:
         return fit_preparation(dataset.images, manifest, config).applied_to(dataset.images)
     with state.stage("preprocessing"):
         preparation = fit_preparation(dataset.images, manifest, config)
         save_preparation(state.folder, preparation)
+        if config.fix_polarity:
+            _record_inverted(state, manifest, preparation.inverted(dataset.images))
         return preparation.applied_to(dataset.images, config.quiet)
+
+
+def _record_inverted(state: RunState, manifest: pd.DataFrame, inverted: NDArray[np.bool_]) -> None:
+    """Record which images ``--fix-polarity`` inverted, by name and in a note of the report."""
+    own = manifest[inverted]
+    counts = (own["class"] + " in " + own["split"]).value_counts().sort_index()
+    where = ", ".join(f"{n:,} {name}" for name, n in counts.items())
+    note = (
+        f"--fix-polarity inverted {len(own):,} of {len(manifest):,} images before everything else"
+        f"{f': {where}; run.json lists them' if len(own) else ''}. The same rule applies to new "
+        "images."
+    )
+    say(f"  {note}", state.config.quiet)
+    state.record["data"]["notes"].append(note)
+    state.record["data"]["inverted"] = own["image"].tolist()
+    state.write()
 
 
 def _load(state: RunState) -> _Loaded:

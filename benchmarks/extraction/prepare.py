@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.config import RunConfig
+from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import image_size
 from benchmarks.io.image_stack import GreyImages, ImageFile, ImageStack
 from benchmarks.io.progress import Steps
 from benchmarks.io.results import RunError
 from benchmarks.io.run_files import open_file, write_text
 from features.preprocessing import PREPROCESSING, PreprocessingStep
+from features.preprocessing.typical_images import FEWEST, TypicalImages, thumbnails
 from features.reading.preprocess import central_crop, stretch_contrast
 
 FITTED_ON = 2000  # training images at most
 STATE = "preprocessing.json"
+POLARITY = "polarity"  # key of what --fix-polarity has learnt there
 MAX_STATE = 2**26  # bytes
 CHUNK = 256  # images in memory at once
 
@@ -38,11 +40,14 @@ class Preparation:
         Whether the contrast of each image is stretched.
     steps : dict of PreprocessingStep
         Fitted, by name, in their order.
+    typical : TypicalImages or None
+        With ``fix_polarity``: the model that finds the images to invert, before anything else.
     """
 
     size: int
     contrast: bool
     steps: dict[str, PreprocessingStep]
+    typical: TypicalImages | None = None
 
     def __call__(self, images: GreyImages) -> GreyImages:
         """Prepare images.
@@ -57,11 +62,29 @@ class Preparation:
         ndarray of shape (n, size, size), uint8
             An image does not depend on the others.
         """
+        images = self.typical.corrected(images) if self.typical else images
         images = central_crop(images, self.size)
         images = stretch_contrast(images) if self.contrast else images
         for step in self.steps.values():
             images = step.transform(images)
         return images
+
+    def inverted(self, images: NDArray[np.uint8] | ImageStack) -> NDArray[np.bool_]:
+        """Say which images are inverted.
+
+        Parameters
+        ----------
+        images : ndarray or ImageStack of shape (n, S, S), uint8
+            S from :func:`reading_size`.
+
+        Returns
+        -------
+        ndarray of shape (n,), bool
+        """
+        if not self.typical:
+            return np.zeros(len(images), bool)
+        small = thumbnails_of(ImageStack.of(images))
+        return self.typical.reversed_polarity(small)
 
     def applied_to(self, images: NDArray[np.uint8] | ImageStack, quiet: bool = True) -> ImageStack:
         """Return a stack of prepared images.
@@ -80,7 +103,7 @@ class Preparation:
             longer, once, and kept in a temporary file.
         """
         stack = ImageStack.of(images)
-        if not self.steps:
+        if not self.steps and not self.typical:
             return stack.map(self, self.size)
         file = ImageFile(None, self.size)
         with Steps("preprocessing", len(stack), "images", quiet) as shown:
@@ -90,6 +113,22 @@ class Preparation:
                     file.append(image)
                 shown.advance(len(chunk))
         return file.images()
+
+
+def thumbnails_of(stack: ImageStack) -> NDArray[np.float32]:
+    """Make the thumbnails of a stack, part by part.
+
+    Parameters
+    ----------
+    stack : ImageStack of shape (n, S, S), uint8
+
+    Returns
+    -------
+    ndarray of shape (n, 16, 16), float32
+        See :func:`features.preprocessing.typical_images.thumbnails`.
+    """
+    starts = range(0, len(stack), CHUNK)
+    return np.concatenate([thumbnails(stack[start : start + CHUNK]) for start in starts])
 
 
 def reading_size(config: RunConfig) -> int:
@@ -125,25 +164,43 @@ def fit_preparation(
     manifest : DataFrame of n rows
         With ``split`` as assigned and ``sha256``.
     config : RunConfig
-        ``data``, ``image_size``, ``contrast`` and ``preprocess`` apply.
+        ``data``, ``image_size``, ``contrast``, ``preprocess`` and ``fix_polarity`` apply.
 
     Returns
     -------
     Preparation
         Fitted on at most 2,000 training images, those with the smallest hashes: the order of the
         files changes nothing.
+
+    Raises
+    ------
+    ConfigError
+        If there are too few training images to find those to invert.
     """
     unfitted = Preparation(image_size(config), config.contrast, {})
-    if not config.preprocess:
+    if not config.preprocess and not config.fix_polarity:
         return unfitted
     hashes = manifest.loc[(manifest["split"] == "train").to_numpy(), "sha256"]
     chosen = manifest.index.get_indexer(hashes.sort_values(kind="stable").index[:FITTED_ON])
-    seen = unfitted(ImageStack.of(images)[chosen])
-    steps = {}
-    for name in config.preprocess:
-        steps[name] = PREPROCESSING[name]().fit(seen)
-        seen = steps[name].transform(seen)
-    return Preparation(unfitted.size, unfitted.contrast, steps)
+    raw = ImageStack.of(images)[chosen]
+    if config.fix_polarity:
+        unfitted = replace(unfitted, typical=_typical(raw))
+    steps: dict[str, PreprocessingStep] = {}
+    if config.preprocess:
+        seen = unfitted(raw)
+        for name in config.preprocess:
+            steps[name] = PREPROCESSING[name]().fit(seen)
+            seen = steps[name].transform(seen)
+    return replace(unfitted, steps=steps)
+
+
+def _typical(images: GreyImages) -> TypicalImages:
+    if len(images) < FEWEST:
+        raise ConfigError(
+            f"--fix-polarity: got {len(images)} training images, but expected at least {FEWEST} to "
+            "learn what is typical. Leave it out, or invert the images before the run."
+        )
+    return TypicalImages.fit(thumbnails(images))
 
 
 def save_preparation(folder: Path, preparation: Preparation) -> None:
@@ -159,6 +216,9 @@ def save_preparation(folder: Path, preparation: Preparation) -> None:
         name: {key: value.tolist() for key, value in step.state().items()}
         for name, step in preparation.steps.items()
     }
+    if preparation.typical:
+        own = preparation.typical.state()
+        learnt[POLARITY] = {key: value.tolist() for key, value in own.items()}
     if learnt:
         write_text(folder / STATE, json.dumps(learnt))
 
@@ -183,18 +243,23 @@ def load_preparation(folder: Path, config: RunConfig) -> Preparation:
         If the file is missing or does not belong to these steps.
     """
     steps: dict[str, PreprocessingStep] = {}
-    if config.preprocess:
+    typical: TypicalImages | None = None
+    names = [*config.preprocess, *([POLARITY] if config.fix_polarity else [])]
+    if names:
         try:
             with open_file(folder, STATE, limit=MAX_STATE) as file:
                 learnt = json.loads(file.read())
             for name in config.preprocess:
                 own = {key: np.asarray(value) for key, value in learnt[name].items()}
                 steps[name] = PREPROCESSING[name].from_state(own)
+            if config.fix_polarity:
+                own = {key: np.asarray(value) for key, value in learnt[POLARITY].items()}
+                typical = TypicalImages.from_state(own)
         except (
             OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError
         ) as error:  # fmt: skip
             raise RunError(
-                f"{folder / STATE}: expected what {', '.join(config.preprocess)} learnt on the "
+                f"{folder / STATE}: expected what {', '.join(names)} learnt on the "
                 f"training images of the run, got: {error}. Run the benchmark again."
             ) from error
-    return Preparation(image_size(config), config.contrast, steps)
+    return Preparation(image_size(config), config.contrast, steps, typical)

@@ -208,6 +208,8 @@ def preparation(config: dict[str, Any]) -> str:
         A sentence; empty if the configuration names no step.
     """
     steps = ["read as 8-bit grey"]
+    if config.get("fix_polarity"):
+        steps.append("inverted if their polarity was reversed")
     crop = config.get("crop")
     if isinstance(crop, float) and crop < 1:
         steps.append(f"cropped to the central {100 * crop:.0f} % of each side")

@@ -259,6 +259,10 @@ def test_real_radiographs_have_their_known_duplicates_and_no_leak(real_data: Pat
     exact = found.findings[found.findings["check"] == "exact_duplicate"]
     assert (len(exact), exact["images"].sum()) == (30, 62)
     assert severities(found, "near_duplicate") == []
+    unusual = found.findings[
+        found.findings["check"].isin(["reversed_polarity", "turned", "unlike"])
+    ]
+    assert dict(zip(unusual["check"], unusual["images"], strict=True)) == {"turned": 1, "unlike": 6}
     (mark,) = found.findings.loc[found.findings["check"] == "class_mark", "detail"]
     assert "upper edge, rows 0–16, columns 96–112: brightest pixel alone, lower in PNEUM" in mark
-    assert summary(found).startswith("Audit: 0 findings that stop a run, 0 warnings, 33 notes")
+    assert summary(found).startswith("Audit: 0 findings that stop a run, 0 warnings, 35 notes")

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.config import RunConfig
+from benchmarks.config import ConfigError, RunConfig
+from benchmarks.datasets.phantoms import generate
 from benchmarks.extraction.prepare import (
     STATE,
     Preparation,
@@ -116,3 +117,31 @@ def test_nothing_is_saved_without_steps(tmp_path: Path) -> None:
     save_preparation(tmp_path, Preparation(64, True, {}))
     assert not list(tmp_path.iterdir())
     assert load_preparation(tmp_path, RunConfig(image_size=64)).steps == {}
+
+
+def test_fix_polarity_inverts_before_all_else_and_is_read_back(tmp_path: Path) -> None:
+    dataset = generate(n_images=120, size=64)
+    images, manifest = np.array(dataset.images), dataset.manifest
+    in_test = manifest["split"] == "test"
+    wrong = [*np.flatnonzero(in_test)[:5].tolist(), *np.flatnonzero(~in_test)[[0, 9]].tolist()]
+    config = RunConfig(image_size=64, preprocess="clahe", fix_polarity=True, quiet=True)
+    upright = fit_preparation(images, manifest, config)(images)
+    images[wrong] = 255 - images[wrong]
+    fitted = fit_preparation(images, manifest, config)
+    assert np.flatnonzero(fitted.inverted(images)).tolist() == sorted(wrong)
+    np.testing.assert_array_equal(fitted.applied_to(images)[:], upright)
+    save_preparation(tmp_path, fitted)
+    again = load_preparation(tmp_path, config)
+    np.testing.assert_array_equal(again(images[wrong]), upright[wrong])  # as in predict, explain
+    without = load_preparation(tmp_path, config.model_copy(update={"fix_polarity": False}))
+    assert without.typical is None
+    assert not without.inverted(images).any()
+
+
+def test_fix_polarity_needs_training_images_and_its_file(data: Any, tmp_path: Path) -> None:
+    config = RunConfig(image_size=64, fix_polarity=True)
+    with pytest.raises(ConfigError, match="got 3 training images, but expected at least 40"):
+        fit_preparation(*data, config)
+    (tmp_path / STATE).write_text('{"polarity": {"centre": [1]}}')
+    with pytest.raises(RunError, match="expected what polarity learnt"):
+        load_preparation(tmp_path, config)
