@@ -242,7 +242,7 @@ def _counts(
 @click.command()
 @click.argument("data", required=False)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("docs/checks/pictures.csv"))
-def main(data: str | None, out: Path) -> None:
+def _main(data: str | None, out: Path) -> None:
     """Plant pictures into 600 phantoms, and into DATA, a folder or an .npz file."""
     tables = [tabulate("phantoms", datasets.load(RunConfig(quiet=True), 128))]
     if data:
@@ -254,4 +254,4 @@ def main(data: str | None, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()
