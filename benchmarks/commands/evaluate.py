@@ -70,7 +70,8 @@ def evaluate(
                                                  if k in given})  # fmt: skip
     ((name, path),) = asked.test_data
     with locked(run_dir, "RUN_DIR"):
-        config = stored_config(run_dir, {key: given[key] for key in LOCAL if key in given})
+        here = {"quiet": False} | {key: given[key] for key in LOCAL if key in given}
+        config = stored_config(run_dir, here)
         run = read_results(run_dir)
         require_two_classes(config, run_dir, "evaluate")
         say_versions(run)
@@ -86,7 +87,9 @@ def evaluate(
         say(f"{name}: {external.summary()}", config.quiet)
         score_set(run_dir, config, external, known, features_from)
         record = read_record(run_dir)
-        record.setdefault("test_data", {})[name] = {**external.record(), "data": path}
+        record.setdefault("test_data", {})[name] = {
+            **external.record(), "data": path, "limit": asked.limit,
+        }  # fmt: skip
         write_run(run_dir, record)
         tabulate_set(run_dir, name)
         render_report(run_dir)
@@ -97,7 +100,9 @@ def _run_images(
     run: Results, run_dir: Path, given: dict[str, Any], moved: str | None
 ) -> Dataset | None:
     """Read the run's data, to look for near duplicates; None if they can't be read."""
-    options: dict[str, Any] = {key: given[key] for key in ("jobs", "quiet") if key in given}
+    options: dict[str, Any] = {"quiet": False} | {
+        key: given[key] for key in ("jobs", "quiet") if key in given
+    }
     options |= {"data": moved} if moved else {}
     try:
         return load_same_data(run, stored_config(run_dir, options))

@@ -421,7 +421,9 @@ def _test_externally(
         for one in sets:
             score_set(state.folder, state.config, one, dataset)
             data = dict(state.config.test_data)[one.name]
-            state.record["test_data"][one.name] = {**one.record(), "data": data}
+            state.record["test_data"][one.name] = {
+                **one.record(), "data": data, "limit": state.config.limit,
+            }  # fmt: skip
             state.write()
     return sets
 

@@ -243,6 +243,7 @@ class _TestData(_Part):
     left_out: list[_LeftOut] = []
     groups_known: bool = True
     only_test: bool = False
+    limit: int | None = None
     compared: bool = True
 
 

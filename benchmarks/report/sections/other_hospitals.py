@@ -205,10 +205,7 @@ def _what(results: Results, name: str, known: Record) -> str:
     )
     if positive and (negative, positive) != ours:
         text += f" {positive} counts as {ours[1]}, and {negative} as {ours[0]}."
-    text += (
-        " Only the set’s own test split was used." if known.get("only_test")
-        else " All its images were used, whatever their split."
-    )  # fmt: skip
+    text += _used(bool(known.get("only_test")), known.get("limit"))
     if not known.get("groups_known", True):
         text += (
             " Most of its patients are not known, so each image counts as its own patient, and the "
@@ -223,6 +220,15 @@ def _what(results: Results, name: str, known: Record) -> str:
     if known.get("licence"):
         more.append(f"Licence: {str(known['licence']).rstrip('.')}.")
     return " ".join([text, *more])
+
+
+def _used(only_test: bool, limit: int | None) -> str:
+    if limit:
+        after = ", and those in its own test split used" * only_test
+        return f" A sample of about {thousands(limit)} of its images was drawn (--limit){after}."
+    if only_test:
+        return " Only the set’s own test split was used."
+    return " All its images were used, whatever their split."
 
 
 def _overlap(results: Results, name: str, known: Record) -> str:
