@@ -147,6 +147,11 @@ def _one_of(found: list[str], name: str, option: str, source: str) -> str:
 
 
 def _ambiguous(found: list[str], ones: list[str], source: str) -> str:
+    if len(found) == 1:
+        return (
+            f"{source}: found one class only, {found[0]}, but expected two. Give data that have "
+            "both classes, or check the options that leave rows out."
+        )
     missing = "--negative" if ones else "--positive"
     words = f"the negative class besides {' or '.join(ones)}" if ones else "one that is positive"
     example = "NAME or --positive NAME,NAME" if missing == "--positive" else "NAME"

@@ -61,3 +61,8 @@ def test_known_negative_names_ignore_case_and_separators() -> None:
     for name in ("NORMAL", "Normal", "healthy", "No Finding", "no_finding", "Non-Pneumonia"):
         assert is_known_negative(name)
     assert not is_known_negative("Abnormal")
+
+
+def test_a_single_class_is_named() -> None:
+    with pytest.raises(DataError, match="found one class only, NORMAL, but expected two"):
+        binary_classes(["NORMAL"], (), (), "the example")
