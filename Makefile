@@ -17,7 +17,7 @@ install: $(READY) ## Make .venv with the pinned versions
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[deep,dicom,fast,importance,parquet,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[deep,dicom,fast,importance,dev]'
 	@touch $@
 
 benchmark: $(READY) ## Run the whole benchmark on the built-in phantoms; report in runs/

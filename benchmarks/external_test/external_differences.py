@@ -159,7 +159,7 @@ def difference_interval(
     --------
     >>> drawn = np.array([0.5, 0.4, 0.5, 0.6])
     >>> [round(bound, 3) for bound in difference_interval(drawn, drawn[::-1] + 0.25)]
-    [0.06, 0.43]
+    [0.15, 0.34]
     """
     n = min(len(internal), len(external))
     drawn = external[1:n] - internal[1:n]

@@ -80,8 +80,9 @@ def names(results: Results) -> list[str]:
     -------
     list of str
     """
-    found = results.table("external_predictions")["split"].unique()
-    return [str(split).removeprefix(EXTERNAL) for split in found]
+    found = results.table("external_predictions")
+    splits = found["split"].unique() if len(found) else ()
+    return [str(split).removeprefix(EXTERNAL) for split in splits]
 
 
 def as_test(results: Results, name: str) -> Results:

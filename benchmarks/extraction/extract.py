@@ -82,7 +82,7 @@ def make_descriptor(family: str, config: RunConfig, columns: Sequence[str] = ())
     ImageDescriptor
     """
     kind = family_class(family)
-    if issubclass(kind, GivenFeatures):
+    if isinstance(kind, type) and issubclass(kind, GivenFeatures):
         return kind(tuple(columns))
     descriptor = kind()
     given = {

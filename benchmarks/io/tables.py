@@ -17,6 +17,9 @@ from benchmarks.io.run_files import write_text
 
 _LINE_END = re.compile(r'("(?:[^"]|"")*")|\r\n')
 
+# As without pyarrow, whose strings can't hold file names that are not UTF-8.
+pd.set_option("mode.string_storage", "python")
+
 
 def to_csv(table: pd.DataFrame, header: bool = True) -> str:
     r"""Format a table as CSV, without its index; floats keep all digits.

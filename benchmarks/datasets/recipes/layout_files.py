@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.datasets.tables.table_file import read_table_file
 from benchmarks.errors import DataError
 
 NONE_STATED = "no finding stated"  # as a label: neither a finding nor their absence
@@ -86,16 +87,14 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
         If the file can't be read or a column is missing.
     """
     file = next((p for s in _COMPRESSED if (p := Path(f"{path}{s}")).exists()), path)
-    try:
-        return pd.read_csv(
-            file, usecols=None if columns is None else list(columns), dtype=str,
-            keep_default_na=False, encoding="utf-8-sig",
-        )  # fmt: skip
-    except (OSError, ValueError, EOFError) as error:
+    table, _ = read_table_file(file)
+    wanted = list(table.columns if columns is None else columns)
+    if missing := [name for name in wanted if name not in table.columns]:
         raise DataError(
-            f"{file}: expected the columns {', '.join(columns or ['image'])} of the published "
-            f"table, got: {error}. Download the file again."
-        ) from error
+            f"{file}: expected the columns {', '.join(wanted)} of the published table, but "
+            f"{', '.join(missing)} is missing. Download the file again."
+        )
+    return table[wanted]
 
 
 def joined(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
