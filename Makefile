@@ -20,8 +20,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[deep,dicom,fast,importance,dev]'
 	@touch $@
 
-benchmark: $(READY) ## Run the whole benchmark on the built-in phantoms; report in runs/
-	$(BIN)/python run_benchmark.py
+benchmark: $(READY) ## Run the whole benchmark on the built-in phantoms and a second hospital of them; report in runs/
+	$(BIN)/python run_benchmark.py --test-data other=phantoms:other
 
 test: $(READY) ## Run all tests
 	$(BIN)/python -m pytest $(WORKERS)
