@@ -10,13 +10,10 @@ from pathlib import Path
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.image_files import ARCHIVE_FOLDER, list_below
 from benchmarks.datasets.names.class_names import normalised
+from benchmarks.datasets.names.split_names import SPLIT_NAMES
 from benchmarks.datasets.splits import ALL
 from features.reading.images import IGNORED_NAMES
 
-SPLITS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation",
-    "validation": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
 NO_SPLIT = ""
 _COMMON = ("train", "val", "test")  # names that need no note
 _LEVELS = 2  # how far below the given folder the data may be
@@ -205,15 +202,15 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     """Find the folders of splits, in the order train, validation, test."""
     found: dict[str, list[str]] = {}
     for name in subfolders(folder):
-        if name.lower() in SPLITS:
-            found.setdefault(SPLITS[name.lower()], []).append(name)
+        if name.lower() in SPLIT_NAMES:
+            found.setdefault(SPLIT_NAMES[name.lower()], []).append(name)
     for split, names in found.items():
         if len(names) > 1:
             raise DataError(
                 f"{folder}: found the folders {_listed(names)}, but expected one {split} split. "
                 "Move their images into one of them."
             )
-    return {split: folder / found[split][0] for split in SPLITS.values() if split in found}
+    return {split: folder / found[split][0] for split in SPLIT_NAMES.values() if split in found}
 
 
 def _class_folders(parent: Path) -> list[Path]:

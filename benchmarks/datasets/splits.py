@@ -114,8 +114,8 @@ def draw_test(
     ----------
     manifest : DataFrame
         With ``split``, ``group``, ``class`` and ``subtype``; no image is in test.
-    fraction : float, in (0, 1), or ALL
-        Of the images of train; with ``ALL``, every image is in test, whatever its split.
+    fraction : float, in (0, 1)
+        Of the images of train.
     seed : int
 
     Returns
@@ -130,18 +130,26 @@ def draw_test(
     DataError
         If there is a test split already, or a class has fewer than two patients.
     """
-    if fraction == ALL:
-        return manifest["split"].mask(manifest["split"] != "test", "test"), []
     _require_no_test(manifest, fraction)
     train = manifest[manifest["split"] == "train"]
     _check_patients(train, sorted(set(train["class"])), "test")
     drawn = _draw_patients(train, ["class", "subtype"], fraction, seed, fewest=2)
-    is_test = manifest["group"].isin(train.loc[drawn, "group"])
+    return _as_test(
+        manifest, train.loc[drawn, "group"], "Test drawn by patient",
+        f"--test-fraction {fraction:g}, whole patients, stratified by class and subtype, seed "
+        f"{seed}",
+    )  # fmt: skip
+
+
+def _as_test(
+    manifest: pd.DataFrame, patients: pd.Series, what: str, how: str
+) -> tuple[pd.Series, list[str]]:
+    """Put all images of the drawn patients in test, and note how many they are."""
+    is_test = manifest["group"].isin(patients)
     return manifest["split"].mask(is_test, "test"), [
-        f"Test drawn by patient: {is_test.sum():,} of {len(manifest):,} images "
+        f"{what}: {is_test.sum():,} of {len(manifest):,} images "
         f"({manifest.loc[is_test, 'group'].nunique():,} of {manifest['group'].nunique():,} "
-        f"patients; --test-fraction {fraction:g}, whole patients, stratified by class and "
-        f"subtype, seed {seed})."
+        f"patients; {how})."
     ]
 
 
@@ -187,13 +195,11 @@ def draw_common_test(
             f"--test-fraction: got {train['group'].nunique()} patients, but expected at least two "
             "whose images have the same numbers of positive labels. Give a split with --split."
         )
-    is_test = manifest["group"].isin(train.loc[drawn, "group"])
-    return manifest["split"].mask(is_test, "test"), [
-        f"Test drawn once for all labels, by patient: {is_test.sum():,} of {len(manifest):,} "
-        f"images ({manifest.loc[is_test, 'group'].nunique():,} of "
-        f"{manifest['group'].nunique():,} patients; --test-fraction {fraction:g}, whole patients, "
-        f"stratified by the numbers of positive labels of their images, seed {seed})."
-    ]
+    return _as_test(
+        manifest, train.loc[drawn, "group"], "Test drawn once for all labels, by patient",
+        f"--test-fraction {fraction:g}, whole patients, stratified by the numbers of positive "
+        f"labels of their images, seed {seed}",
+    )  # fmt: skip
 
 
 def threshold_notes(positives: int, recall: float) -> list[str]:

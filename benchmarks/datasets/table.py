@@ -21,12 +21,13 @@ from benchmarks.datasets.names.label_values import (
     read_classes,
     read_labels,
 )
+from benchmarks.datasets.names.split_names import SPLIT_NAMES
 from benchmarks.datasets.splits import ALL, before_drawing, limit
 from benchmarks.datasets.tables.ages import years
 from benchmarks.datasets.tables.match_files import NONE, SEVERAL, has_image_extension, match_files
 from benchmarks.datasets.tables.row_patients import find_patients, patient_notes
 from benchmarks.datasets.tables.same_rows import one_row_each
-from benchmarks.datasets.tables.split_list import SPLITS, read_split, split_names
+from benchmarks.datasets.tables.split_list import read_split, split_names
 from benchmarks.datasets.tables.table_columns import named_columns
 from benchmarks.datasets.tables.table_file import is_table, read_table_file, table_stem
 from benchmarks.datasets.tables.where import rows_where
@@ -343,7 +344,7 @@ def _from_folders(
     position = match_files(rows["image"].tolist(), paths).position
     found = position >= 0
     parts = [paths[k].split("/") for k in position[found]]
-    if not (parts and all(len(p) == 3 and p[0].casefold() in SPLITS for p in parts)):
+    if not (parts and all(len(p) == 3 and p[0].casefold() in SPLIT_NAMES for p in parts)):
         if "label" in lacking:
             raise DataError(
                 f"{source}: found no column label, but expected one, or images in "

@@ -8,15 +8,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.names.label_values import canonical
+from benchmarks.datasets.names.split_names import SPLIT_NAMES
 from benchmarks.datasets.tables.match_files import match_files
 from benchmarks.datasets.tables.table_file import PARQUET, read_rows, read_table_file
 from benchmarks.errors import DataError
 
-SPLITS = {
-    "train": "train", "training": "train",
-    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
 _IMAGE = ("image", "images", "image index", "image id", "file", "filename", "path")
 _PATIENT = ("patient", "patients", "patient id", "patientid", "subject", "subject id")
 
@@ -44,12 +40,13 @@ def split_names(values: pd.Series, source: str) -> pd.Series:
     >>> split_names(pd.Series(["Train", "VAL", "test"]), "the example").tolist()
     ['train', 'validation', 'test']
     """
-    names = values.str.strip().str.casefold().map(SPLITS)
+    names = values.str.strip().str.casefold().map(SPLIT_NAMES)
     if names.isna().any():
         wrong = sorted(set(values[names.isna()]))
         raise DataError(
             f"{source}: found the splits {', '.join(map(repr, wrong[:8]))}, but expected "
-            f"{', '.join(SPLITS)} in any case. Rename them, or leave those rows out with --where."
+            f"{', '.join(SPLIT_NAMES)} in any case. Rename them, or leave those rows out with "
+            "--where."
         )
     return names
 
