@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import difflib
 import os
 import re
 import tomllib
@@ -22,6 +20,15 @@ from pydantic import (
 )
 
 from benchmarks.errors import UserError
+from benchmarks.option_values import (
+    TABLE_KEYS,
+    hint,
+    key_and_column,
+    names_and_files,
+    one_of,
+    quoted_names,
+    weight_files,
+)
 from features import DEFAULT_FEATURE_SETS, all_feature_sets
 from features.backbone import DEFAULT_BACKBONE
 from features.pooling import POOLINGS
@@ -34,10 +41,7 @@ from models.combinations import COMBINATIONS
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of an external model or set
 _SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # of features from a table
 _CELLS = ("pixels", "combined", "external")  # of cells that are on no feature set
-_NETWORK_AND_FILE = re.compile(r"([A-Za-z0-9_.]+)=(.+)")
 _SEEDS = 2**32
-# What a column of a table of images can mean.
-TABLE_KEYS = ("image", "label", "patient", "split", "subtype", "view", "site", "sex", "age")
 # Settings that say how data are read; not all apply to all data.
 READING = (
     "images", "columns", "label", "positive", "negative", "uncertain", "test_fraction", "split",
@@ -256,12 +260,12 @@ class RunConfig(BaseModel):
         if isinstance(value, dict):
             return tuple(value.items())
         pairs = quoted_names(value) if isinstance(value, str) else value
-        return tuple(_key_and_column(one) if isinstance(one, str) else one for one in pairs)
+        return tuple(key_and_column(one) if isinstance(one, str) else one for one in pairs)
 
     @field_validator("columns")
     @classmethod
     def _known_columns(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        keys = [_choice(key, list(TABLE_KEYS)) for key, _ in value]
+        keys = [one_of(key, list(TABLE_KEYS)) for key, _ in value]
         if len(set(keys)) != len(keys):
             raise ValueError("expected every key once")
         return value
@@ -382,7 +386,7 @@ class RunConfig(BaseModel):
                 f"--features-from names {', '.join(unused)}; expected it among the feature sets. "
                 "Add it to --features, or leave --features out"
             )
-        return tuple(_choice(name, [*all_feature_sets(), *given]) for name in value)
+        return tuple(one_of(name, [*all_feature_sets(), *given]) for name in value)
 
     @field_validator("preprocess")
     @classmethod
@@ -391,7 +395,7 @@ class RunConfig(BaseModel):
             return ()
         if "none" in value or len(set(value)) != len(value):
             raise ValueError("expected each step once, or none alone")
-        return tuple(_choice(name, list(PREPROCESSING)) for name in value)
+        return tuple(one_of(name, list(PREPROCESSING)) for name in value)
 
     @field_validator("combine")
     @classmethod
@@ -400,22 +404,22 @@ class RunConfig(BaseModel):
             return ()
         if "none" in value or len(set(value)) != len(value):
             raise ValueError("expected each combination once, or none alone")
-        return tuple(_choice(name, list(COMBINATIONS)) for name in value)
+        return tuple(one_of(name, list(COMBINATIONS)) for name in value)
 
     @field_validator("models")
     @classmethod
     def _known_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_choice(name, list(MODELS)) for name in value)
+        return tuple(one_of(name, list(MODELS)) for name in value)
 
     @field_validator("balance")
     @classmethod
     def _known_balance(cls, value: str) -> str:
-        return _choice(value, list(BALANCES))
+        return one_of(value, list(BALANCES))
 
     @field_validator("pooling")
     @classmethod
     def _known_pooling(cls, value: str) -> str:
-        return _choice(value, list(POOLINGS))
+        return one_of(value, list(POOLINGS))
 
     @field_validator("seeds")
     @classmethod
@@ -423,32 +427,6 @@ class RunConfig(BaseModel):
         if min(value) < 0 or max(value) >= _SEEDS:
             raise ValueError(f"expected integers from 0 to {_SEEDS - 1}")
         return value
-
-
-def weight_files(value: Any) -> Any:
-    """Read which file holds the weights of which network.
-
-    Parameters
-    ----------
-    value : str, Path, dict, list or None
-        One path, ``name=file[,name=file]``, or names and files.
-
-    Returns
-    -------
-    Path, tuple of (str, str or Path), or None
-
-    Examples
-    --------
-    >>> weight_files("test_vit=a.pth,test_resnet=b.pth")
-    (('test_vit', 'a.pth'), ('test_resnet', 'b.pth'))
-    """
-    if isinstance(value, dict):
-        return tuple(value.items())
-    if not isinstance(value, (str, Path)):
-        return value
-    found = [_NETWORK_AND_FILE.fullmatch(part.strip()) for part in str(value).split(",")]
-    pairs = tuple((one[1], one[2]) for one in found if one)
-    return pairs if len(pairs) == len(found) else Path(value)
 
 
 def check_weight_names(config: RunConfig) -> None:
@@ -481,70 +459,6 @@ def check_weight_names(config: RunConfig) -> None:
         )
 
 
-def quoted_names(text: str) -> list[str]:
-    """Split names at commas; a name that contains one is in double quotes.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        Without spaces around them, and without empty ones.
-
-    Examples
-    --------
-    >>> quoted_names('Edema, "Mass, left"')
-    ['Edema', 'Mass, left']
-    """
-    parts = next(csv.reader([text], skipinitialspace=True), [])
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _key_and_column(text: str) -> tuple[str, str]:
-    key, mark, column = (part.strip() for part in text.partition("="))
-    if not (mark and column):
-        raise ValueError(f"expected {'|'.join(TABLE_KEYS)}=NAME, separated by commas")
-    return key, column.strip('"') if column[0] == column[-1] == '"' else column
-
-
-def names_and_files(value: Any, what: str = "file") -> Any:
-    """Split ``name=file``, a list of these, or a TOML table of names and files into pairs.
-
-    Parameters
-    ----------
-    value : str, list, tuple or dict
-    what : str
-        What follows the name, for the message.
-
-    Returns
-    -------
-    tuple of (str, str or Path)
-
-    Raises
-    ------
-    ValueError
-        If a text has no name or no file.
-
-    Examples
-    --------
-    >>> names_and_files(["a=1.csv", ("b", "2.csv")])
-    (('a', '1.csv'), ('b', '2.csv'))
-    """
-    if isinstance(value, dict):
-        return tuple(value.items())
-    given = value if isinstance(value, (list, tuple)) else (value,)
-    return tuple(_name_and_file(one, what) if isinstance(one, str) else one for one in given)
-
-
-def _name_and_file(text: str, what: str) -> tuple[str, str]:
-    name, mark, file = text.partition("=")
-    if not (mark and file):
-        raise ValueError(f"expected name={what}")
-    return name, file
-
-
 def load_config(
     options: dict[str, Any], file: Path | None = None, stored: dict[str, Any] | None = None
 ) -> RunConfig:
@@ -574,7 +488,7 @@ def load_config(
     unknown = sorted(set(merged) - set(RunConfig.model_fields))
     if unknown:
         keys = [name.replace("_", "-") for name in RunConfig.model_fields]
-        hints = [f"{key.replace('_', '-')}{_hint(key.replace('_', '-'), keys)}" for key in unknown]
+        hints = [f"{key.replace('_', '-')}{hint(key.replace('_', '-'), keys)}" for key in unknown]
         raise ConfigError(f"{file}: unknown key {', '.join(hints)}. Keys: {', '.join(keys)}.")
     try:
         config = RunConfig(**merged)
@@ -649,20 +563,9 @@ def choose(key: str, name: str, choices: list[str]) -> str:
         Naming the choices, if it is none of them.
     """
     try:
-        return _choice(name, choices)
+        return one_of(name, choices)
     except ValueError as error:
         raise ConfigError(f"--{key.replace('_', '-')}: {error}") from error
-
-
-def _choice(name: str, choices: list[str]) -> str:
-    if name not in choices:
-        raise ValueError(f"unknown {name!r}{_hint(name, choices)}; choices: {', '.join(choices)}")
-    return name
-
-
-def _hint(name: str, choices: list[str]) -> str:
-    close = difflib.get_close_matches(name, choices, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _explain(item: Any) -> str:

@@ -44,6 +44,7 @@ ROOMS = [
     "benchmarks.metrics",
     "benchmarks.io",
     "benchmarks.config",
+    "benchmarks.option_values",
     "benchmarks.errors",
     "models",
     "models.network",

@@ -48,7 +48,7 @@ def evaluate(
         Whether to use the set's own test split only; all its images by default.
     features_from : object, optional
         Name and table of each feature set that the run read from a table, for the images of the
-        set; see :func:`benchmarks.config.names_and_files`.
+        set; see :func:`benchmarks.option_values.names_and_files`.
 
     Raises
     ------

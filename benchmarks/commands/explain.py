@@ -62,7 +62,7 @@ def explain(
         moved. Without them, the page has no neighbours.
     features_from : object, optional
         Name and table of each feature set that the run read from a table, with a row for this
-        image; see :func:`benchmarks.config.names_and_files`.
+        image; see :func:`benchmarks.option_values.names_and_files`.
     cache : Path, optional
         Folder of the feature store; by default the run's.
     quiet : bool

@@ -63,7 +63,7 @@ def predict(
         File of the backbone's weights, if it has moved since the run.
     features_from : object, optional
         Name and table of each feature set that the run read from a table, for these images; see
-        :func:`benchmarks.config.names_and_files`.
+        :func:`benchmarks.option_values.names_and_files`.
     quiet : bool
 
     Returns

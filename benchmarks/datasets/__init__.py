@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks.config import READING, RunConfig, quoted_names
+from benchmarks.config import READING, RunConfig
 from benchmarks.datasets import (
     folder,
     medmnist,
@@ -37,6 +37,7 @@ from benchmarks.datasets import (
 )
 from benchmarks.datasets.dataset import DataError, Dataset, by_subtype, take
 from benchmarks.datasets.splits import limit
+from benchmarks.option_values import quoted_names
 
 DATASETS: dict[str, ModuleType] = {
     "phantoms": phantoms,

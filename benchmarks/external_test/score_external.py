@@ -42,8 +42,8 @@ def score_external(
     external : ExternalSet
     features_from : object, optional
         Name and table of each feature set that the run read from a table, for the images of the
-        set; see :func:`benchmarks.config.names_and_files`. Cells on other such sets are left out,
-        and so are combinations of them; a note names them.
+        set; see :func:`benchmarks.option_values.names_and_files`. Cells on other such sets are left
+        out, and so are combinations of them; a note names them.
 
     Returns
     -------

@@ -6,15 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.config import (
-    ConfigError,
-    RunConfig,
-    check_weight_names,
-    load_config,
-    names_and_files,
-    weight_files,
-)
+from benchmarks.config import ConfigError, RunConfig, check_weight_names, load_config
 from benchmarks.io.results import Results, RunError, read_run, refuse_several
+from benchmarks.option_values import names_and_files, weight_files
 
 # Options that change no number, or say where the same data and weights are now.
 FREE = (

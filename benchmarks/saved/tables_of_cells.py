@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.config import ConfigError, RunConfig, names_and_files
+from benchmarks.config import ConfigError, RunConfig
 from benchmarks.extraction.given_features import is_given
 from benchmarks.extraction.given_tables import FeatureTable, read_table
 from benchmarks.io.results import Results
+from benchmarks.option_values import names_and_files
 from benchmarks.saved.fitted_cells import FittedCell, recorded_columns
 
 
@@ -26,7 +27,7 @@ def tables_of(
     run : Results
     cells : collection of FittedCell
     given : object
-        What ``--features-from`` was given, see :func:`benchmarks.config.names_and_files`.
+        What ``--features-from`` was given, see :func:`benchmarks.option_values.names_and_files`.
     images : sequence of str
         Names of all images whose rows are needed.
 

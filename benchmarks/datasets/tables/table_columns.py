@@ -6,8 +6,9 @@ import difflib
 
 import pandas as pd
 
-from benchmarks.config import TABLE_KEYS, RunConfig
+from benchmarks.config import RunConfig
 from benchmarks.errors import DataError
+from benchmarks.option_values import TABLE_KEYS
 
 
 def named_columns(table: pd.DataFrame, config: RunConfig, source: str) -> dict[str, str]:
