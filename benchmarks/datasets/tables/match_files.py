@@ -119,6 +119,40 @@ def match_files(names: Sequence[str], paths: Sequence[str]) -> Matches:
     return Matches(position, {way: count for way, count in how.items() if count})
 
 
+def files_that_fit(position: int, names: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """List the files of which :func:`match_files` could choose none for a name.
+
+    Parameters
+    ----------
+    position : int
+        Of the name among ``names``.
+    names, paths : sequence of str
+        As for :func:`match_files`.
+
+    Returns
+    -------
+    list of str
+        Empty if there are no several files that the name may mean.
+
+    Examples
+    --------
+    >>> files_that_fit(0, ["a.png"], ["1/a.png", "2/b.png", "3/a.png"])
+    ['1/a.png', '3/a.png']
+    """
+    wanted, files = list(names), list(paths)
+    for _, change in _STEPS:
+        if change is not None:
+            wanted, files = [change(name) for name in wanted], [change(path) for path in files]
+        shared = _shared_folders(wanted)
+        for skipped in range(len(shared) + 1):
+            end = "/" + wanted[position][sum(len(part) + 1 for part in shared[:skipped]) :]
+            fit = [path for path, file in zip(paths, files, strict=True)
+                   if f"/{file}".endswith(end)]  # fmt: skip
+            if len(fit) > 1:
+                return fit
+    return []
+
+
 def _match_ends(names: list[str], paths: list[str], shared: list[str]) -> NDArray[np.intp]:
     """Match names to the ends of paths, also without the first folders that all names share."""
     found = np.full(len(names), NONE, dtype=np.intp)

@@ -9,12 +9,13 @@ import pandas as pd
 
 from benchmarks.datasets.names.label_values import canonical
 from benchmarks.datasets.names.split_names import SPLIT_NAMES
-from benchmarks.datasets.tables.match_files import match_files
+from benchmarks.datasets.tables.match_files import SEVERAL, files_that_fit, match_files
 from benchmarks.datasets.tables.table_file import PARQUET, read_rows, read_table_file
 from benchmarks.errors import DataError
 
 _IMAGE = ("image", "images", "image index", "image id", "file", "filename", "path")
 _PATIENT = ("patient", "patients", "patient id", "patientid", "subject", "subject id")
+_SHOWN = 4  # images in a message
 
 
 def split_names(values: pd.Series, source: str) -> pd.Series:
@@ -72,7 +73,8 @@ def read_split(path: Path, rows: pd.DataFrame) -> tuple[pd.Series, list[str]]:
     Raises
     ------
     DataError
-        If the file has another form, lists something in two splits, or none of it is found.
+        If the file has another form, lists something in two splits, names what may be several
+        images, or none of it is found.
     """
     listed, kind = _read(path)
     if kind != "image":
@@ -86,6 +88,8 @@ def read_split(path: Path, rows: pd.DataFrame) -> tuple[pd.Series, list[str]]:
     by_patient = _of_patients(names, rows["patient"]) if kind != "image" else _none(rows)
     chosen, what = max(((by_image, "images"), (by_patient, "patients")),
                        key=lambda one: (one[0] >= 0).sum())  # fmt: skip
+    if what == "images":
+        _refuse_several(names, rows["image"].tolist(), path)
     if not (chosen >= 0).any():
         raise DataError(
             f"--split {path}: found {len(names):,} entries such as {names[0]!r}, but expected "
@@ -141,6 +145,19 @@ def _of_images(names: list[str], images: pd.Series) -> np.ndarray:
     entry = np.full(len(images), -1)
     entry[position[position >= 0]] = np.flatnonzero(position >= 0)
     return entry
+
+
+def _refuse_several(names: list[str], images: list[str], path: Path) -> None:
+    """Refuse a name that may mean several images: its split would be that of none of them."""
+    several = np.flatnonzero(match_files(names, images).position == SEVERAL)
+    if len(several):
+        fit = files_that_fit(int(several[0]), names, images)
+        more = f" and {len(fit) - _SHOWN:,} more" * (len(fit) > _SHOWN)
+        raise DataError(
+            f"--split {path}: found {names[several[0]]!r}, which may be any of {len(fit):,} images "
+            f"({', '.join(fit[:_SHOWN])}{more}), but expected one. Write the path of the image in "
+            "place of its name."
+        )
 
 
 def _of_patients(names: list[str], patients: pd.Series) -> np.ndarray:
