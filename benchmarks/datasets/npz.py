@@ -19,7 +19,7 @@ from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import CLASSES, UNKNOWN, DataError, Dataset, Source
 from benchmarks.datasets.kermany import MEDMNIST, is_pneumoniamnist
 from benchmarks.datasets.names.class_names import binary_classes, check_class_names
-from benchmarks.datasets.splits import before_drawing
+from benchmarks.datasets.splits import ALL, before_drawing
 from benchmarks.io.columns import MANIFEST_COLUMNS
 from benchmarks.io.provenance import memory_bytes
 from benchmarks.io.workers import stop_if_memory_runs_out
@@ -119,7 +119,7 @@ def _read(path: Path, size: int, config: RunConfig, pneumoniamnist: bool) -> Dat
         _check_sizes(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             present = [name for name in SPLITS if f"{name}_images" in arrays.files]
-            _check_parts(path, present, drawn=config.test_fraction is not None)
+            _check_parts(path, present, config.test_fraction)
             raw = {name: arrays[f"{name}_labels"] for name in present}
             labels = _labels(path, raw, config, pneumoniamnist)
             parts = [_read_split(path, arrays, name, size, labels) for name in present]
@@ -208,8 +208,10 @@ def _kind(path: Path) -> str:
     return "text" if is_text else f"unknown content (first bytes {head[:4].hex(' ')})"
 
 
-def _check_parts(path: Path, present: Sequence[str], drawn: bool) -> None:
-    if "train" not in present or ("test" not in present and not drawn):
+def _check_parts(path: Path, present: Sequence[str], fraction: float | None) -> None:
+    if fraction == ALL and present:  # an external test set needs no train
+        return
+    if "train" not in present or ("test" not in present and fraction is None):
         raise DataError(
             f"{path}: found the image arrays {', '.join(present) or 'none'}, but expected "
             "train_images and test_images with their labels. Give another file, or draw a test "
@@ -224,7 +226,8 @@ def _labels(
     config = _label_by_number(path, raw, config)
     column = config.label[0] if config.label else None
     labels, notes = _one_each(path, raw, column)
-    found = np.unique(labels["train"])
+    parts = labels.values() if config.test_fraction == ALL else [labels["train"]]
+    found = np.unique(np.concatenate(list(parts)))
     if len(found) > 2:
         return _Labels(labels, _many_classes(path, found, config), UNKNOWN, tuple(notes))
     known = pneumoniamnist or (column is None and _is_pneumoniamnist(labels))
@@ -277,8 +280,9 @@ def _one_each(
         note = f"The labels are one-hot: of {width} columns, that with 1 is the class, from 0."
         return {name: own.argmax(axis=1) for name, own in raw.items()}, [note]
     if not flags or column is None or column not in map(str, range(width)):
+        part = next(iter(raw))  # train, if there is one
         raise DataError(
-            f"{path}: train_labels is {raw['train'].shape}: {width} labels an image"
+            f"{path}: {part}_labels is {raw[part].shape}: {width} labels an image"
             f"{'' if flags else ' with other values than 0 and 1'}. Got "
             f"{'no --label' if column is None else f'--label {column}'}, but expected the "
             f"number of one column, from --label 0 to --label {width - 1}."
@@ -290,8 +294,9 @@ def _one_each(
 def _many_classes(path: Path, found: NDArray[np.integer], config: RunConfig) -> tuple[str, ...]:
     """Names of more than two classes: the labels, or as given."""
     if config.task != "subtype" or not np.array_equal(found, np.arange(len(found))):
+        where = "the file" if config.test_fraction == ALL else "train_labels"
         raise DataError(
-            f"{path}: train_labels holds {len(found)} labels {found[:8].tolist()}, but expected "
+            f"{path}: {where} holds {len(found)} labels {found[:8].tolist()}, but expected "
             "0 and 1, or with --task subtype consecutive integers from 0. For a run of more than "
             "two classes use --task subtype."
         )

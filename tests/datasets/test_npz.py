@@ -15,6 +15,7 @@ from benchmarks.audit.checks import audit
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.kermany import MEDMNIST_IMAGES
+from benchmarks.datasets.splits import ALL
 from benchmarks.errors import OutOfMemory
 
 
@@ -245,3 +246,30 @@ def test_damaged_files_are_read_or_refused(
         assert load(path, 16).images.shape[1:] == (16, 16)
     except DataError as error:
         assert str(path) in str(error)  # noqa: PT017 - one of two outcomes
+
+
+def external(path: Path, **options: object) -> datasets.Dataset:
+    """Read a file as an external test set."""
+    config = RunConfig(data=str(path), **options)
+    return datasets.load(config.model_copy(update={"test_fraction": ALL}), 64)
+
+
+@pytest.mark.parametrize("names", [("test",), ("val",), ("val", "test")])
+def test_an_external_set_needs_no_train(tmp_path: Path, names: tuple[str, ...]) -> None:
+    parts = {k: v for k, v in arrays().items() if k.split("_")[0] in names}
+    np.savez(tmp_path / "mnist.npz", **parts)
+    dataset = external(tmp_path / "mnist.npz", positive="1")
+    assert len(dataset.manifest) == sum(len(parts[f"{name}_images"]) for name in names)
+    assert set(dataset.manifest["split"]) == {"test"}
+    for options in ({"positive": "1"}, {"positive": "1", "test_fraction": 0.2}):
+        with pytest.raises(DataError, match="expected train_images and test_images"):
+            load(tmp_path / "mnist.npz", **options)
+
+
+def test_the_labels_of_an_external_set_come_from_all_of_its_parts(tmp_path: Path) -> None:
+    parts = arrays()
+    parts["test_labels"] = np.arange(6)[:, None] % 3  # 2 is in test only
+    np.savez(tmp_path / "mnist.npz", **parts)
+    assert external(tmp_path / "mnist.npz", task="subtype").classes == ("0", "1", "2")
+    with pytest.raises(DataError, match=r"the file holds 3 labels \[0, 1, 2\], but expected"):
+        external(tmp_path / "mnist.npz", positive="1")
