@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.config import ConfigError, RunConfig
+from benchmarks.config import RunConfig
 from benchmarks.datasets import image_size
+from benchmarks.datasets.dataset import DataError
 from benchmarks.io.image_stack import GreyImages, ImageFile, ImageStack
 from benchmarks.io.progress import Steps
 from benchmarks.io.results import RunError
@@ -174,7 +175,7 @@ def fit_preparation(
 
     Raises
     ------
-    ConfigError
+    DataError
         If there are too few training images to find those to invert.
     """
     unfitted = Preparation(image_size(config), config.contrast, {})
@@ -196,7 +197,7 @@ def fit_preparation(
 
 def _typical(images: GreyImages) -> TypicalImages:
     if len(images) < FEWEST:
-        raise ConfigError(
+        raise DataError(
             f"--fix-polarity: got {len(images)} training images, but expected at least {FEWEST} to "
             "learn what is typical. Leave it out, or invert the images before the run."
         )

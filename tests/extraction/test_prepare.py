@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.config import ConfigError, RunConfig
+from benchmarks.config import RunConfig
+from benchmarks.datasets.dataset import DataError
 from benchmarks.datasets.phantoms import generate
 from benchmarks.extraction.prepare import (
     STATE,
@@ -140,7 +141,7 @@ def test_fix_polarity_inverts_before_all_else_and_is_read_back(tmp_path: Path) -
 
 def test_fix_polarity_needs_training_images_and_its_file(data: Any, tmp_path: Path) -> None:
     config = RunConfig(image_size=64, fix_polarity=True)
-    with pytest.raises(ConfigError, match="got 3 training images, but expected at least 40"):
+    with pytest.raises(DataError, match="got 3 training images, but expected at least 40"):
         fit_preparation(*data, config)
     (tmp_path / STATE).write_text('{"polarity": {"centre": [1]}}')
     with pytest.raises(RunError, match="expected what polarity learnt"):
