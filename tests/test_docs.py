@@ -11,9 +11,10 @@ import click
 import pandas as pd
 import pytest
 
+from benchmarks import config
 from benchmarks.io import columns
 from features import DEFAULT_FEATURE_SETS
-from run_benchmark import main
+from run_benchmark import READING, TEST_FRACTION, main
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -192,3 +193,12 @@ def test_sentences_on_importance_are_true_of_the_checks() -> None:
     blind = glued[glued["rank"] > 1]
     assert set(blind["method"]) == {"permutation"}
     assert blind["share"].isna().all()
+
+
+def test_the_options_on_reading_are_the_settings_on_reading() -> None:
+    command = click.command()(lambda **_: None)
+    for option in (*READING, TEST_FRACTION):
+        command = option(command)
+    names = [one.name for one in command.params]
+    assert len(names) == len(config.READING)
+    assert set(names) == set(config.READING)

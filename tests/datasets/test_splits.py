@@ -186,3 +186,28 @@ def test_a_class_of_one_patient_gives_no_test_split() -> None:
     table = table[(table["class"] == "sick") | (table["group"] == "p0")]
     with pytest.raises(DataError, match="Got 1 patients of class well"):
         splits.draw_test(table, 0.2)
+
+
+def test_a_test_split_for_several_labels_has_the_fraction_of_each_stratum() -> None:
+    """Strata by the numbers of positive labels, of 90 patients with 2 images each."""
+    table = manifest(90, 2)
+    number = table["group"].astype(int) % 3
+    table["class"] = number.astype(str)
+    split, notes = splits.draw_common_test(table, 0.3)
+    is_test = split == "test"
+    assert is_test.groupby(number).mean().tolist() == pytest.approx([0.3] * 3, abs=1 / 30)
+    assert (is_test.groupby(table["group"]).nunique() == 1).all()
+    assert set(split) == {"train", "test"}
+    assert f"{is_test.sum()} of 180 images" in notes[0]
+    with pytest.raises(DataError, match="the data have a test split"):
+        splits.draw_common_test(table.assign(split=split), 0.3)
+
+
+def test_a_rare_number_of_labels_is_in_a_test_split_for_several_labels() -> None:
+    table = manifest(62, 1)
+    table["class"] = ["0"] * 58 + ["1"] * 4
+    split, _ = splits.draw_common_test(table, 0.25)
+    assert (split[table["class"] == "1"] == "test").sum() == 1
+    alone = table.iloc[:2].assign(**{"class": ["0", "1"]})
+    with pytest.raises(DataError, match="got 2 patients, but expected at least two"):
+        splits.draw_common_test(alone, 0.25)
