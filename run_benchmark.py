@@ -70,7 +70,8 @@ READING = (  # of any labelled data
     click.option("--negative", metavar="NAME,...", help="Those that mean no disease [known names "
                  "such as NORMAL and No Finding]."),
     click.option("--class-names", metavar="NAME,...", help="Names of the negative and the positive "
-                 "class of an .npz file, or with --task subtype of each label from 0."),
+                 "class of a table or an .npz file, or with --task subtype of all classes: in the "
+                 "order of their own names, or of labels from 0."),
     click.option("--uncertain", help="What becomes of a blank label or -1: drop, positive or "
                  "negative [drop]."),
     click.option("--split", type=FILE, help="List of test images or patients, or a table with the "
@@ -79,8 +80,9 @@ READING = (  # of any labelled data
                  "patient in the path of an image."),
     click.option("--where", metavar="CONDITION", help="Use the rows of a table for which this "
                  "holds, such as \"view == 'PA' and age >= 18\"."),
-    click.option("--keep-laterals", is_flag=True, default=None, help="Keep DICOM files of lateral "
-                 "views, which are left out otherwise."),
+    click.option("--keep-laterals", is_flag=True, default=None, help="Keep images of lateral "
+                 "views (by a table's column view or the DICOM header), which are left out "
+                 "otherwise."),
 )  # fmt: skip
 TEST_FRACTION = click.option("--test-fraction", help="Fraction of images to draw as test split, by "
                              "patient, if the data have none.")  # fmt: skip

@@ -82,7 +82,8 @@ class RunConfig(BaseModel):
     positive, negative : tuple of str
         Class names, or values of the label, that mean disease and no disease.
     class_names : tuple of str
-        Names of the negative and the positive class of an ``.npz`` file, or of all its classes.
+        Names of the negative and the positive class of a table or an ``.npz`` file, or of all its
+        classes: of a table in the order of their own names, of an ``.npz`` file in that of labels.
     uncertain : str
         What becomes of a blank label or −1: ``drop``, ``positive`` or ``negative``.
     test_fraction : float or None
@@ -94,7 +95,7 @@ class RunConfig(BaseModel):
     where : str or None
         Condition on the columns of a table; other rows are left out.
     keep_laterals : bool
-        Whether DICOM files of lateral views are kept.
+        Whether lateral views are kept, as a table's column of views or a DICOM header tells them.
     out : Path or None
         Run folder; ``runs/<data>-<time>`` if None.
     features_from : tuple of (str, Path)

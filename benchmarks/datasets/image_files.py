@@ -14,7 +14,7 @@ from benchmarks.datasets.dataset import DataError
 from benchmarks.io.columns import FILE_COLUMNS, MANIFEST_COLUMNS, MORE_MANIFEST_COLUMNS
 from benchmarks.io.image_stack import ImageFile, ImageStack
 from benchmarks.io.progress import track
-from benchmarks.io.workers import parallel
+from benchmarks.io.workers import FEW_FILES, parallel
 from features.reading.images import (
     IGNORED_NAMES,
     MAX_MEMORY,
@@ -26,7 +26,6 @@ from features.reading.images import (
 from features.reading.preprocess import resize
 
 WORKER_MEMORY = 2**27  # bytes to read one image in a worker; larger ones are read one at a time
-FEW = 200  # so many files take less time to read than worker processes to start
 ARCHIVE_FOLDER = "__MACOSX"  # holds copies of file attributes in archives made by macOS
 
 _OF_A_RUN = {"run.json", "manifest.csv"}  # in a run folder, which has thumbnails of images
@@ -130,7 +129,7 @@ def read_files(
     absent = pd.DataFrame(columns=["image", "reason"], dtype=str) if missing is None else missing
     total = len(manifest) + len(absent)
     _check_left_out(absent, total, config.max_unreadable)  # before anything is decoded
-    jobs = config.jobs if len(manifest) > FEW else 1
+    jobs = config.jobs if len(manifest) > FEW_FILES else 1
     read = parallel(jobs, return_as="generator")(
         delayed(_read_one)(root, path, size, WORKER_MEMORY) for path in manifest["path"]
     )

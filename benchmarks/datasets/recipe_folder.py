@@ -170,7 +170,7 @@ def declared(config: RunConfig, recipe: Recipe) -> RunConfig:
             "stated, of which none is uncertain. Leave --uncertain out, or name a column of "
             "single findings with --label."
         )
-    update: dict[str, object] = {"where": recipe.condition(config.where)}
+    update: dict[str, object] = {"where": recipe.condition(config)}
     if own_label and config.task != "subtype":  # that one has all values as classes
         update["positive"] = config.positive or recipe.positive
         update["negative"] = config.negative or recipe.negative

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.config import READING, RunConfig
 from benchmarks.datasets.dataset import UNKNOWN, DataError, Dataset, Source, by_subtype
-from benchmarks.datasets.dicom.fields import fill_from_dicom, is_lateral
+from benchmarks.datasets.dicom.fields import fill_from_dicom
 from benchmarks.datasets.image_files import list_below, read_files, shown_path
+from benchmarks.datasets.names.class_names import check_class_names
 from benchmarks.datasets.names.label_values import (
     Labels,
     canonical,
@@ -23,7 +23,8 @@ from benchmarks.datasets.names.label_values import (
 )
 from benchmarks.datasets.names.split_names import SPLIT_NAMES
 from benchmarks.datasets.splits import ALL, before_drawing, limit
-from benchmarks.datasets.tables.ages import years
+from benchmarks.datasets.tables.ages import years, years_as_text
+from benchmarks.datasets.tables.lateral_views import is_lateral, views_are_chosen
 from benchmarks.datasets.tables.match_files import NONE, SEVERAL, has_image_extension, match_files
 from benchmarks.datasets.tables.row_patients import find_patients, patient_notes
 from benchmarks.datasets.tables.same_rows import one_row_each
@@ -248,7 +249,7 @@ def list_images_of(table: pd.DataFrame, root: Path, config: RunConfig, source: s
     rows, same = one_row_each(rows, "image", source)
     paths, ignored = list_below(root)
     rows, absent, from_folders = _from_folders(rows, paths, root, config, source)
-    labels = _renamed(_labels(rows, label_column, config, source), config.class_names, source)
+    labels = _labels(rows, label_column, config, source)
     excluded = _excluded(rows["label"], labels)
     rows = rows.assign(class_number=labels.label)
     rows = _kept(rows, labels.label >= 0, "a label in one of the classes", source)
@@ -285,7 +286,7 @@ def _rows(
     rows = pd.DataFrame({key: table[name] for key, name in named.items()}, dtype=str)
     notes = []
     if config.where is not None:
-        meanings = rows.assign(age=years(rows["age"]).astype(str)) if "age" in rows else rows
+        meanings = rows.assign(age=years_as_text(rows["age"])) if "age" in rows else rows
         columns = {str(name): table[name] for name in table.columns}
         columns |= {str(name): meanings[name] for name in meanings.columns}
         kept = rows_where(config.where, columns)
@@ -299,8 +300,7 @@ def _rows(
 
 def _frontal(rows: pd.DataFrame, config: RunConfig, source: str) -> tuple[pd.DataFrame, list[str]]:
     """Leave out lateral views, unless a setting keeps them or speaks of views."""
-    asked = config.keep_laterals or (config.where and re.search(r"\bview\b", config.where))
-    if "view" not in rows or asked:
+    if "view" not in rows or views_are_chosen(config):
         return rows, []
     views = rows["view"].unique()
     lateral = rows["view"].isin([view for view in views if is_lateral(view)])
@@ -373,22 +373,27 @@ def _without_file(images: pd.Series, position: NDArray[np.intp], root: Path) -> 
 
 
 def _labels(rows: pd.DataFrame, column: str, config: RunConfig, source: str) -> Labels:
+    labels = None
     if config.task == "subtype" and not (config.positive or config.negative):
-        labels = read_classes(rows["label"], column, source)
-        if len(labels.classes) > 2:
-            return labels
-    return read_labels(
-        rows["label"], column, config.positive, config.negative, config.uncertain, source
-    )
+        labels = read_classes(rows["label"])
+    if labels is None or len(labels.classes) < 3:
+        labels = read_labels(
+            rows["label"], column, config.positive, config.negative, config.uncertain, source
+        )
+    return _renamed(labels, config.class_names, f"{source}, column {column}", source)
 
 
-def _renamed(labels: Labels, names: tuple[str, ...], source: str) -> Labels:
+def _renamed(labels: Labels, names: tuple[str, ...], found_in: str, source: str) -> Labels:
+    """Give the classes the names of the user, and check those of more than two classes."""
     if names and len(names) != len(labels.classes):
         raise DataError(
             f"{source}: --class-names: got {len(names)} names, but expected "
             f"{len(labels.classes)}, of {', '.join(labels.classes)}."
         )
-    return replace(labels, classes=names) if names else labels
+    classes = names or labels.classes
+    if len(classes) > 2:
+        check_class_names(classes, f"{source}: --class-names" if names else found_in)
+    return replace(labels, classes=classes)
 
 
 def _excluded(values: pd.Series, labels: Labels) -> pd.DataFrame:

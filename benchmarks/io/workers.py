@@ -22,6 +22,7 @@ T = TypeVar("T")
 WORKER_KILLED = (BrokenProcessPool,)  # raised if a worker process is killed
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LOKY_START = ProcessPoolExecutor._ensure_executor_running.__code__
+FEW_FILES = 200  # so many take less time to read than worker processes to start
 UNIX_SIGNAL = 128  # exit code of a program ended by signal n: 128 + n
 
 

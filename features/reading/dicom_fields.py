@@ -1,4 +1,4 @@
-"""Patient, view, sex, age and study date of a DICOM file."""
+"""Patient, view, sex and age of a DICOM file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 MAX_MEMORY = 2**28  # bytes of a deflated file
-_TAGS = ("PatientID", "ViewPosition", "ViewCodeSequence", "PatientSex", "PatientAge", "StudyDate")
+_TAGS = ("PatientID", "ViewPosition", "ViewCodeSequence", "PatientSex", "PatientAge")
 _AGE = re.compile(r"(\d{1,3})([DWMY]?)")
-_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
+PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 _CODE = re.compile(r"[A-Z0-9 _]{1,16}")
 _MEANINGS = {"lateral": "LATERAL", "postero": "PA", "antero": "AP"}
 
@@ -33,15 +33,12 @@ class DicomFields(NamedTuple):
         F, M or O.
     age : float or None
         In years.
-    date : str
-        Of the study: YYYYMMDD. It may identify a person.
     """
 
     patient: str
     view: str
     sex: str
     age: float | None
-    date: str
 
 
 def read_fields(path: Path) -> DicomFields | None:
@@ -69,13 +66,12 @@ def read_fields(path: Path) -> DicomFields | None:
 
 
 def _fields(dataset: Dataset) -> DicomFields:
-    sex, date = _text(dataset, "PatientSex").upper(), _text(dataset, "StudyDate")
+    sex = _text(dataset, "PatientSex").upper()
     return DicomFields(
         patient=" ".join(_text(dataset, "PatientID").split()),
         view=_view(dataset),
         sex=sex if sex in ("F", "M", "O") else "",
         age=age_in_years(_text(dataset, "PatientAge")),
-        date=date if re.fullmatch(r"\d{8}", date) else "",
     )
 
 
@@ -116,4 +112,4 @@ def age_in_years(text: str) -> float | None:
     (45.0, 0.5, 51.0, None)
     """
     found = _AGE.fullmatch(text.upper())
-    return int(found[1]) / _PER_YEAR[found[2] or "Y"] if found else None
+    return int(found[1]) / PER_YEAR[found[2] or "Y"] if found else None

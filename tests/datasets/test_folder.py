@@ -140,7 +140,7 @@ def test_other_folders_are_explained(tmp_path: Path) -> None:
 def test_large_images_are_read_in_the_main_process(
     radiograph_folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
-    monkeypatch.setattr(image_files, "FEW", 0)
+    monkeypatch.setattr(image_files, "FEW_FILES", 0)
     before = load(radiograph_folder, jobs=jobs)
     read: list[int] = []
 

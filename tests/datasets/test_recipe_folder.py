@@ -74,6 +74,8 @@ def test_laterals_are_left_out_unless_the_condition_names_the_view(tmp_path: Pat
     assert set(load("mimic-cxr", tmp_path).manifest["view"]) == {"PA", "AP"}
     lateral = load("mimic-cxr", tmp_path, where="view == 'LATERAL'")
     assert set(lateral.manifest["view"]) == {"LATERAL"}
+    every = load("mimic-cxr", tmp_path, keep_laterals=True)
+    assert set(every.manifest["view"]) == {"PA", "AP", "LATERAL"}
     only = load("mimic-cxr", tmp_path, where="view == 'PA' and Pneumonia != '-1.0'")
     assert len(only.manifest) == NUMBER
 

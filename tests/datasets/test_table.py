@@ -370,12 +370,50 @@ def test_lateral_views_are_left_out_unless_asked_for(plain: Path) -> None:
     assert any(note.startswith("1 images of lateral views were left out") for note in dataset.notes)
     assert len(load(plain, keep_laterals=True).manifest) == 12
     assert len(load(plain, where="view != 'AP'").manifest) == 12
+    assert len(load(plain, where="label != 'view'").manifest) == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "where"),
+    [
+        ("Projection", "view=Projection", "Projection == 'LATERAL'"),
+        ("Projection", "view=projection", "Projection == 'LATERAL'"),
+        ("Projection", "view=Projection", "view == 'LATERAL'"),
+        ("View Position", "view=View Position", "`View Position` == 'LATERAL'"),
+        ("View", "", "View == 'LATERAL'"),
+    ],
+)
+def test_a_condition_on_the_column_of_views_keeps_laterals(
+    plain: Path, name: str, given: str, where: str
+) -> None:
+    changed(plain, view=["LATERAL"] * 3 + ["PA"] * 6 + ["LATERAL"] * 3)
+    pd.read_csv(plain).rename(columns={"view": name}).to_csv(plain, index=False)
+    kept = load(plain, columns=given, where=where) if given else load(plain, where=where)
+    assert kept.manifest["view"].tolist() == ["LATERAL"] * 6
+
+
+def test_ages_are_compared_as_texts_too(plain: Path) -> None:
+    changed(plain, 9, age="024Y")
+    changed(plain, 0, age="unknown")
+    assert load(plain, where="age == '24'").manifest["age"].tolist() == [24, 24]
+    assert load(plain, where="age != ''").manifest["age"].notna().all()
+    assert len(load(plain, where="age == '' or age > 30").manifest) == 2
 
 
 def test_classes_can_be_named(findings: Path) -> None:
     assert load(findings, columns=COLUMNS, class_names="no,yes").classes == ("no", "yes")
     with pytest.raises(DataError, match="got 3 names, but expected 2, of no Pneumonia, Pneumonia"):
         load(findings, columns=COLUMNS, class_names="a,b,c")
+
+
+def test_names_of_more_than_two_classes_are_checked_once_they_are_final(plain: Path) -> None:
+    changed(plain, label=["b", "a.1", "c"] * 4)
+    with pytest.raises(DataError, match=r"column label: found the class 'a\.1'"):
+        load(plain, task="subtype")
+    assert load(plain, task="subtype", class_names="a,b,c").classes == ("a", "b", "c")
+    for name in ("macro", "x.y"):
+        with pytest.raises(DataError, match=f"--class-names: found the class '{name}'"):
+            load(plain, task="subtype", class_names=f"{name},b,c")
 
 
 @pytest.mark.real

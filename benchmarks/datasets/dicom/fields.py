@@ -11,38 +11,17 @@ from joblib import delayed
 
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dicom.patient_key import hash_patient, patient_key_file
+from benchmarks.datasets.tables.lateral_views import is_lateral, views_are_chosen
 from benchmarks.errors import DataError
-from benchmarks.io.workers import parallel
+from benchmarks.io.workers import FEW_FILES, parallel
 from features.reading.dicom_fields import DicomFields, read_fields
 from features.reading.dicom_file import can_read_dicom
 
 OLDEST = 90.0  # ages above are so rare that they can identify a person
 COLUMNS = ("view", "sex", "age")
 FIRST = 20  # files that are looked at where a table says all that headers could add
-FEW = 200  # so many files take less time to read than worker processes to start
 _CHUNK = 100  # files that a worker reads at once
-# Words of a view position; decubitus views (LLD, RLD) are frontal.
-_LATERAL = frozenset({"LL", "RL", "LAT", "LLAT", "RLAT", "LATERAL"})
 _NO_PATIENT = re.compile(r"(anon\w*|unknown|none|null|n/?a|patient|test|[x*. -]*)", re.IGNORECASE)
-
-
-def is_lateral(view: str) -> bool:
-    """Whether a view position names a lateral view.
-
-    Parameters
-    ----------
-    view : str
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> [is_lateral(view) for view in ("PA", "LL", "XTABLE LATERAL", "AP LLD", "")]
-    [False, True, True, False, False]
-    """
-    return bool(_LATERAL & set(re.split(r"[^A-Z]+", view.upper())))
 
 
 def fill_from_dicom(
@@ -58,7 +37,7 @@ def fill_from_dicom(
         One row per file: ``path`` (relative to ``root``), ``group``, ``named`` (whether the group
         is a known patient), and optionally ``view``, ``sex`` and ``age``.
     config : RunConfig
-        ``keep_laterals``, ``where``, ``jobs`` and ``quiet`` apply.
+        ``keep_laterals``, ``where``, ``columns``, ``jobs`` and ``quiet`` apply.
 
     Returns
     -------
@@ -88,7 +67,7 @@ def fill_from_dicom(
         "headers are written as keyed hashes. Names burned into the pixels are not detected, and "
         "names of files are written as they are.",
     )
-    if config.keep_laterals or (config.where and re.search(r"\bview\b", config.where)):
+    if views_are_chosen(config):
         return manifest, notes
     lateral = is_dicom & manifest["view"].map(is_lateral)
     if lateral.any():
@@ -117,7 +96,7 @@ def _read(root: Path, paths: list[str], jobs: int) -> list[DicomFields | None]:
     if not can_read_dicom():
         return [None] * len(paths)
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    read = parallel(jobs if len(paths) > FEW else 1)(
+    read = parallel(jobs if len(paths) > FEW_FILES else 1)(
         delayed(_read_chunk)(root, chunk) for chunk in chunks
     )
     return [fields for chunk in read for fields in chunk]

@@ -11,7 +11,6 @@ import pandas as pd
 
 from benchmarks.datasets.names.class_names import (
     binary_classes,
-    check_class_names,
     is_known_negative,
     normalised,
 )
@@ -133,33 +132,22 @@ def read_labels(
     return Labels(classes, label, reason, tuple(notes))
 
 
-def read_classes(values: pd.Series, column: str, source: str) -> Labels:
+def read_classes(values: pd.Series) -> Labels:
     """Find the class of each row where every value is a class of its own.
 
     Parameters
     ----------
     values : Series of str
-    column : str
-        Its name in the table.
-    source : str
-        For error messages.
 
     Returns
     -------
     Labels
         Blank values, −1 and values that list several findings are left out.
-
-    Raises
-    ------
-    DataError
-        If there are more than two classes, and a value can't be the name of one.
     """
     values = canonical(values)
     uncertain = values.isin(UNCERTAIN)
     several = values.str.contains(SEPARATORS)
     classes = tuple(sorted(set(values[~uncertain & ~several])))
-    if len(classes) > 2:
-        check_class_names(classes, f"{source}, column {column}")
     label = values.map({name: k for k, name in enumerate(classes)}).fillna(-1).astype(int)
     reason = pd.Series(np.where(several, "label", ""), index=values.index, dtype=object)
     return Labels(classes, label, reason.mask(uncertain, "uncertain"), ())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.config import RunConfig
 from benchmarks.datasets.recipes.source import Source
+from benchmarks.datasets.tables.lateral_views import views_are_chosen
 
 REPLICA = "The recipe was only tried on a small replica of the published layout."
 
@@ -35,8 +36,8 @@ class Recipe:
     positive, negative : tuple of str
         Values of ``label`` that mean disease and no disease, unless the user gives others.
     frontal : tuple of str
-        Values of ``view`` that are frontal; others are left out unless the user's condition names
-        ``view``. Empty: all images are used.
+        Values of ``view`` that are frontal; others are left out unless ``keep_laterals`` is set
+        or the user's condition names the column. Empty: all images are used.
     notes : tuple of str
         What a reader of the report must know about how the data were read.
     tried : str
@@ -54,20 +55,21 @@ class Recipe:
     notes: tuple[str, ...] = ()
     tried: str = REPLICA
 
-    def condition(self, where: str | None) -> str | None:
+    def condition(self, config: RunConfig) -> str | None:
         """Join the user's condition on columns and the one on frontal views.
 
         Parameters
         ----------
-        where : str or None
-            The user's condition.
+        config : RunConfig
+            ``where``, ``keep_laterals`` and ``columns`` apply.
 
         Returns
         -------
         str or None
             None if there is no condition.
         """
-        if not self.frontal or (where and re.search(r"\bview\b", where)):
+        where = config.where
+        if not self.frontal or views_are_chosen(config):
             return where
         frontal = f"view in [{', '.join(map(repr, self.frontal))}]"
         return f"{frontal} and ({where})" if where else frontal

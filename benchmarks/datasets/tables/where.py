@@ -35,6 +35,9 @@ class _UnknownPartError(Exception):
     """Part of a condition is not known; the message says which."""
 
 
+_PROBLEMS = (SyntaxError, ValueError, RecursionError, MemoryError, _UnknownPartError)
+
+
 def rows_where(condition: str, columns: Mapping[str, pd.Series]) -> NDArray[np.bool_]:
     """Find the rows of a table for which a condition holds.
 
@@ -69,6 +72,46 @@ def rows_where(condition: str, columns: Mapping[str, pd.Series]) -> NDArray[np.b
     >>> rows_where("view == 'PA' and age >= 18", table)
     array([ True, False, False])
     """
+    try:
+        body, names = _parsed(condition)
+        known = {**columns, **{hidden: _column(columns, name) for name, hidden in names.items()}}
+        return np.asarray(_holds(body, known), dtype=bool)
+    except _PROBLEMS as error:
+        raise _no_condition(condition, error) from error
+
+
+def columns_in(condition: str) -> set[str]:
+    """Find the names of the columns that a condition uses.
+
+    Parameters
+    ----------
+    condition : str
+        As for :func:`rows_where`.
+
+    Returns
+    -------
+    set of str
+
+    Raises
+    ------
+    DataError
+        If the condition can't be parsed.
+
+    Examples
+    --------
+    >>> sorted(columns_in("`View Position` == 'view' and age >= 18"))
+    ['View Position', 'age']
+    """
+    try:
+        body, names = _parsed(condition)
+        used = {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
+    except _PROBLEMS as error:
+        raise _no_condition(condition, error) from error
+    return used - set(names.values()) | set(names)
+
+
+def _parsed(condition: str) -> tuple[ast.expr, dict[str, str]]:
+    """Parse a condition; also return what stands in it for each name in backticks."""
     names: dict[str, str] = {}
 
     def _hide(match: re.Match[str]) -> str:
@@ -76,16 +119,15 @@ def rows_where(condition: str, columns: Mapping[str, pd.Series]) -> NDArray[np.b
             return match[1]
         return names.setdefault(match[2], f"column_{len(names)}_in_backticks")
 
-    try:
-        tree = ast.parse(_QUOTED.sub(_hide, condition).strip(), mode="eval")
-        known = {**columns, **{hidden: _column(columns, name) for name, hidden in names.items()}}
-        return np.asarray(_holds(tree.body, known), dtype=bool)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, _UnknownPartError) as error:
-        problem = error.msg if isinstance(error, SyntaxError) else str(error) or "it is too deep"
-        raise DataError(
-            f"--where: got {condition!r} ({problem}), but expected a condition on columns such as "
-            f"{_EXAMPLE!r}, with column names that contain spaces in backticks."
-        ) from error
+    return ast.parse(_QUOTED.sub(_hide, condition).strip(), mode="eval").body, names
+
+
+def _no_condition(condition: str, error: Exception) -> DataError:
+    problem = error.msg if isinstance(error, SyntaxError) else str(error) or "it is too deep"
+    return DataError(
+        f"--where: got {condition!r} ({problem}), but expected a condition on columns such as "
+        f"{_EXAMPLE!r}, with column names that contain spaces in backticks."
+    )
 
 
 def _holds(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks.config import RunConfig
 from benchmarks.datasets.recipes import RECIPES
 from benchmarks.datasets.recipes.recipe import Recipe
 from benchmarks.errors import DataError
@@ -89,10 +91,18 @@ def test_no_two_recipes_have_a_citation_in_common_but_of_shared_images() -> None
 
 def test_conditions_are_joined() -> None:
     recipe = RECIPES["mimic-cxr"]
-    assert recipe.condition(None) == "view in ['PA', 'AP']"
-    assert recipe.condition("split == 'test' or Edema == 1") == (
+
+    def condition(where: str | None, **options: Any) -> str | None:
+        return recipe.condition(RunConfig(where=where, **options))
+
+    assert condition(None) == "view in ['PA', 'AP']"
+    assert condition("split == 'test' or Edema == 1") == (
         "view in ['PA', 'AP'] and (split == 'test' or Edema == 1)"
     )
-    assert recipe.condition("view == 'LATERAL'") == "view == 'LATERAL'"
-    assert recipe.condition("ViewPosition == 'x'") != "ViewPosition == 'x'"
-    assert RECIPES["nih"].condition(None) is None
+    assert condition("view == 'LATERAL'") == "view == 'LATERAL'"
+    assert condition("ViewPosition == 'x'") != "ViewPosition == 'x'"
+    assert condition("Dir == 'x'", columns="view=Dir") == "Dir == 'x'"
+    assert condition("Edema == 'view'") != "Edema == 'view'"
+    assert condition(None, keep_laterals=True) is None
+    assert condition("Edema == 1", keep_laterals=True) == "Edema == 1"
+    assert RECIPES["nih"].condition(RunConfig()) is None
