@@ -240,7 +240,7 @@ def check_weights(name: str, path: Path | None) -> str:
     Returns
     -------
     str
-        What of a file is not used or renamed; empty if nothing is.
+        How a file is used: what of it is renamed or ignored, and how images are fed; may be empty.
 
     Raises
     ------

@@ -22,6 +22,7 @@ from benchmarks.audit.unusual_pictures import reversed_polarity, turned, unlike
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.datasets.splits import MIN_VALIDATION_PER_CLASS
 from benchmarks.io.columns import MORE_TABLES
+from features.preprocessing.typical_images import Thumbnails
 
 PICTURED = (
     "label_conflict", "exact_duplicate", "near_duplicate", "empty_image", "reversed_polarity",
@@ -31,7 +32,7 @@ _BEFORE_JOINING = ("label_conflict", "exact_duplicate", "near_duplicate", "patie
 _LISTED = 4  # images that a finding lists
 
 
-def audit(dataset: Dataset) -> Audit:
+def audit(dataset: Dataset, training: Thumbnails | None = None) -> Audit:
     """Run all checks on a data set.
 
     Parameters
@@ -39,6 +40,8 @@ def audit(dataset: Dataset) -> Audit:
     dataset : Dataset
         With splits as found, before train is split further. If it asks for a test split, that is
         drawn first.
+    training : ndarray of shape (m, 16, 16), float32, optional
+        Thumbnails of the training images of a run, with which an external test set is compared.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def audit(dataset: Dataset) -> Audit:
     near duplicates of two classes; :func:`benchmarks.audit.patient_groups.keep_together` and
     :func:`benchmarks.datasets.splits.assign` handle them.
     """
-    evidence = with_drawn_test(gather(dataset))
+    evidence = with_drawn_test(gather(dataset, training))
     dataset = evidence.dataset
     found = [finding for check in CHECKS.values() for finding in check(evidence)]
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from features.preprocessing.typical_images import (
     FEWEST,
     SIDE,
     Nearest,
+    Thumbnails,
     TypicalImages,
     thumbnails,
 )
@@ -43,10 +45,10 @@ class Evidence:
         Grey levels between the 2.5th and the 97.5th percentile of each image.
     margins : ndarray of shape (n, C, 2), float32
         Grey values beside the lungs; see :func:`benchmarks.audit.class_marks.cell_statistics`.
-    typical : TypicalImages or None
-        Fitted on the training images that are not empty; None with fewer than 40.
-    nearest : Nearest or None
-        Distance of each image to them, and its nearest version.
+    small : ndarray of shape (n, 16, 16), float32
+        From :func:`features.preprocessing.typical_images.thumbnails`.
+    training : ndarray of shape (m, 16, 16), float32, or None
+        Thumbnails of the training images of a run, for a set without its own.
     """
 
     dataset: Dataset
@@ -54,8 +56,20 @@ class Evidence:
     near: list[tuple[int, ...]]
     span: NDArray[np.float64]
     margins: NDArray[np.float32]
-    typical: TypicalImages | None = None
-    nearest: Nearest | None = None
+    small: Thumbnails
+    training: Thumbnails | None = None
+
+    @cached_property
+    def typical(self) -> TypicalImages | None:
+        """Model of the training images that are not empty; None with fewer than 40."""
+        train = (self.manifest["split"] == "train").to_numpy() & ~self.empty
+        small = self.small[train] if self.training is None else self.training
+        return TypicalImages.fit(small) if len(small) >= FEWEST else None
+
+    @cached_property
+    def nearest(self) -> Nearest | None:
+        """Distance of each image to the training images, and its nearest version."""
+        return self.typical.nearest(self.small) if self.typical else None
 
     @property
     def empty(self) -> NDArray[np.bool_]:
@@ -85,13 +99,15 @@ class Evidence:
         return sorted(set(self.manifest[column].iloc[list(rows)]))
 
 
-def gather(dataset: Dataset) -> Evidence:
+def gather(dataset: Dataset, training: Thumbnails | None = None) -> Evidence:
     """Compare all images with each other, and read each once.
 
     Parameters
     ----------
     dataset : Dataset
         With splits as found.
+    training : ndarray of shape (m, 16, 16), float32, optional
+        Thumbnails of the training images of a run, for a set without its own.
 
     Returns
     -------
@@ -114,7 +130,4 @@ def gather(dataset: Dataset) -> Evidence:
             low, high = grey_percentiles(image, 2.5, 97.5)
             span[k] = high - low
     near = components(len(manifest), firsts[pairs])
-    train = (manifest["split"] == "train").to_numpy() & (span >= FLAT)
-    typical = TypicalImages.fit(small[train]) if train.sum() >= FEWEST else None
-    nearest = typical.nearest(small) if typical else None
-    return Evidence(dataset, exact, near, span, np.concatenate(margins), typical, nearest)
+    return Evidence(dataset, exact, near, span, np.concatenate(margins), small, training)

@@ -58,8 +58,8 @@ def _category(table: pd.DataFrame, name: str) -> str:
     distinct = values.nunique()
     if distinct < 2 or (name == "size" and distinct > FEW):
         return ""
-    patients = values.groupby([table["class"], table["group"]]).agg(lambda own: own.mode().iloc[0])
-    counts = pd.crosstab(patients.index.get_level_values(0), patients.to_numpy())
+    patients = _most_frequent(values, table[["class", "group"]])
+    counts = pd.crosstab(patients["class"], patients["value"])
     if min(counts.shape) < 2 or chi2_contingency(counts, correction=False).pvalue >= ALPHA:
         return ""
     strength = association(counts, method="cramer")
@@ -71,6 +71,13 @@ def _category(table: pd.DataFrame, name: str) -> str:
         parts = [f"{100 * share:.0f} % {value}" for value, share in shares.items()]
         listed.append(f"{kind}: {', '.join(parts)}")
     return f"{_WORDS.get(name, name)} (Cramér's V = {strength:.2f}; {'; '.join(listed)})"
+
+
+def _most_frequent(values: pd.Series, patients: pd.DataFrame) -> pd.DataFrame:
+    """Most frequent value of each patient; of equally frequent ones the first in order."""
+    counted = patients.assign(value=values).value_counts(sort=False).reset_index(name="images")
+    order = counted.sort_values(["images", "value"], ascending=[False, True], kind="stable")
+    return order.drop_duplicates(["class", "group"])
 
 
 def _number(table: pd.DataFrame, name: str) -> str:

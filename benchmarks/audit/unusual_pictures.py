@@ -47,7 +47,7 @@ def reversed_polarity(evidence: Evidence) -> list[Finding]:
     if evidence.typical is None or evidence.nearest is None:
         return []
     most = evidence.typical.mostly_inverted
-    rows = _rows(evidence, evidence.nearest.inverted != most)
+    rows = _rows(evidence, evidence.typical.reversed_polarity(evidence.nearest))
     if not len(rows):
         return []
     found = _finding(evidence, "reversed_polarity", rows, "bone seems black")

@@ -173,6 +173,13 @@ def _check_test_data(config: RunConfig) -> None:
             "--test-data: got --no-models, but the saved models score these data. Leave one of "
             "them out."
         )
+    given = {name for name, _ in config.features_from}
+    if all(set(cell.families) & given for cell in plan(config)):
+        raise ConfigError(
+            "--test-data: got only features of tables (--features-from), which this program can't "
+            "compute for these data. Use evaluate with --features-from after the run, or add "
+            "feature sets or the cnn."
+        )
     for _, data in config.test_data:
         datasets.kind(data)
 

@@ -15,6 +15,7 @@ from benchmarks.io.results import Results
 from benchmarks.metrics.arrays import Floats
 from benchmarks.metrics.bootstrap import (
     CONFIDENCE,
+    DRAWS,
     SEED,
     percentile_interval,
     seed_error,
@@ -82,8 +83,11 @@ def tabulate_differences(results: Results, name: str) -> pd.DataFrame:
     scored = [cell for row in table for cell in row.cells()]
     internal, external = read_split(results, "test", scored), read_split(view, "test", scored)
     prevalence = float(internal.label.mean())
+    cuts = {
+        point: thresholds_with_draws(results, point, scored, DRAWS) for point in OPERATING_POINTS
+    }
     draws = [
-        draws_of(split, _thresholds(results, scored, split, seed), seed, prevalence)
+        draws_of(split, cuts, seed, prevalence)
         for split, seed in ((internal, SEED), (external, EXTERNAL_SEED))
     ]
     lines = [
@@ -106,7 +110,8 @@ def draws_of(
     ----------
     split : SplitScores
     thresholds : mapping of str to mapping of str to ndarray of shape (1 + draws,)
-        By operating point and cell.
+        By operating point and cell: of the run, then chosen again in draws of validation patients.
+        The same for all splits.
     seed : int
         Of the draws.
     prevalence : float
@@ -127,7 +132,8 @@ def draws_of(
         for point, cuts in thresholds.items():
             if np.isnan(cuts[cell][0]):
                 continue
-            counts = confusion_in_draws(label, score >= cuts[cell][:, None], weights)
+            cut = cuts[cell][: len(weights), None]  # no draws of a split that lacks a class
+            counts = confusion_in_draws(label, score >= cut, weights)
             rates = {rate: getattr(counts, rate) for rate in RATES[:3]}
             rates[INTERNAL_PREVALENCE] = precision_at_prevalence(
                 counts.recall, counts.specificity, prevalence
@@ -137,7 +143,7 @@ def draws_of(
 
 
 def difference_interval(
-    internal: Floats, external: Floats, sides: Sequence[Estimate] = ()
+    internal: Floats, external: Floats, sides: Sequence[Estimate] = (), error: float = 0.0
 ) -> tuple[float, float]:
     """Compute the interval of external minus internal from independent draws of both.
 
@@ -148,6 +154,9 @@ def difference_interval(
     sides : sequence of two Estimate, optional
         Of recall or specificity on each set: where one is 0 or 1, the interval is at least as wide
         as the one that combines their bounds.
+    error : float
+        Standard error of the difference between seeds, by which the interval of the draws is
+        widened. The bounds of the sides include their own.
 
     Returns
     -------
@@ -166,26 +175,15 @@ def difference_interval(
     if not len(drawn) or np.isnan(drawn).mean() > (1 - CONFIDENCE) / 2:
         return np.nan, np.nan
     low, high = percentile_interval(drawn)
+    if error:
+        middle = external[0] - internal[0]
+        low, high = map(float, with_seed_error(middle, low, high, error))
     if any(one.value in (0.0, 1.0) for one in sides):
         one, other = sides
         value = other.value - one.value
         low = min(low, value - np.hypot(other.value - other.low, one.high - one.value))
         high = max(high, value + np.hypot(other.high - other.value, one.value - one.low))
     return float(low), float(high)
-
-
-def _thresholds(
-    results: Results, cells: Sequence[str], split: SplitScores, seed: int
-) -> dict[str, dict[str, Floats]]:
-    """Thresholds of the run, chosen again in the same draws of validation patients for any set."""
-    draws = len(split.bootstrap(seed).weights)
-    return {
-        point: {
-            cell: cut[: 1 + draws]
-            for cell, cut in thresholds_with_draws(results, point, cells, draws).items()
-        }
-        for point in OPERATING_POINTS
-    }
 
 
 def _line(
@@ -202,11 +200,9 @@ def _line(
         for split, values in zip(splits, sets, strict=True)
     ]  # fmt: skip
     means = [values.mean(axis=0) for values in sets]
-    low, high = difference_interval(means[0], means[1], sides if metric in _COUNTED else ())
+    error = float(seed_error(sets[1][:, 0] - sets[0][:, 0]))
+    low, high = difference_interval(means[0], means[1], sides if metric in _COUNTED else (), error)
     value = sides[1].value - sides[0].value
-    if len(cells) > 1:
-        error = seed_error(sets[1][:, 0] - sets[0][:, 0])
-        low, high = (float(bound) for bound in with_seed_error(value, low, high, error))
     return {
         "data": name, "cell": cells[0], "metric": metric, "operating_point": point,
         **_ends("internal", sides[0]), **_ends("external", sides[1]),

@@ -18,8 +18,10 @@ from benchmarks.config import READING, RunConfig
 from benchmarks.datasets.dataset import DataError, Dataset, take
 from benchmarks.datasets.names.class_names import is_known_negative, normalised
 from benchmarks.datasets.splits import ALL
-from benchmarks.extraction.prepare import reading_size
+from benchmarks.extraction.prepare import reading_size, thumbnails_of
 from benchmarks.io import provenance
+from benchmarks.io.image_stack import ImageStack
+from features.preprocessing.typical_images import MOST, Thumbnails
 
 # Settings of a run that also say how to read a test set of the same kind; the others (where its
 # images are, how they are split) belong to one set.
@@ -215,7 +217,7 @@ def audit_external(
     DataError
         If a finding stops the test and leakage is not allowed.
     """
-    own = audit(dataset)
+    own = audit(dataset, None if known is None else _training(known, manifest))
     copies = find_copies(dataset, manifest, None if known is None else known.images)
     shared = judge(dataset, manifest, copies, patients_known)
     parts = [table for table in (shared, own.findings) if len(table)]
@@ -234,6 +236,14 @@ def audit_external(
         name, joined, findings.reset_index(drop=True), copies, leakage, only_test,
         known is not None,
     )  # fmt: skip
+
+
+def _training(known: Dataset, manifest: pd.DataFrame) -> Thumbnails:
+    """Thumbnails of training images of the run, as many as a model of them is fitted on."""
+    train = manifest.loc[manifest["split"] == "train", "image"]
+    rows = np.flatnonzero(known.manifest["image"].isin(train))
+    chosen = np.sort(np.random.default_rng(0).permutation(rows)[:MOST])
+    return thumbnails_of(ImageStack.of(known.images).take(chosen))
 
 
 def _check_classes(

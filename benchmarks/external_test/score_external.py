@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from benchmarks.config import ConfigError, RunConfig
 from benchmarks.external_test.external_set import ExternalSet
-from benchmarks.extraction.given_features import is_given
 from benchmarks.extraction.prepare import load_preparation
 from benchmarks.extraction.variants import views_of
 from benchmarks.io.columns import EXTERNAL, PREDICTION_COLUMNS
@@ -20,7 +19,7 @@ from benchmarks.io.results import Results
 from benchmarks.saved.combined_cells import ScoringCells, scoring_cells
 from benchmarks.saved.fitted_cells import descriptors_of
 from benchmarks.saved.model_files import read_saved, saved_cells
-from benchmarks.saved.tables_of_cells import rows_of, tables_of
+from benchmarks.saved.tables_of_cells import given_files, rows_of, tables_of
 
 CHUNK = 256  # images in memory at once
 
@@ -66,8 +65,6 @@ def score_external(
     names = [str(image) for image in dataset.manifest["image"]]
     tables = tables_of(run, scoring.fitted, features_from, names)
     descriptors = descriptors_of(run, config, scoring.fitted)
-    tables = tables_of(run, scoring.fitted, features_from, names)
-    descriptors = descriptors_of(run, config, scoring.fitted)
     images = load_preparation(run.folder, config).applied_to(dataset.images, config.quiet)
     parts = []
     with Steps("external test", len(names), "images", config.quiet) as steps:
@@ -81,13 +78,12 @@ def score_external(
 
 
 def _without_tables(run: Results, features_from: Any) -> list[str] | None:
-    """Names of the cells that need no table, unless tables were given; None: all."""
-    if features_from or not run.run.get("features_from"):
-        return None
+    """Names of the cells that need no other table than those given; None: all."""
+    missing = set(run.run.get("features_from") or ()) - set(given_files(features_from))
     saved = saved_cells(run.folder)
-    needing = [
-        name for name in saved if any(map(is_given, read_saved(run.folder, name)["families"]))
-    ]
+    needing = [name for name in saved if missing & set(read_saved(run.folder, name)["families"])]
+    if not needing:
+        return None
     recorded = run.run.get("cells", {})
     combined = [
         name for name, details in recorded.items()
@@ -102,7 +98,7 @@ def _without_tables(run: Results, features_from: Any) -> list[str] | None:
     say(
         f"Note: {', '.join(needing)} and combinations of them are left out: their features were "
         "given by a table. Score the set with evaluate and --features-from.",
-        quiet=not needing,
+        quiet=False,
     )
     return wanted
 

@@ -85,7 +85,7 @@ class Preparation:
         if not self.typical:
             return np.zeros(len(images), bool)
         small = thumbnails_of(ImageStack.of(images))
-        return self.typical.reversed_polarity(small)
+        return self.typical.reversed_polarity(self.typical.nearest(small))
 
     def applied_to(self, images: NDArray[np.uint8] | ImageStack, quiet: bool = True) -> ImageStack:
         """Return a stack of prepared images.

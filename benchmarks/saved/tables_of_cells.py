@@ -17,6 +17,29 @@ from benchmarks.option_values import names_and_files
 from benchmarks.saved.fitted_cells import FittedCell, recorded_columns
 
 
+def given_files(given: Any) -> dict[str, Path]:
+    """Read which table holds which feature set.
+
+    Parameters
+    ----------
+    given : object
+        What ``--features-from`` was given, see :func:`benchmarks.option_values.names_and_files`.
+
+    Returns
+    -------
+    dict of str to Path
+
+    Raises
+    ------
+    ConfigError
+        If a text has no name or no file.
+    """
+    try:
+        return {name: Path(file) for name, file in names_and_files(given or ())}
+    except ValueError as error:
+        raise ConfigError(f"--features-from: got {given}: {error}") from error
+
+
 def tables_of(
     run: Results, cells: Collection[FittedCell], given: Any, images: Sequence[str]
 ) -> dict[str, FeatureTable]:
@@ -42,10 +65,7 @@ def tables_of(
         If a table is missing, can't be read or has other columns, or the run has no such feature
         set.
     """
-    try:
-        files = {name: Path(file) for name, file in names_and_files(given or ())}
-    except ValueError as error:
-        raise ConfigError(f"--features-from: got {given}: {error}") from error
+    files = given_files(given)
     known = run.run.get("features_from", {})
     if other := [name for name in files if name not in known]:
         raise ConfigError(

@@ -222,21 +222,6 @@ class TypicalImages:
         first = distance.argmin(axis=0)
         return distance[first, rows], far[first, rows]
 
-    def distances(self, small: Thumbnails) -> NDArray[np.float64]:
-        """Measure how far pictures are from typical training images.
-
-        Parameters
-        ----------
-        small : ndarray of shape (n, 16, 16), float32
-
-        Returns
-        -------
-        ndarray of shape (n,), float64
-            Of the picture or its mirror image, the smaller; the median of training images is about
-            1.
-        """
-        return self._distances(small)[0]
-
     def nearest(self, small: Thumbnails) -> Nearest:
         """Find the polarity and the turn in which each picture is nearest to typical images.
 
@@ -267,20 +252,24 @@ class TypicalImages:
         """Whether the training images themselves look inverted, by their border."""
         return self.polarity < INVERTED
 
-    def reversed_polarity(self, small: Thumbnails) -> NDArray[np.bool_]:
+    def reversed_polarity(self, nearest: Nearest) -> NDArray[np.bool_]:
         """Find pictures in which bone is black.
 
         Parameters
         ----------
-        small : ndarray of shape (n, 16, 16), float32
+        nearest : Nearest
+            From :meth:`nearest`.
 
         Returns
         -------
         ndarray of shape (n,), bool
             Those with another polarity than the training images, or, if the training images look
-            inverted, those with the same.
+            inverted, those with the same. Pictures unlike the training images have no known
+            polarity.
         """
-        return self.nearest(small).inverted != self.mostly_inverted
+        if self.mostly_inverted:
+            return ~nearest.inverted & ~nearest.unlike
+        return nearest.inverted
 
     def corrected(self, images: GreyImages) -> GreyImages:
         """Invert the images of reversed polarity.
@@ -294,7 +283,7 @@ class TypicalImages:
         ndarray of shape (n, H, W), uint8
             What happens to an image does not depend on the others.
         """
-        flip = self.reversed_polarity(thumbnails(images))
+        flip = self.reversed_polarity(self.nearest(thumbnails(images)))
         return np.where(flip[:, None, None], 255 - images, images)
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.audit.checks import audit
+from benchmarks.audit.drawn_test import with_drawn_test
+from benchmarks.audit.evidence import gather
 from benchmarks.audit.findings import IMAGES_SHOWN, Audit, shown
 from benchmarks.checks.pictures import blank, drawn_lateral, page, photographs
 from benchmarks.datasets.dataset import Dataset
@@ -126,14 +128,14 @@ def test_model_of_typical_images_resists_a_tenth_of_other_pictures(phantoms: Dat
     sound, other = TypicalImages.fit(small), TypicalImages.fit(spoilt)
     np.testing.assert_allclose(other.cuts, sound.cuts, rtol=0.25)
     assert other.nearest(spoilt).listed.tolist() == [k % 10 == 0 for k in range(len(small))]
-    assert np.corrcoef(sound.distances(small), other.distances(small))[0, 1] > 0.9
+    assert np.corrcoef(sound.nearest(small).distance, other.nearest(small).distance)[0, 1] > 0.9
 
 
 def test_model_is_read_back_and_has_a_least_number_of_images(phantoms: Dataset) -> None:
     small = thumbnails(np.asarray(phantoms.images))
     model = TypicalImages.fit(small)
     again = TypicalImages.from_state(model.state())
-    np.testing.assert_array_equal(again.distances(small), model.distances(small))
+    np.testing.assert_array_equal(again.nearest(small).distance, model.nearest(small).distance)
     assert (model.mostly_inverted, TypicalImages.fit(1 - small).mostly_inverted) == (False, True)
     assert (centre_less_border(small) > 0.2).all()
     with pytest.raises(ValueError, match="at least 40"):
@@ -143,3 +145,34 @@ def test_model_is_read_back_and_has_a_least_number_of_images(phantoms: Dataset) 
     images = np.asarray(phantoms.images)[:6].copy()
     images[2] = 255 - images[2]
     np.testing.assert_array_equal(model.corrected(images), np.asarray(phantoms.images)[:6])
+
+
+def test_a_page_among_inverted_images_is_unlike_and_has_no_polarity(phantoms: Dataset) -> None:
+    inverted = replace(phantoms, images=255 - np.array(phantoms.images))
+    row = where(phantoms, "test")[0]
+    found = audit(planted(inverted, [row], [page(np.random.default_rng(0), 64)]))
+    name = phantoms.manifest["image"][row]
+    assert name in listed(found, "unlike")
+    assert name not in listed(found, "reversed_polarity")
+
+
+def test_an_external_set_is_compared_with_the_training_images_of_the_run(
+    phantoms: Dataset,
+) -> None:
+    train = where(phantoms, "train")
+    other = replace(phantoms, manifest=phantoms.manifest.assign(split="test"))
+    row = where(phantoms, "test")[0]
+    images = np.array(phantoms.images)
+    found = audit(planted(other, [row], [255 - images[row]]), thumbnails(images[train]))
+    assert listed(found, "reversed_polarity") == {phantoms.manifest["image"][row]}
+    assert not KINDS & set(audit(other).findings["check"])  # nothing to compare with
+
+
+def test_images_of_a_drawn_test_split_are_no_training_images(phantoms: Dataset) -> None:
+    manifest = phantoms.manifest.assign(split="train")
+    evidence = with_drawn_test(gather(replace(phantoms, manifest=manifest, test_fraction=0.3)))
+    train = (evidence.manifest["split"] == "train").to_numpy()
+    assert 0 < train.sum() < len(train)
+    expected = TypicalImages.fit(evidence.small[train & ~evidence.empty])
+    assert evidence.typical is not None
+    np.testing.assert_array_equal(evidence.typical.centre, expected.centre)

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.metrics import precision_score, recall_score, roc_auc_score
 from benchmarks import datasets
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import DataError, take
+from benchmarks.external_test import external_differences
 from benchmarks.external_test.external_set import audit_external, read_external, shared_reading
 from benchmarks.external_test.score_external import score_external
 from benchmarks.io.columns import METRICS
@@ -124,6 +126,24 @@ def test_differences_are_between_the_scores_of_both_sets(run: Results) -> None:
             assert one["external"] == pytest.approx(external.loc[key, metric])
             assert one["difference"] == pytest.approx(one["external"] - one["internal"])
             assert one["difference_lo"] <= one["difference"] <= one["difference_hi"]
+
+
+def test_thresholds_chosen_again_are_the_same_for_both_sets(
+    run: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def watched(split: Any, thresholds: Any, seed: int, prevalence: float) -> Any:
+        seen.append(thresholds)
+        return original(split, thresholds, seed, prevalence)
+
+    original = external_differences.draws_of
+    monkeypatch.setattr(external_differences, "draws_of", watched)
+    external_differences.tabulate_differences(run, "other")
+    assert seen[0] is seen[1]
+    cut = next(iter(seen[0]["recall95"].values()))
+    assert len(cut) == 2001
+    assert len(set(cut)) > 2
 
 
 def test_the_own_test_split_has_exactly_the_scores_of_the_internal_test(evaluated: Path) -> None:

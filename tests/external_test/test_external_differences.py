@@ -70,3 +70,11 @@ def test_internal_and_external_patients_are_drawn_independently() -> None:
     assert abs(np.corrcoef(one[1:], other[1:])[0, 1]) < 0.1
     low, high = difference_interval(one, other)
     assert low < 0 < high
+
+
+def test_the_error_of_seeds_counts_once() -> None:
+    draws = np.array([1.0, 1.0, 1.0, 1.0])
+    sides = [Estimate(1.0, 0.8, 1.0, np.nan), Estimate(1.0, 0.9, 1.0, np.nan)]
+    bounds = [difference_interval(draws, draws, sides, error) for error in (0.0, 0.01)]
+    assert bounds[0] == bounds[1] == (pytest.approx(-0.1), pytest.approx(0.2))
+    assert difference_interval(draws, draws, (), 0.01) == pytest.approx((-0.0196, 0.0196), abs=1e-4)

@@ -264,7 +264,11 @@ def _example_images(results: Results) -> list[Block]:
         )
         blocks.append(Pictures(text, tuple(shown)))
     samples = []
-    shown_as = {sample_key(one.rpartition(", ")[2]): one for one in _kinds(results)}
+    kinds = results.manifest[["class", "subtype"]].drop_duplicates().itertuples(index=False)
+    shown_as = {
+        sample_key(subtype or name): f"{name}, {subtype}" if subtype else name
+        for name, subtype in kinds
+    }
     for path in sorted(folder.glob("sample_*.png")):
         match = re.fullmatch(r"sample_(.+)_(\d+)\.png", path.name)
         if match and (data := read_png(results.folder, path.name)) is not None:
