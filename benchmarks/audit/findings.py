@@ -99,22 +99,55 @@ def stop_or_mark(found: Audit, allow_leakage: bool = False) -> list[str]:
     if stops.empty:
         return []
     if allow_leakage:
-        checks = Counter(stops["check"].astype(str))
-        listed = ", ".join(f"{n} × {check.replace('_', ' ')}" for check, n in checks.items())
         return [
-            f"The audit has findings that stop a run ({listed}), and the run was started with "
-            "--allow-leakage. Its scores can't be trusted."
+            f"The audit has findings that stop a run ({counted(stops)}), and the run was started "
+            "with --allow-leakage. Its scores can't be trusted."
         ]
-    first = stops.head(_LISTED)
-    lines = [f"{check}: {detail}" for check, detail in zip(first["check"], first["detail"],
-                                                         strict=True)]  # fmt: skip
-    more = [f"and {len(stops) - _LISTED} more"] * (len(stops) > _LISTED)
+    expected = "no image or patient of the test split in another split"
     raise DataError(
-        f"The audit found {len(stops)} {'reason' if len(stops) == 1 else 'reasons'} to stop, but "
-        "expected no image or patient of the test split in another split, and one class for each "
-        "image:\n  "
-        + "\n  ".join(lines + more)
-        + "\nRemove or move these images, or continue with --allow-leakage and a marked report."
+        f"The audit found {reasons(stops, expected)}"
+        "\nRemove or move these images, or continue with --allow-leakage and a marked report."
+    )
+
+
+def counted(stops: pd.DataFrame) -> str:
+    """Count findings by check, as ``2 × patient leak``.
+
+    Parameters
+    ----------
+    stops : DataFrame
+        With ``check``.
+
+    Returns
+    -------
+    str
+    """
+    checks = Counter(stops["check"].astype(str))
+    return ", ".join(f"{n} × {check.replace('_', ' ')}" for check, n in checks.items())
+
+
+def reasons(stops: pd.DataFrame, expected: str) -> str:
+    """List the first findings that stop, for an error message.
+
+    Parameters
+    ----------
+    stops : DataFrame
+        With ``check`` and ``detail``.
+    expected : str
+        What was expected beside one class for each image.
+
+    Returns
+    -------
+    str
+    """
+    first = stops.head(_LISTED)
+    lines = [
+        f"{one}: {detail}" for one, detail in zip(first["check"], first["detail"], strict=True)
+    ]
+    more = [f"and {len(stops) - _LISTED} more"] * (len(stops) > _LISTED)
+    return (
+        f"{len(stops)} {'reason' if len(stops) == 1 else 'reasons'} to stop, but expected "
+        f"{expected}, and one class for each image:\n  " + "\n  ".join([*lines, *more])
     )
 
 

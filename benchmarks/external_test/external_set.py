@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks import datasets
 from benchmarks.audit.checks import audit
-from benchmarks.audit.findings import SEVERITIES, STOP, Audit, summary
+from benchmarks.audit.findings import SEVERITIES, STOP, Audit, counted, reasons, summary
 from benchmarks.audit.overlap import find_copies, judge
 from benchmarks.audit.patient_groups import joined_notes, keep_together
 from benchmarks.config import READING, RunConfig
@@ -30,7 +30,6 @@ SHARED = (
     "where", "keep_laterals",
 )  # fmt: skip
 _CLASS_OPTIONS = ("positive", "negative")
-_LISTED = 4  # findings that an error message lists
 TEST = "test"
 
 
@@ -269,21 +268,12 @@ def _stop_or_mark(name: str, findings: pd.DataFrame, allow_leakage: bool) -> str
     if stops.empty:
         return ""
     if allow_leakage:
-        listed = ", ".join(
-            f"{n} × {str(check).replace('_', ' ')}"
-            for check, n in stops["check"].value_counts(sort=False).items()
-        )
         return (
-            f"The external test set {name} has findings that stop a test ({listed}), and was "
-            "scored with --allow-leakage. Its scores can't be trusted."
+            f"The external test set {name} has findings that stop a test ({counted(stops)}), and "
+            "was scored with --allow-leakage. Its scores can't be trusted."
         )
-    first = stops.head(_LISTED)
-    lines = [f"{a}: {b}" for a, b in zip(first["check"], first["detail"], strict=True)]
-    more = [f"and {len(stops) - _LISTED} more"] * (len(stops) > _LISTED)
     raise DataError(
-        f"The audit of the test data {name} found {len(stops)} "
-        f"{'reason' if len(stops) == 1 else 'reasons'} to stop, but expected no image that the run "
-        "was fitted on, and one class for each image:\n  "
-        + "\n  ".join([*lines, *more])
-        + "\nRemove these images, or continue with --allow-leakage and a marked report."
+        f"The audit of the test data {name} found "
+        f"{reasons(stops, 'no image that the run was fitted on')}"
+        "\nRemove these images, or continue with --allow-leakage and a marked report."
     )

@@ -65,7 +65,10 @@ def score_external(
     names = [str(image) for image in dataset.manifest["image"]]
     tables = tables_of(run, scoring.fitted, features_from, names)
     descriptors = descriptors_of(run, config, scoring.fitted)
-    images = load_preparation(run.folder, config).applied_to(dataset.images, config.quiet)
+    preparation = load_preparation(run.folder, config)
+    images = preparation.applied_to(dataset.images, config.quiet)
+    if inverted := int(preparation.inverted(dataset.images).sum()):
+        say(f"  {inverted} images look inverted and were inverted, as in the run.", config.quiet)
     parts = []
     with Steps("external test", len(names), "images", config.quiet) as steps:
         for start in range(0, len(names), CHUNK):
