@@ -330,6 +330,7 @@ def test_patients_of_a_split_are_written_as_those_of_the_table(plain: Path, tmp_
     [
         ("zzz.png\n", "such as 'zzz.png', but expected images"),
         ("image,split\n02.png,test\n02.png,train\n", "'02.png' in two splits"),
+        ("image,split\n02.png,test\n02,train\n", "02.png and 02 in test and train, but both are"),
         ("image,split\n02.png,later\n", "found the splits 'later'"),
         ("image,set\n02.png,test\n", "found the columns image, set"),
         ("", "found no line"),

@@ -90,6 +90,7 @@ def read_split(path: Path, rows: pd.DataFrame) -> tuple[pd.Series, list[str]]:
                        key=lambda one: (one[0] >= 0).sum())  # fmt: skip
     if what == "images":
         _refuse_several(names, rows["image"].tolist(), path)
+        _refuse_two_splits(listed, rows["image"].tolist(), path)
     if not (chosen >= 0).any():
         raise DataError(
             f"--split {path}: found {len(names):,} entries such as {names[0]!r}, but expected "
@@ -157,6 +158,19 @@ def _refuse_several(names: list[str], images: list[str], path: Path) -> None:
             f"--split {path}: found {names[several[0]]!r}, which may be any of {len(fit):,} images "
             f"({', '.join(fit[:_SHOWN])}{more}), but expected one. Write the path of the image in "
             "place of its name."
+        )
+
+
+def _refuse_two_splits(listed: pd.DataFrame, images: list[str], path: Path) -> None:
+    """Refuse two names of one image, such as its path and its file name, in two splits."""
+    position = match_files(listed["name"].tolist(), images).position
+    found = listed.assign(position=position)[position >= 0]
+    splits = found.groupby("position")["split"].nunique()
+    if len(wrong := splits.index[splits > 1]):
+        own = found[found["position"] == wrong[0]]
+        raise DataError(
+            f"--split {path}: found {' and '.join(own['name'])} in {' and '.join(own['split'])}, "
+            f"but both are {images[wrong[0]]}, which can be in one split only. Correct the list."
         )
 
 
