@@ -17,15 +17,15 @@ from features.preprocessing.registration import REASONS, Alignment, Registration
 from features.reading.preprocess import stretch_contrast
 
 SEED = 0
-COLUMNS = ["split", "class", "images", "patients", "failed", "before", "after", "filled", *REASONS]
+COLUMNS = ["split", "class", "images", "patients", "failed", "before", "after", "moved", *REASONS]
 GAP = 4  # pixels between the pictures
 
 
 def tabulate(
     alignment: Alignment,
+    moved: NDArray[np.bool_],
     label: NDArray[np.object_],
     patient: NDArray[np.object_],
-    side: int,
     split: str = "train",
 ) -> pd.DataFrame:
     """Count failures by class and reason.
@@ -34,9 +34,9 @@ def tabulate(
     ----------
     alignment : Alignment
         Of n images.
+    moved : ndarray of shape (n,), bool
+        Whether the frame was moved or shrunk.
     label, patient : ndarray of shape (n,), str
-    side : int
-        Of the images, in pixels.
     split : str
         Where the images are from.
 
@@ -44,18 +44,17 @@ def tabulate(
     -------
     DataFrame
         One row for all images and one per class, with the columns ``COLUMNS``: ``failed`` is a
-        fraction, ``before`` and ``after`` are median correlations, ``filled`` is the mean fraction
-        of pixels outside the original image, reasons are numbers of images.
+        fraction, ``before`` and ``after`` are median correlations, ``moved`` is the fraction of
+        images whose frame was moved or shrunk, reasons are numbers of images.
     """
     rows = []
-    filled = alignment.filled(side)
     for name in ("all", *sorted(set(label))):
         own = np.ones(len(label), bool) if name == "all" else label == name
         reason = alignment.reason[own]
         rows.append({
             "split": split, "class": name, "images": own.sum(), "patients": len(set(patient[own])),
             "failed": (reason != "").mean(), "before": np.median(alignment.before[own]),
-            "after": np.median(alignment.after[own]), "filled": filled[own].mean(),
+            "after": np.median(alignment.after[own]), "moved": moved[own].mean(),
             **{each: (reason == each).sum() for each in REASONS},
         })  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -124,22 +123,23 @@ def _main(data: str, out: Path, images: int) -> None:
     group = dataset.manifest["group"].to_numpy(dtype=object)
     rng = np.random.default_rng(SEED)
     patients = rng.permutation(np.array(sorted(set(group[rows])), dtype=object))
-    own = np.isin(group[rows], patients[: len(patients) // 2])
-    fitted, others = (rng.permutation(rows[part])[:images] for part in (own, ~own))
+    half = np.isin(group[rows], patients[: len(patients) // 2])
+    fitted, others = (rng.permutation(rows[part])[:images] for part in (half, ~half))
     step = Registration().fit(stretch_contrast(dataset.images[np.sort(fitted)]))
     seen = stretch_contrast(dataset.images[np.sort(others)])
     label = dataset.manifest["class"].to_numpy(dtype=object)[np.sort(others)]
-    side = seen.shape[1]
-    table = tabulate(step.align(seen), label, group[np.sort(others)], side)
+    found = step.align(seen)
+    table = tabulate(found, step.framed(found)[1], label, group[np.sort(others)])
     test = np.flatnonzero(dataset.manifest["split"] == "test")
     aligned = step.align(stretch_contrast(dataset.images[test]))
     names = dataset.manifest["class"].to_numpy(dtype=object)[test]
-    table = pd.concat([table, tabulate(aligned, names, group[test], side, "test")])
+    tested = tabulate(aligned, step.framed(aligned)[1], names, group[test], "test")
+    table = pd.concat([table, tested])
     write_csv(out / "registration_radiographs.csv", table.round(4))
-    unused = np.setdiff1d(rows[own], fitted)
+    unused = np.setdiff1d(rows[half], fitted)
     again = np.sort(rng.permutation(unused)[:images])
     second = Registration().fit(stretch_contrast(dataset.images[again]))
-    compared = compare_templates(step.align(seen), second.align(seen), seen.shape[1])
+    compared = compare_templates(found, second.align(seen), seen.shape[1])
     write_csv(out / "registration_templates.csv", compared.round(3))
     cv2.imwrite(str(out / "registration.png"), draw_means(seen, step.transform(seen)))
     click.echo(table.to_markdown(index=False, floatfmt=".3f"))

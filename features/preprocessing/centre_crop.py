@@ -11,11 +11,7 @@ FRACTION = 0.85  # of each side
 
 
 class CentreCrop(PreprocessingStep):
-    """Central 85 % of each side, enlarged to the size of the image.
-
-    After registration it removes the margin, where an image that was shrunk or shifted repeats its
-    edge, and leaves the lungs.
-    """
+    """Central 85 % of each side, enlarged to the size of the image."""
 
     description = "cropped to the central 85 % of each side and enlarged again"
 

@@ -60,17 +60,14 @@ def test_failures_are_counted_by_class(shots: check.Shots) -> None:
     images[:2] = 0
     step = Registration().fit(images)
     label = np.array(["a", "b"] * 20, dtype=object)
-    table = count_failures(step.align(images), label, shots.patient, 224).set_index("class")
+    found = step.align(images)
+    moved = np.arange(40) < 10
+    table = count_failures(found, moved, label, shots.patient).set_index("class")
     assert {"class", *table.columns} == set(COLUMNS)
     assert table["no contrast"].to_dict() == {"all": 2, "a": 1, "b": 1}
     assert table.loc["all", "failed"] >= 2 / 40
+    assert table["moved"].to_dict() == {"all": 0.25, "a": 0.25, "b": 0.25}
     assert draw_means(images, step.transform(images)).shape == (224, 452)
-
-
-def test_fill_is_what_lies_outside_the_image() -> None:
-    shifted = np.array([[[1, 0, 0.5], [0, 1, 0]], [[1.0, 0, 0], [0, 1, 0]]])
-    one = Alignment(shifted, np.ones(2), np.ones(2), np.array(["", ""]))
-    np.testing.assert_allclose(one.filled(224), [0.25, 0])
 
 
 def test_templates_are_compared_without_their_own_shift() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from features.preprocessing import PREPROCESSING
-from features.preprocessing.registration import GRID, REASONS, Limits, Registration
+from features.preprocessing.registration import GRID, REASONS, Limits, Registration, _frame
 
 SIDE = 112
 PIXEL = 2 / GRID  # of the template, in half image sides
@@ -61,12 +61,12 @@ def test_recovers_a_known_map(fitted: Registration, matrix: np.ndarray) -> None:
 
 
 def test_transform_restores_a_moved_image(fitted: Registration) -> None:
-    image = chest()
-    changed = moved(image, MOVES[1])
-    inside = np.s_[20:-20, 20:-20]
-    restored = fitted.transform(changed[None])[0].astype(float)
-    before = np.abs(changed.astype(float) - image)[inside].mean()
-    assert np.abs(restored - image)[inside].mean() < 0.15 * before
+    frame = np.array([-0.6, -0.6, 0.6, 0.6])
+    step = Registration.from_state(fitted.state() | {"frame": frame})
+    changed = moved(chest(), MOVES[1])
+    wanted, restored = step.transform(np.stack([chest(), changed])).astype(float)
+    before = np.abs(changed.astype(float) - chest()).mean()
+    assert np.abs(restored - wanted).mean() < 0.15 * before
 
 
 def test_exposure_changes_nothing_much(fitted: Registration) -> None:
@@ -88,7 +88,7 @@ def test_size_and_shape_do_not_matter(fitted: Registration) -> None:
     assert np.abs(matrix - np.eye(2, 3)).max() < 0.3 * PIXEL
 
 
-def test_failures_are_named_and_returned_unchanged(fitted: Registration) -> None:
+def test_failures_are_named_and_only_cut_to_the_frame(fitted: Registration) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
     images = np.stack([
         noise, np.full((SIDE, SIDE), 99, np.uint8), moved(chest(), relative(25, 1, 0, 0)),
@@ -99,7 +99,40 @@ def test_failures_are_named_and_returned_unchanged(fitted: Registration) -> None
     assert set(alignment.reason) <= set(REASONS)
     assert alignment.reason[1] == "no contrast"
     assert (alignment.matrices == np.eye(2, 3)).all()
-    np.testing.assert_array_equal(fitted.transform(images), images)
+    np.testing.assert_array_equal(fitted.transform(images), images)  # here the whole image
+    step = Registration.from_state(fitted.state() | {"frame": np.array([-0.5, -1, 0.5, 1])})
+    middle = images[0][:, SIDE // 4 : -SIDE // 4]
+    halves = step.transform(images)[0][:, ::2].astype(float) + step.transform(images)[0][:, 1::2]
+    np.testing.assert_allclose(halves[:, 1:-1] / 2, smooth(middle)[:, 1:-1], atol=2)
+
+
+def smooth(image: np.ndarray) -> np.ndarray:
+    """Mean of the two pixels that linear interpolation makes of each."""
+    padded = np.pad(image.astype(float), ((0, 0), (1, 1)), mode="edge")
+    return 0.75 * padded[:, 1:-1] + 0.125 * (padded[:, :-2] + padded[:, 2:])
+
+
+def test_no_pixel_comes_from_outside_the_original() -> None:
+    changes = [(4, 0.9, 0.05, 0), (-4, 1.1, 0, 0.1), (2, 1.2, -0.1, 0), (0, 0.8, 0.1, 0.1)]
+    images = np.stack([moved(chest(), relative(*change)) for change in changes])
+    step = Registration().fit(images)
+    assert (np.abs(step.frame_) < 1).any()
+    alignment = step.align(images)
+    assert alignment.registered.all()
+    matrices, displaced = step.framed(alignment)
+    corners = np.array([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1]])
+    assert np.abs(corners @ matrices.transpose(0, 2, 1)).max() <= 1 + 1e-9
+    assert displaced.any()
+    assert not displaced.all()
+
+
+def test_the_frame_is_what_most_training_images_cover() -> None:
+    rng = np.random.default_rng(0)
+    matrices = np.tile(np.eye(2, 3), (1000, 1, 1))
+    matrices[:, 0, 2] = rng.uniform(-0.2, 0.2, 1000)  # right: the image reaches less far left
+    left, upper, right, lower = _frame(matrices)
+    np.testing.assert_allclose([left, right], [-0.82, 0.82], atol=0.02)
+    assert (upper, lower) == (-1, 1)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +184,8 @@ def test_state_makes_an_equal_step(fitted: Registration) -> None:
     "change",
     [
         {"template": np.zeros((GRID, GRID + 1))}, {"template": np.full((GRID, GRID), np.nan)},
-        {"template": np.full((GRID, GRID), "a")}, {"limits": np.zeros(3)}, {"other": np.zeros(1)},
+        {"template": np.full((GRID, GRID), "a")}, {"limits": np.zeros(3)}, {"frame": np.zeros(4)},
+        {"other": np.zeros(1)},
     ],
 )  # fmt: skip
 def test_foreign_state_is_refused(fitted: Registration, change: dict[str, np.ndarray]) -> None:
