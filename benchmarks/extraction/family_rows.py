@@ -116,13 +116,13 @@ class FamilyRows:
         return ", ".join(parts)
 
     def settings(self) -> dict[str, Any]:
-        """Return the parameters that change a number, ready for JSON.
+        """Return the parameters that change a number, ready for JSON, without those that are None.
 
         The weights are left out: :meth:`row` identifies them by their hash.
         """
         aside = ("n_jobs", "batch_size", "weights")
         params = self._descriptor.get_params() if self._descriptor else {}
-        values = {k: v for k, v in params.items() if k not in aside}
+        values = {k: v for k, v in params.items() if k not in aside and v is not None}
         if "engine" in values and self.computed:
             values["engine"] = getattr(self._descriptor, "engine_", values["engine"])
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

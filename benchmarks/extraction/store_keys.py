@@ -103,10 +103,11 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
     Returns
     -------
     FamilyKey
-        The same on every machine: of the class's name, the parameters except ``n_jobs`` and the
-        path of the weights, the hash of the weights, the image size, the source of the class's
-        module and of every module of ``features`` and of its own package that it imports,
-        directly or not, and the versions of the libraries that these import or the class declares.
+        The same on every machine: of the class's name, the parameters except ``n_jobs``, the path
+        of the weights and those that are None, the hash of the weights, the image size, the source
+        of the class's module and of every module of ``features`` and of its own package that it
+        imports, directly or not, and the versions of the libraries that these import or the class
+        declares.
 
     Raises
     ------
@@ -122,7 +123,11 @@ def family_key(descriptor: ImageDescriptor) -> FamilyKey:
     backbone = parameters.get("backbone")
     content = {
         "class": f"{kind.__module__}.{kind.__qualname__}",
-        "parameters": {name: parameters[name] for name in parameters if name not in ASIDE},
+        "parameters": {  # None is an option that is not used: its name adds nothing to the key
+            name: value
+            for name, value in parameters.items()
+            if name not in ASIDE and value is not None
+        },
         "weights": _weights(descriptor),
         "shape": [int(side) for side in descriptor.image_shape_],
         "source": {name: sources[name] for name in modules},
