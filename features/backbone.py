@@ -6,7 +6,7 @@ import difflib
 import importlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,9 @@ class Backbone:
         The only height and width in pixels that the network accepts; None if it accepts others.
     multiple : int
         Height and width in pixels must be multiples of this.
+    layers : dict of int to int
+        For outputs of chosen layers: the number of outputs of each, by the layer's number, in the
+        order of the outputs; empty for a network as it is.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Backbone:
     note: str = ""
     input_size: tuple[int, int] | None = None
     multiple: int = 1
+    layers: dict[int, int] = field(default_factory=dict)
 
     def prepare(self, grey: torch.Tensor) -> torch.Tensor:
         """Convert grey images to the network's input.

@@ -88,6 +88,7 @@ class FrozenEmbedding(ImageDescriptor):
     Columns are named ``embedding/<backbone>/0413``, and ``embedding_random/<backbone>/0413`` for
     random weights; with another pooling than the network's own, ``embedding/<backbone>/gem/0413``,
     and for ``cls+avg`` ``embedding/<backbone>/cls/0413`` and ``embedding/<backbone>/avg/0413``.
+    With ``layers``, the layer follows the network: ``embedding/<backbone>/layer3/gem/0413``.
 
     Parameters
     ----------
@@ -113,6 +114,9 @@ class FrozenEmbedding(ImageDescriptor):
         ``batch_size`` over 1, runs as ``eager``, layer by layer.
     pooling : {"network", "avg", "max", "gem", "cls+avg"}
         How the last feature maps or tokens are pooled; see :func:`features.pooling.pooled`.
+    layers : tuple of int, optional
+        Layers whose pooled features are concatenated, numbered as in timm, of every network; see
+        :func:`features.pooling.pooled`. By default, the last features alone.
 
     Attributes
     ----------
@@ -166,6 +170,7 @@ class FrozenEmbedding(ImageDescriptor):
         n_jobs: int | None = None,
         engine: str = "graph",
         pooling: str = "network",
+        layers: tuple[int, ...] | None = None,
     ) -> None:
         self.backbone = backbone
         self.weights = weights
@@ -175,6 +180,7 @@ class FrozenEmbedding(ImageDescriptor):
         self.n_jobs = n_jobs
         self.engine = engine
         self.pooling = pooling
+        self.layers = layers
 
     def fit(self, X: GreyImages, y: object = None) -> FrozenEmbedding:
         """Store the image size and load the network.
@@ -195,7 +201,7 @@ class FrozenEmbedding(ImageDescriptor):
         ------
         ValueError
             If ``X`` is not a stack of uint8 grey images, timm has no such network, ``engine`` or
-            ``pooling`` is unknown, or the network does not allow the pooling.
+            ``pooling`` is unknown, or the network does not allow the pooling or has not the layers.
         MissingExtra, WeightsError, WeightsUnavailable
             See :func:`features.backbone.create_backbone`.
         """
@@ -278,9 +284,11 @@ class FrozenEmbedding(ImageDescriptor):
         empty = torch.zeros((1, height, width), dtype=torch.uint8)
         names = []
         for backbone, network in zip(self.backbones, self._networks(), strict=True):
-            columns = network.describe(empty).shape[1] // len(pools)
-            groups = [f"{prefix}/{backbone}{pool}" for pool in pools]
-            names += [f"{group}/{column:04d}" for group in groups for column in range(columns)]
+            widths = {f"/layer{number}": width for number, width in network.built.layers.items()}
+            for layer, width in (widths or {"": network.describe(empty).shape[1]}).items():
+                groups = [f"{prefix}/{backbone}{layer}{pool}" for pool in pools]
+                columns = range(width // len(pools))
+                names += [f"{group}/{column:04d}" for group in groups for column in columns]
         return names
 
     def part(self, column: str) -> str:
@@ -294,7 +302,7 @@ class FrozenEmbedding(ImageDescriptor):
         Returns
         -------
         str
-            Its hundred, for instance ``mobilenetv2_100/04xx``.
+            Its hundred, for instance ``mobilenetv2_100/04xx`` or ``mobilenetv2_100/layer3/00xx``.
         """
         _, group, number = _split(column)
         return f"{group}/{int(number) // _COLUMNS_PER_PART:02d}xx"
@@ -311,10 +319,14 @@ class FrozenEmbedding(ImageDescriptor):
         -------
         str
         """
-        backbone, *pool = _split(column)[1].split("/")
+        _, group, number = _split(column)
+        backbone, *rest = group.split("/")
         weights = "" if self.pretrained else " with random weights"
-        what = _POOLED[pool[0]] if pool else "output"
-        return f"{what} {int(_split(column)[2])} of the network {backbone}{weights}"
+        what = next((_POOLED[one] for one in rest if one in _POOLED), "output")
+        layer = "".join(
+            f" of layer {one.removeprefix('layer')}" for one in rest if one not in _POOLED
+        )
+        return f"{what} {int(number)}{layer} of the network {backbone}{weights}"
 
     def build_networks(self) -> list[Backbone]:
         """Build another copy of each network with its pooling, which runs layer by layer.
@@ -333,6 +345,7 @@ class FrozenEmbedding(ImageDescriptor):
                     seed=self.seed,
                 ),
                 self.pooling,
+                self.layers,
             )
             for name in self.backbones
         ]
@@ -356,7 +369,7 @@ class FrozenEmbedding(ImageDescriptor):
 
     def _networks(self) -> list[_Network]:
         wanted = (self.backbone, self.weights, self.pretrained, self.seed, self.pooling,
-                  self.engine, self.batch_size)  # fmt: skip
+                  self.layers, self.engine, self.batch_size)  # fmt: skip
         if getattr(self, "_built_for", None) != wanted:
             built = self.build_networks()
             self._built = [_Network(one, self.engine, self.batch_size) for one in built]
@@ -390,7 +403,8 @@ class RandomEmbedding(FrozenEmbedding):
         Images described at once.
     engine : {"graph", "eager"}
     pooling : {"network", "avg", "max", "gem", "cls+avg"}
-        All four as in :class:`FrozenEmbedding`.
+    layers : tuple of int, optional
+        All five as in :class:`FrozenEmbedding`.
     """
 
     title = "CNN embedding, random weights"
@@ -408,12 +422,15 @@ class RandomEmbedding(FrozenEmbedding):
         n_jobs: int | None = None,
         engine: str = "graph",
         pooling: str = "network",
+        layers: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__(backbone, None, pretrained, seed, batch_size, n_jobs, engine, pooling)
+        super().__init__(
+            backbone, None, pretrained, seed, batch_size, n_jobs, engine, pooling, layers
+        )
 
 
 def _split(column: str) -> tuple[str, str, str]:
-    """Split a column's name into family, network (with its pooling) and number."""
+    """Split a column's name into family, network (with its layer and pooling) and number."""
     family, _, rest = column.partition("/")
     group, _, number = rest.rpartition("/")
     return family, group, number

@@ -1,8 +1,9 @@
-"""Pooling of a network's last feature maps or tokens, in place of the network's own head."""
+"""Pooling of a network's feature maps or tokens, the last or those of several layers."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from features.backbone import Backbone
@@ -16,6 +17,10 @@ GEM_FLOOR = 1e-6
 
 class PoolingError(ValueError):
     """A network has no features that a pooling can be applied to; the message says which it has."""
+
+
+class LayersError(ValueError):
+    """A network does not have the chosen layers; the message says which it has."""
 
 
 def check_pooling(pooling: str) -> None:
@@ -34,8 +39,8 @@ def check_pooling(pooling: str) -> None:
         raise ValueError(f"Got pooling={pooling!r}, but expected one of {POOLINGS}.")
 
 
-def pooled(network: Backbone, pooling: str) -> Backbone:
-    """Replace the head of a network by a pooling of its last feature maps or tokens.
+def pooled(network: Backbone, pooling: str, layers: tuple[int, ...] | None = None) -> Backbone:
+    """Replace the head of a network by a pooling of its last features, or of several layers.
 
     Layers of the head behind its own pooling (the normalisation of ConvNeXt, the last convolution
     of MobileNetV3) are left out, because they were trained for that pooling.
@@ -50,6 +55,13 @@ def pooled(network: Backbone, pooling: str) -> Backbone:
         generalised mean (mean of max(x, 1e-6)³) to the power 1/3, for which negative activations
         count as 0. ``cls+avg`` is the class token followed by the mean over the
         tokens of patches.
+    layers : tuple of int, optional
+        Numbers of the layers whose pooled features are concatenated in the order of their depth,
+        as in timm's ``forward_intermediates``: stages of a convolutional network, blocks of a
+        transformer, from 0 or, if negative, from the end. The features of the last one are those
+        without ``layers``: behind the last convolution or normalisation before the head. Earlier
+        ones are not normalised, and with ``network`` pooled by the mean over the positions. By
+        default, the last alone.
 
     Returns
     -------
@@ -62,6 +74,8 @@ def pooled(network: Backbone, pooling: str) -> Backbone:
         If ``pooling`` is unknown.
     PoolingError
         If the network has no class token for ``cls+avg``, or neither feature maps nor tokens.
+    LayersError
+        If the network does not have the layers, or one is given twice.
 
     References
     ----------
@@ -69,12 +83,12 @@ def pooled(network: Backbone, pooling: str) -> Backbone:
     Trans Pattern Anal Mach Intell 2019;41:1655-1668. doi:10.1109/TPAMI.2018.2846566
     """
     check_pooling(pooling)
-    if pooling == "network":
-        return network
     body: Any = network.model
-    built = dataclasses.replace(network, model=_with_pooling(body, pooling))
-    _try(built, side=max(body.pretrained_cfg["input_size"][1:]))
-    return built
+    last = network
+    if pooling != "network":
+        last = dataclasses.replace(network, model=_with_pooling(body, pooling))
+        _try(last, _side(body))
+    return last if layers is None else _with_layers(last, body, pooling, layers)
 
 
 def _with_pooling(body: torch.nn.Module, how: str) -> torch.nn.Module:
@@ -117,6 +131,87 @@ def _pool(places: torch.Tensor, axes: tuple[int, ...], pooling: str) -> torch.Te
         clipped = places.clamp(GEM_FLOOR, 3e38)  # with one bound, a graph fails
         return (clipped * clipped * clipped).mean(axes).pow(1 / 3)
     return places.mean(axes)
+
+
+def _with_layers(network: Backbone, body: Any, pooling: str, layers: tuple[int, ...]) -> Backbone:
+    """Concatenate the pooled features of layers; the head of ``network`` pools the last ones."""
+    import torch
+
+    if not hasattr(body, "forward_intermediates"):
+        raise LayersError(
+            f"Got layers={layers} for {network.name}, but timm gives only the last features of "
+            "this network. Leave --layers out, or choose another --backbone."
+        )
+    _check_class_tokens(network.name, body, pooling)
+    with torch.inference_mode():
+        inputs = network.prepare(torch.zeros(1, _side(body), _side(body)))
+        count = len(body.forward_intermediates(inputs, intermediates_only=True))
+        wanted = _numbers(layers, count, network.name)
+        model = _concatenated(body, network.model, pooling, wanted, last=count - 1)
+        widths = [part.shape[1] for part in model.parts(inputs)]
+    return dataclasses.replace(network, model=model, layers=dict(zip(wanted, widths, strict=True)))
+
+
+def _numbers(layers: tuple[int, ...], count: int, name: str) -> list[int]:
+    """Count all layers from the start, and sort them."""
+    numbers = sorted({layer % count for layer in layers if -count <= layer < count})
+    if not numbers or len(numbers) < len(layers):
+        raise LayersError(
+            f"Got layers={layers} for {name}, but expected different ones of its {count} layers: "
+            f"from 0 to {count - 1}, or from {-count} to -1 counted from the end. Choose among "
+            "these with --layers."
+        )
+    return numbers
+
+
+def _check_class_tokens(name: str, body: Any, pooling: str) -> None:
+    known = inspect.signature(body.forward_intermediates).parameters
+    if pooling == "cls+avg" and "return_prefix_tokens" not in known:
+        raise PoolingError(
+            f"Got pooling='cls+avg' and layers for {name}, but timm gives no class tokens of its "
+            "earlier layers. Choose another pooling, or leave --layers out."
+        )
+
+
+def _concatenated(body: Any, head: Any, pooling: str, layers: list[int], last: int) -> Any:
+    import torch
+
+    only = {} if last in layers else {"intermediates_only": True, "stop_early": True}
+    tokens = {"return_prefix_tokens": True} if pooling == "cls+avg" else {}
+
+    class Layers(torch.nn.Module):
+        """A network of timm whose outputs are the pooled features of several layers."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = body, head
+
+        def parts(self, images: torch.Tensor) -> list[torch.Tensor]:
+            found = self.body.forward_intermediates(images, indices=layers, **only, **tokens)
+            if only:
+                return [_pool_layer(one, pooling) for one in found]
+            final, found = found  # behind more steps of the network than the last of found
+            earlier = [_pool_layer(one, pooling) for one in found[:-1]]
+            return [*earlier, self.head.forward_head(final)]
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.cat(self.parts(images), dim=1)
+
+    return Layers().eval()
+
+
+def _pool_layer(found: Any, pooling: str) -> torch.Tensor:
+    """Pool the feature maps of a layer, of shape (n, C, h, w), or a pair of these and tokens."""
+    import torch
+
+    if pooling != "cls+avg":
+        return _pool(found, (2, 3), pooling)
+    places, tokens = found
+    return torch.cat([tokens[:, 0], places.mean((2, 3))], dim=1)
+
+
+def _side(body: Any) -> int:
+    return max(body.pretrained_cfg["input_size"][1:])
 
 
 def _try(network: Backbone, side: int) -> None:

@@ -95,11 +95,27 @@ def test_key_depends_only_on_the_hash_of_the_weights() -> None:
         network(here, backbone="resnet18"),
         network(here, batch_size=8),
         network(here, pooling="gem"),
+        network(here, layers=(1, -1)),
+        network(here, layers=(1,)),
         network("random (seed 0)", pretrained=False),
         network("random (seed 1)", pretrained=False),
         network("random (seed 0)", pretrained=False, seed=1),
     ]
     assert len(set(keys)) == len(keys)
+
+
+def test_an_option_that_is_not_used_adds_nothing_to_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = FrozenEmbedding.get_params
+    before = network()
+    assert network(layers=None) == before != network(layers=(0,))
+    monkeypatch.setattr(
+        FrozenEmbedding,
+        "get_params",
+        lambda self, deep: {k: v for k, v in own(self, deep).items() if k != "layers"},
+    )
+    assert network() == before
 
 
 @pytest.mark.parametrize("library", ["numba", "numpy", "scikit-image", "timm", "torch"])
