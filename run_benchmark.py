@@ -127,6 +127,9 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
               "the default network's; else timm's cache or a download].")  # fmt: skip
 @click.option("--pooling", help="Pooling of the embeddings: avg, max, gem or cls+avg, of the last "
               "feature maps or tokens; network: by the network's head [network].")  # fmt: skip
+@click.option("--layers", help="Layers of the networks whose pooled features the embeddings "
+              "concatenate, such as 3,4 or -2,-1, as timm numbers them [the last features "
+              "alone].")  # fmt: skip
 @click.option("--image-size", help="Side in pixels [phantoms 128, otherwise 224].")
 @click.option("--crop", help="Central fraction of each side that is kept, 0.5 to 1 [1].")
 @click.option("--contrast/--no-contrast", default=None, help="Stretch each image's 1st to 99th "

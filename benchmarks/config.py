@@ -24,6 +24,7 @@ from benchmarks.option_values import (
     TABLE_KEYS,
     hint,
     key_and_column,
+    layer_numbers,
     names_and_files,
     one_of,
     quoted_names,
@@ -111,6 +112,9 @@ class RunConfig(BaseModel):
         timm's cache or a download.
     pooling : str
         Pooling of the embeddings; one of ``POOLINGS``.
+    layers : tuple of int or None
+        Layers of the networks whose pooled features are the embeddings, numbered as in timm; None:
+        the last features alone.
     image_size : int or None
         Side in pixels; None: the data set's own, see :func:`benchmarks.datasets.image_size`.
     crop : float
@@ -190,6 +194,7 @@ class RunConfig(BaseModel):
     backbone: str = Field(default=DEFAULT_BACKBONE, min_length=1)
     weights: WeightFiles = None
     pooling: str = "network"
+    layers: tuple[int, ...] | None = None
     image_size: int | None = Field(default=None, ge=28, le=2048)
     crop: float = Field(default=1.0, ge=0.5, le=1.0)
     contrast: bool = True
@@ -316,6 +321,11 @@ class RunConfig(BaseModel):
     def backbones(self) -> tuple[str, ...]:
         """Names of the networks; the CNN is the first."""
         return tuple(self.backbone.split(","))
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _numbers_of_layers(cls, value: Any) -> Any:
+        return None if value is None else layer_numbers(value)
 
     @field_validator("external", "features_from", "test_data", mode="before")
     @classmethod

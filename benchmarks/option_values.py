@@ -10,6 +10,7 @@ from typing import Any
 
 # What a column of a table of images can mean.
 TABLE_KEYS = ("image", "label", "patient", "split", "subtype", "view", "site", "sex", "age")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,6}")
 _NETWORK_AND_FILE = re.compile(r"([A-Za-z0-9_.]+)=(.+)")
 
 
@@ -37,6 +38,38 @@ def weight_files(value: Any) -> Any:
     found = [_NETWORK_AND_FILE.fullmatch(part.strip()) for part in str(value).split(",")]
     pairs = tuple((one[1], one[2]) for one in found if one)
     return pairs if len(pairs) == len(found) else Path(value)
+
+
+def layer_numbers(value: Any) -> tuple[int, ...]:
+    """Read the numbers of layers of a network.
+
+    Parameters
+    ----------
+    value : str, int, list or tuple
+        A text of numbers separated by commas, one number, or several.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        If there is none, one is no integer, or one is given twice.
+
+    Examples
+    --------
+    >>> layer_numbers("3, -1")
+    (3, -1)
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    texts = [str(one) for one in (parts if isinstance(parts, (list, tuple)) else [parts])]
+    numbers = [int(one) for one in texts if _INTEGER.fullmatch(one.strip())]
+    if not numbers or len(set(numbers)) != len(texts):
+        raise ValueError(
+            "expected numbers of layers, separated by commas and none twice, such as 3,4 or -2,-1"
+        )
+    return tuple(numbers)
 
 
 def quoted_names(text: str) -> list[str]:

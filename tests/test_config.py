@@ -29,6 +29,10 @@ def test_command_line_wins_over_file(tmp_path: Path) -> None:
         ({"balance": "smot"}, "choices: smote, borderline, svmsmote, adasyn, oversample, under"),
         ({"seeds": "0,x"}, "--seeds: got x: expected integers from 0 to 4294967295"),
         ({"seeds": "1,1"}, "none twice"),
+        ({"layers": "1,1"}, "--layers: got 1,1: expected numbers of layers, .* none twice"),
+        ({"layers": ""}, "--layers: got : expected numbers of layers"),
+        ({"layers": [1, 2.5]}, "expected numbers of layers"),
+        ({"layers": True}, "--layers: got True: expected numbers of layers"),
         ({"preprocess": "clahe,clahe"}, "each step once"),
         ({"preprocess": "none,clahe"}, "none alone"),
         ({"combine": "none,mean"}, "none alone"),
@@ -99,6 +103,14 @@ def test_weights_are_one_file_or_one_per_network(tmp_path: Path) -> None:
     assert config.weights == (("test_resnet", tmp_path / "c.pth"),)
     stored = config.model_dump(mode="json")
     assert load_config({}, stored=stored) == config
+
+
+def test_layers_are_numbers_or_none() -> None:
+    assert load_config({}).layers is None
+    assert load_config({"layers": -1}).layers == (-1,)
+    config = load_config({"layers": "3, -1"})
+    assert config.layers == (3, -1)
+    assert load_config({}, stored=config.model_dump(mode="json")) == config
 
 
 def test_columns_and_values_may_contain_commas() -> None:

@@ -64,7 +64,7 @@ from features.backbone import (
     create_backbone,
     recognise,
 )
-from features.pooling import PoolingError, pooled
+from features.pooling import LayersError, PoolingError, pooled
 from features.weights import file_of
 
 MISTAKES_SHOWN = 12  # per class
@@ -244,6 +244,8 @@ def _with_network(config: RunConfig, cells: Sequence[Cell]) -> RunConfig:
         raise ConfigError(f"{given} {error}") from error
     except PoolingError as error:
         raise ConfigError(f"--pooling: {error}") from error
+    except LayersError as error:
+        raise ConfigError(f"--layers: {error}") from error
     except ValueError as error:
         raise ConfigError(f"--backbone: {error}") from error
     return config
@@ -256,12 +258,12 @@ def _check_networks(config: RunConfig, embeddings: bool) -> None:
     for name in names:
         if note := check_weights(name, file_of(config.weights, name)):
             say(f"Note: weights of {name}: {note}.", config.quiet)
-    if embeddings and config.pooling != "network":
+    if embeddings and (config.pooling != "network" or config.layers):
         for name in names:
-            pooled(create_backbone(name, pretrained=False), config.pooling)
+            pooled(create_backbone(name, pretrained=False), config.pooling, config.layers)
     if not embeddings:
         unused = [f"--backbone {name}" for name in config.backbones[1:]]
-        unused += [f"--pooling {config.pooling}"] * (config.pooling != "network")
+        unused += _given(config, "pooling", "layers")
         if unused:
             say(f"Note: {', '.join(unused)} has no effect: this run has no embedding.",
                 config.quiet)  # fmt: skip
@@ -269,13 +271,20 @@ def _check_networks(config: RunConfig, embeddings: bool) -> None:
 
 def _say_unused(config: RunConfig) -> None:
     """Note options of networks that were given to a run without one."""
-    given = [
-        f"--{name.replace('_', '-')} {getattr(config, name)}"
-        for name in ("backbone", "weights", "pooling", "epochs", "batch_size")
-        if getattr(config, name) != RunConfig.model_fields[name].default
-    ]
-    if given:
+    if given := _given(config, "backbone", "weights", "pooling", "layers", "epochs", "batch_size"):
         say(f"Note: {', '.join(given)} has no effect: this run uses no network.", config.quiet)
+
+
+def _given(config: RunConfig, *names: str) -> list[str]:
+    """Write the options among these that differ from their defaults."""
+    values = {name: getattr(config, name) for name in names}
+    if config.layers and "layers" in values:
+        values["layers"] = ",".join(map(str, config.layers))
+    return [
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in values.items()
+        if value != RunConfig.model_fields[name].default
+    ]
 
 
 def _run(state: RunState, plan: _Plan, caught: list[warnings.WarningMessage]) -> int:

@@ -197,6 +197,12 @@ def _no_map(descriptor: Any) -> str:
     """Say why an embedding has no Grad-CAM; empty if it may have one."""
     if len(descriptor.backbones) > 1:
         return "the embedding has several networks, but Grad-CAM is computed only for one"
+    if descriptor.layers:
+        layers = ", ".join(map(str, descriptor.layers))
+        return (
+            f"the embedding is of the layers {layers} (--layers), but Grad-CAM is computed only "
+            "for the last features of a network, without --layers"
+        )
     if descriptor.pooling in ("network", "avg"):
         return ""
     return (

@@ -71,8 +71,8 @@ def make_descriptor(family: str, config: RunConfig, columns: Sequence[str] = ())
     family : str
         Key of ``FEATURES``, or name of a table.
     config : RunConfig
-        Sets the parameters ``backbone``, ``weights``, ``pooling`` and ``n_jobs`` where the
-        family has them; all others keep their defaults, so that all seeds of a run share one
+        Sets the parameters ``backbone``, ``weights``, ``pooling``, ``layers`` and ``n_jobs`` where
+        the family has them; all others keep their defaults, so that all seeds of a run share one
         random network.
     columns : sequence of str
         Names of the columns of a table.
@@ -89,6 +89,7 @@ def make_descriptor(family: str, config: RunConfig, columns: Sequence[str] = ())
         "backbone": config.backbone,
         "weights": config.weights,
         "pooling": config.pooling,
+        "layers": config.layers,
         "n_jobs": config.jobs,
     }
     parameters = descriptor.get_params()
@@ -112,7 +113,7 @@ def extract(
     images : ImageStack of shape (n, size, size)
         Prepared images, see :mod:`benchmarks.extraction.prepare`; each is read once.
     config : RunConfig
-        ``backbone``, ``weights``, ``pooling``, ``jobs`` and ``quiet`` apply.
+        ``backbone``, ``weights``, ``pooling``, ``layers``, ``jobs`` and ``quiet`` apply.
     families : collection of str
         Keys of ``FEATURES``, or names of tables.
     scratch : Path

@@ -199,6 +199,7 @@ class _Config(_Part):
     combine: list[str] = []
     backbone: str = ""
     pooling: str = ""
+    layers: list[int] | None = None
     seeds: list[int] = []
     limit: int | None = None
     folds: int | None = None

@@ -165,6 +165,11 @@ def test_a_folder_with_all_kinds_of_rows(radiograph_folder: Path, tmp_path: Path
             ["--features", "embedding", "--backbone", "test_resnet", "--pooling", "cls+avg"],
             "--pooling: Got pooling='cls+avg' for test_resnet, but expected a network with a class",
         ),
+        (["--layers", "3,x"], "--layers: got 3,x: expected numbers of layers, separated by commas"),
+        (
+            ["--features", "embedding", "--backbone", "test_resnet", "--layers", "-9,4"],
+            "--layers: Got layers=(-9, 4) for test_resnet, but expected different ones",
+        ),
         (["--models", "cnn", "--weights", __file__], "expected a .safetensors file"),
         (["--out", f"{__file__}/run"], "expected a folder that can be written"),
     ],

@@ -114,6 +114,15 @@ def test_another_pooling_than_the_mean_has_a_reason_in_place_of_the_map(pooling:
     assert one.notes["grad_cam"].startswith(f"the embedding is pooled by {pooling}, but Grad-CAM")
 
 
+def test_several_layers_have_a_reason_in_place_of_the_map() -> None:
+    cell: Any = SimpleNamespace(families=("embedding",))
+    one = Explained(cell, 0.5, pd.DataFrame())
+    descriptors = {"embedding": FrozenEmbedding("test_resnet", pretrained=False, layers=(1, -1))}
+    add_grad_cam(one, np.zeros((64, 64), np.uint8), np.zeros(8, np.float32), descriptors)
+    assert one.maps == {}
+    assert one.notes["grad_cam"].startswith("the embedding is of the layers 1, -1 (--layers), but")
+
+
 def test_a_network_without_spatial_output_is_refused() -> None:
     import timm
 

@@ -160,9 +160,16 @@ def _backbone(results: Results, family: str) -> list[str]:
 
 
 def _pooling(results: Results, family: str) -> list[str]:
-    """Name the pooling of a family, unless it is the network's own."""
-    recorded = results.run.get("features", {}).get(family, {}).get("pooling", "network")
-    return [_POOLED[recorded]] if recorded in _POOLED else []
+    """Name the pooling and the layers of a family, unless they are the network's own."""
+    settings = results.run.get("features", {}).get(family, {})
+    pooling, layers = settings.get("pooling", "network"), settings.get("layers")
+    words = [_POOLED[pooling]] if pooling in _POOLED else []
+    if layers:
+        means = "" if words else ", those before the last pooled by means"
+        words.append(
+            f"features of the layers {plain(layers)} (numbers of timm) concatenated{means}"
+        )
+    return words
 
 
 def _combined(sets: list[str]) -> str:
