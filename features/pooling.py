@@ -58,10 +58,9 @@ def pooled(network: Backbone, pooling: str, layers: tuple[int, ...] | None = Non
     layers : tuple of int, optional
         Numbers of the layers whose pooled features are concatenated in the order of their depth,
         as in timm's ``forward_intermediates``: stages of a convolutional network, blocks of a
-        transformer, from 0 or, if negative, from the end. The features of the last one are those
-        without ``layers``: behind the last convolution or normalisation before the head. Earlier
-        ones are not normalised, and with ``network`` pooled by the mean over the positions. By
-        default, the last alone.
+        transformer, from 0 or, if negative, from the end. They are features in front of the last
+        convolution or normalisation of the network; ``network`` pools them by the mean over the
+        positions. By default, the last features as the network's head receives them.
 
     Returns
     -------
@@ -83,12 +82,13 @@ def pooled(network: Backbone, pooling: str, layers: tuple[int, ...] | None = Non
     Trans Pattern Anal Mach Intell 2019;41:1655-1668. doi:10.1109/TPAMI.2018.2846566
     """
     check_pooling(pooling)
-    body: Any = network.model
-    last = network
-    if pooling != "network":
-        last = dataclasses.replace(network, model=_with_pooling(body, pooling))
-        _try(last, _side(body))
-    return last if layers is None else _with_layers(last, body, pooling, layers)
+    if layers is not None:
+        return _with_layers(network, pooling, layers)
+    if pooling == "network":
+        return network
+    built = dataclasses.replace(network, model=_with_pooling(network.model, pooling))
+    _try(built, _side(network.model))
+    return built
 
 
 def _with_pooling(body: torch.nn.Module, how: str) -> torch.nn.Module:
@@ -133,10 +133,11 @@ def _pool(places: torch.Tensor, axes: tuple[int, ...], pooling: str) -> torch.Te
     return places.mean(axes)
 
 
-def _with_layers(network: Backbone, body: Any, pooling: str, layers: tuple[int, ...]) -> Backbone:
-    """Concatenate the pooled features of layers; the head of ``network`` pools the last ones."""
+def _with_layers(network: Backbone, pooling: str, layers: tuple[int, ...]) -> Backbone:
+    """Concatenate the pooled features of layers."""
     import torch
 
+    body: Any = network.model
     if not hasattr(body, "forward_intermediates"):
         raise LayersError(
             f"Got layers={layers} for {network.name}, but timm gives only the last features of "
@@ -147,7 +148,7 @@ def _with_layers(network: Backbone, body: Any, pooling: str, layers: tuple[int, 
         inputs = network.prepare(torch.zeros(1, _side(body), _side(body)))
         count = len(body.forward_intermediates(inputs, intermediates_only=True))
         wanted = _numbers(layers, count, network.name)
-        model = _concatenated(body, network.model, pooling, wanted, last=count - 1)
+        model = _concatenated(body, pooling, wanted)
         widths = [part.shape[1] for part in model.parts(inputs)]
     return dataclasses.replace(network, model=model, layers=dict(zip(wanted, widths, strict=True)))
 
@@ -173,10 +174,9 @@ def _check_class_tokens(name: str, body: Any, pooling: str) -> None:
         )
 
 
-def _concatenated(body: Any, head: Any, pooling: str, layers: list[int], last: int) -> Any:
+def _concatenated(body: Any, pooling: str, layers: list[int]) -> Any:
     import torch
 
-    only = {} if last in layers else {"intermediates_only": True, "stop_early": True}
     tokens = {"return_prefix_tokens": True} if pooling == "cls+avg" else {}
 
     class Layers(torch.nn.Module):
@@ -184,15 +184,13 @@ def _concatenated(body: Any, head: Any, pooling: str, layers: list[int], last: i
 
         def __init__(self) -> None:
             super().__init__()
-            self.body, self.head = body, head
+            self.body = body
 
         def parts(self, images: torch.Tensor) -> list[torch.Tensor]:
-            found = self.body.forward_intermediates(images, indices=layers, **only, **tokens)
-            if only:
-                return [_pool_layer(one, pooling) for one in found]
-            final, found = found  # behind more steps of the network than the last of found
-            earlier = [_pool_layer(one, pooling) for one in found[:-1]]
-            return [*earlier, self.head.forward_head(final)]
+            found = self.body.forward_intermediates(
+                images, indices=layers, intermediates_only=True, stop_early=True, **tokens
+            )
+            return [_pool_layer(one, pooling) for one in found]
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return torch.cat(self.parts(images), dim=1)

@@ -165,7 +165,7 @@ def _pooling(results: Results, family: str) -> list[str]:
     pooling, layers = settings.get("pooling", "network"), settings.get("layers")
     words = [_POOLED[pooling]] if pooling in _POOLED else []
     if layers:
-        means = "" if words else ", those before the last pooled by means"
+        means = "" if words else ", pooled by means"
         words.append(
             f"features of the layers {plain(layers)} (numbers of timm) concatenated{means}"
         )
