@@ -58,6 +58,7 @@ LAYERS = {
     for room in ("metrics", "statistics", "studies", "paper", "report.sections", "commands")
 }
 MOST_FILES = 14
+MORE_FILES = {"features": 20}  # one file per family, and those of the embeddings
 REGISTRIES = {"benchmarks.report.sections": 30}  # one entry per file, all listed in __init__
 
 
@@ -147,7 +148,8 @@ def test_a_room_stays_small(room: str) -> None:
         m for m in FILES if m not in (room, "benchmarks") and room_of(m) == room
         and not m.endswith(".__main__")
     ]  # fmt: skip
-    assert len(files) <= REGISTRIES.get(room, MOST_FILES), sorted(files)
+    most = (REGISTRIES | MORE_FILES).get(room, MOST_FILES)
+    assert len(files) <= most, sorted(files)
 
 
 @pytest.mark.parametrize("room", REGISTRIES)
