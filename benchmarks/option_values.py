@@ -181,7 +181,7 @@ def one_of(name: str, choices: list[str]) -> str:
 
 
 def hint(name: str, choices: list[str]) -> str:
-    """Suggest the choice that is most like a misspelt name.
+    """Suggest the choice that is most like a misspelt name, first of all one of the same letters.
 
     Parameters
     ----------
@@ -197,6 +197,9 @@ def hint(name: str, choices: list[str]) -> str:
     --------
     >>> hint("hgo", ["hog", "lbp"])
     ' (did you mean hog?)'
+    >>> hint("lpb", ["lbp", "ltp"])
+    ' (did you mean lbp?)'
     """
-    close = difflib.get_close_matches(name, choices, n=1)
+    close = difflib.get_close_matches(name, choices)
+    close.sort(key=lambda choice: sorted(choice) != sorted(name))
     return f" (did you mean {close[0]}?)" if close else ""
