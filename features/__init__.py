@@ -13,10 +13,12 @@ from features.glcm import Glcm
 from features.hog import Hog
 from features.intensity import Intensity
 from features.lbp import Lbp
+from features.ltp import Ltp
 
 FEATURES: dict[str, type[ImageDescriptor]] = {
     "hog": Hog,
     "lbp": Lbp,
+    "ltp": Ltp,
     "glcm": Glcm,
     "gabor": Gabor,
     "intensity": Intensity,

@@ -28,10 +28,10 @@ def columns_of(descriptors: Mapping[str, ImageDescriptor]) -> pd.DataFrame:
     Returns
     -------
     DataFrame of d rows
-        Columns feature (name of the column), family, subfamily (HOG: direction bin; LBP: radius;
-        GLCM: property; Gabor: wavelength; intensity: statistic; embedding: block of 100 columns),
-        region (``hog/row03/col07``; empty for the whole image), and top, bottom, left, right (edges
-        of the region, or of the whole image, in pixels).
+        Columns feature (name of the column), family, subfamily (HOG: direction bin; LBP and LTP:
+        radius; GLCM: property; Gabor: wavelength; intensity: statistic; embedding: block of 100
+        columns), region (``hog/row03/col07``; empty for the whole image), and top, bottom, left,
+        right (edges of the region, or of the whole image, in pixels).
 
     Examples
     --------

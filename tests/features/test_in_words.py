@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features import FEATURES, Gabor, Hog, ImageDescriptor, Lbp
+from features import FEATURES, Gabor, Hog, ImageDescriptor, Lbp, Ltp
 
-HANDCRAFTED = ("hog", "lbp", "glcm", "gabor", "intensity")
+HANDCRAFTED = ("hog", "lbp", "ltp", "glcm", "gabor", "intensity")
 KNOWN = {
     "lbp/r1/cell00/code00": "bright spots (LBP, radius 1) in the region at row 1, column 1 "
     "(upper left)",
@@ -15,6 +15,18 @@ KNOWN = {
     "in the region at row 7, column 7 (lower right)",
     "lbp/r2/cell24/code16": "dark spots and even areas (LBP, radius 2) in the region at row 4, "
     "column 4 (middle centre)",
+    "ltp/r1/cell00/brighter/code00": "even areas and bright spots (no neighbour brighter; LTP, "
+    "radius 1) in the region at row 1, column 1 (upper left)",
+    "ltp/r3/cell12/brighter/code18": "edges at 0° (near horizontal; neighbours brighter from 45° "
+    "to 135°; LTP, radius 3) in the region at row 2, column 6 (upper right)",
+    "ltp/r1/cell48/darker/code08": "dark tips and corners (one neighbour darker, at 315°; LTP, "
+    "radius 1) in the region at row 7, column 7 (lower right)",
+    "ltp/r1/cell24/darker/code48": "bright tips and corners (neighbours darker from 315° to 180°; "
+    "LTP, radius 1) in the region at row 4, column 4 (middle centre)",
+    "ltp/r1/cell24/darker/code57": "bright spots (all neighbours darker; LTP, radius 1) in the "
+    "region at row 4, column 4 (middle centre)",
+    "ltp/r1/cell24/darker/code58": "rough texture (neighbours darker in several directions; LTP, "
+    "radius 1) in the region at row 4, column 4 (middle centre)",
     "glcm/d1/entropy/cell03": "disorder (entropy) of neighbouring pixels (GLCM) in the region at "
     "row 1, column 4 (upper right)",
     "glcm/d2/contrast": "contrast of pixels 2 apart (GLCM), whole image",
@@ -111,3 +123,22 @@ def test_upright_and_level_edges(axis: int, words: str) -> None:
     hog = Hog().fit(image[None])
     name = str(hog.get_feature_names_out()[hog.transform(image[None])[0].argmax()])
     assert words in hog.in_words(name)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (half_plane(rising=True), "rising to the right"),
+        (half_plane(rising=False), "falling to the right"),
+        (np.where(np.indices((64, 64))[0] > 31, 200, 20).astype(np.uint8), "near horizontal"),
+        (np.where(np.indices((64, 64))[1] > 31, 200, 20).astype(np.uint8), "near vertical"),
+    ],
+)
+def test_ternary_patterns_name_the_direction_of_an_edge(image: np.ndarray, words: str) -> None:
+    ltp = Ltp().fit(image[None])
+    row = ltp.transform(image[None])[0]
+    described = [ltp.in_words(str(name)) for name in ltp.get_feature_names_out()]
+    edges = {k: row[k] for k, text in enumerate(described) if text.startswith("edges")}
+    for pattern in ("brighter", "darker"):
+        own = {k: value for k, value in edges.items() if f"neighbours {pattern}" in described[k]}
+        assert words in described[max(own, key=lambda k: own[k])]
