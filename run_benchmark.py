@@ -115,7 +115,8 @@ def several(options: Sequence[Any]) -> Callable[[Any], Any]:
 @click.option("--out", type=FILE, help="Run folder [default: runs/<data>-<time>].")
 @click.option("--config", "file", type=FILE, help="TOML file with these option names, without --, "
               "as keys; the command line takes precedence.")  # fmt: skip
-@click.option("--features", help="Feature sets, comma-separated; see list.")
+@click.option("--features", help="Feature sets, comma-separated; see list. a+b has the "
+              "columns of both.")  # fmt: skip
 @click.option("--features-from", multiple=True, metavar="NAME=TABLE", help="Features of another "
               "program as the feature set NAME: .npz, .csv or .parquet with a row per image. Can "
               "be repeated.")  # fmt: skip

@@ -102,7 +102,7 @@ class RunConfig(BaseModel):
     features_from : tuple of (str, Path)
         Name and table of each feature set from elsewhere: ``.npz``, ``.csv`` or ``.parquet``.
     features, models : tuple of str
-        Names of feature sets and ``MODELS``. By default, the feature sets are
+        Names of feature sets, or of several joined by ``+``, and of ``MODELS``. By default, the feature sets are
         ``DEFAULT_FEATURE_SETS`` and those of ``features_from``.
     backbone : str
         timm network for embeddings and the CNN, or names separated by commas: the embeddings use
@@ -392,12 +392,16 @@ class RunConfig(BaseModel):
     @classmethod
     def _known_features(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         given = [name for name, _ in info.data.get("features_from", ())]
-        if unused := [name for name in given if name not in value]:
+        named = {part.strip() for name in value for part in name.split("+")}
+        if unused := [name for name in given if name not in named]:
             raise ValueError(
                 f"--features-from names {', '.join(unused)}; expected it among the feature sets. "
                 "Add it to --features, or leave --features out"
             )
-        return tuple(one_of(name, [*all_feature_sets(), *given]) for name in value)
+        known = [*all_feature_sets(), *given]
+        return tuple(
+            "+".join(one_of(part.strip(), known) for part in name.split("+")) for name in value
+        )
 
     @field_validator("preprocess")
     @classmethod

@@ -341,9 +341,9 @@ class Ltp(ImageDescriptor):
 
     def __init__(
         self,
-        radii: tuple[int, ...] = (1, 3),
+        radii: tuple[int, ...] = (1, 2, 4),
         threshold: int = 4,
-        grid: int = 7,
+        grid: int = 4,
         n_jobs: int | None = 1,
     ) -> None:
         self.radii = radii
@@ -378,7 +378,7 @@ class Ltp(ImageDescriptor):
     def _check(self, side: int) -> None:
         """Check the parameters for images whose shorter side has ``side`` pixels."""
         if len(self.radii) == 0:
-            raise ValueError("Got no LTP radius, but expected at least one, such as radii=(1, 3).")
+            raise ValueError("Got no LTP radius, but expected at least one, such as radii=(1, 2, 4).")
         for radius in self.radii:
             if radius != int(radius) or not 1 <= radius <= LARGEST_RADIUS:
                 raise ValueError(

@@ -25,6 +25,8 @@ def test_command_line_wins_over_file(tmp_path: Path) -> None:
             {"features": "hog,lpb"},
             r"--features: got .*unknown 'lpb' \(did you mean lbp\?\).*texture",
         ),
+        ({"features": "hog+lpb"}, r"unknown 'lpb' \(did you mean lbp\?\).*texture"),
+        ({"features": "hog+"}, "unknown ''"),
         ({"models": "svn"}, r"unknown 'svn' \(did you mean svm\?\); choices: svm, forest, xgboost"),
         ({"balance": "smot"}, "choices: smote, borderline, svmsmote, adasyn, oversample, under"),
         ({"seeds": "0,x"}, "--seeds: got x: expected integers from 0 to 4294967295"),

@@ -24,7 +24,7 @@ class Cell:
     Attributes
     ----------
     features : str
-        Name of a feature set, ``pixels`` for a model on images, ``external`` for scores of an
+        Name of a feature set or several joined by ``+``, ``pixels`` for a model on images, ``external`` for scores of an
         external model, or ``combined`` for a combination of cells.
     model : str
         Key of ``MODELS`` or ``COMBINATIONS``, or the name of an external model.
@@ -84,8 +84,9 @@ def families_of(features: str) -> tuple[str, ...]:
     Parameters
     ----------
     features : str
-        See :class:`Cell`. A name that is no known feature set is one of ``--features-from``, whose
-        only family has the same name.
+        See :class:`Cell`; names of feature sets joined by ``+`` have the families of all. A name
+        that is no known feature set is one of ``--features-from``, whose only family has the same
+        name.
 
     Returns
     -------
@@ -96,10 +97,14 @@ def families_of(features: str) -> tuple[str, ...]:
     --------
     >>> families_of("texture"), families_of("raddino"), families_of("pixels")
     (('glcm', 'gabor', 'intensity'), ('raddino',), ())
+    >>> families_of("texture+ltp")
+    ('glcm', 'gabor', 'intensity', 'ltp')
     """
     if features in (PIXELS, EXTERNAL, COMBINED):
         return ()
-    return all_feature_sets().get(features, (features,))
+    known = all_feature_sets()
+    each = (known.get(name, (name,)) for name in features.split("+"))
+    return tuple(dict.fromkeys(family for families in each for family in families))
 
 
 def plan(config: RunConfig) -> list[Cell]:

@@ -35,7 +35,7 @@ MAX_FILE = 2**31  # bytes
 MAX_RECORD = 2**20  # bytes
 # Libraries that compute scores, besides those that classifiers declare.
 SCORED_BY = ("imbalanced-learn", "numpy", "scikit-learn", "scipy")
-_NAME = re.compile(r"\w[\w-]*/\w+/seed\d+", re.ASCII)
+_NAME = re.compile(r"\w[\w+-]*/\w+/seed\d+", re.ASCII)
 
 
 class ModelVersionWarning(UserWarning):
