@@ -448,6 +448,7 @@ def recommend(values: pd.DataFrame) -> pd.DataFrame:
 @click.option("--data", required=True, help="Data with patients, as for a run.")
 @click.option("--backbone", help="timm network of the embedding.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of the backbone.")
+@click.option("--layers", help="Layers of the embedding, as for a run.")
 @click.option("--features", help="Feature sets, comma-separated.")
 @click.option("--models", help="Classifiers, comma-separated.")
 @click.option("--cells", help="Cells such as hog/svm, comma-separated, if not all.")
