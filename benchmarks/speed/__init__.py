@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from benchmarks.speed import decoding, families, networks, scaling, threads, warm_store
+from benchmarks.speed import (
+    decoding,
+    families,
+    networks,
+    preprocessing,
+    scaling,
+    threads,
+    warm_store,
+)
 from benchmarks.speed.timing import Options
 
 SECTIONS: dict[str, Callable[[Options], pd.DataFrame]] = {
@@ -15,6 +23,7 @@ SECTIONS: dict[str, Callable[[Options], pd.DataFrame]] = {
     "sides": scaling.measure_sides,
     "counts": scaling.measure_counts,
     "decoding": decoding.measure,
+    "preprocessing": preprocessing.measure,
     "store": warm_store.measure,
     "networks": networks.measure,
 }

@@ -14,6 +14,7 @@ from benchmarks.speed.__main__ import main
 from benchmarks.speed.library_features import cases, opencv_gabor, scipy_gabor, scipy_intensity
 from benchmarks.speed.timing import COLUMNS, Options, phantoms, row
 from features import FEATURES, HANDCRAFTED
+from features.preprocessing import PREPROCESSING
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +68,12 @@ def test_sides_are_drawn(options: Options) -> None:
     svg = (options.out / "speed_size.svg").read_text(encoding="utf-8")
     assert svg.startswith("<?xml")
     assert "</svg>" in svg
+
+
+def test_every_step_is_timed(options: Options) -> None:
+    table = SECTIONS["preprocessing"](options)
+    assert list(table["ours"]) == [*PREPROCESSING, "one copy", "one view"]
+    assert (table["ms"] > 0).all()
 
 
 def test_selected_families_are_printed_and_written(tmp_path: Path) -> None:
