@@ -463,19 +463,21 @@ def recommend(values: pd.DataFrame) -> pd.DataFrame:
 @click.option("--scores", type=click.Path(path_type=Path), help="File for all scores, .npz.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False),
               default=Path("docs/checks"), show_default=True)  # fmt: skip
+@click.option("--name", default="criteria", show_default=True, help="Of the tables.")
 def _main(
-    out: Path, scores: Path | None, cells: str | None, preprocess: tuple[str, ...], **options: Any
-) -> None:
-    """Write criteria.csv, criteria_ranks.csv and criteria_choice.csv."""
+    out: Path, name: str, scores: Path | None, cells: str | None, preprocess: tuple[str, ...],
+    **options: Any,
+) -> None:  # fmt: skip
+    """Write NAME.csv, NAME_ranks.csv and NAME_choice.csv."""
     given = {key: value for key, value in options.items() if value is not None}
     out.mkdir(parents=True, exist_ok=True)
     config = load_config(given)
     tried = [load_config({"preprocess": steps}).preprocess for steps in preprocess]
     values, ranks = compare_criteria(config, tried, scores, cells.split(",") if cells else ())
-    write_csv(out / "criteria.csv", values.round(6))
-    write_csv(out / "criteria_ranks.csv", ranks.round(6))
+    write_csv(out / f"{name}.csv", values.round(6))
+    write_csv(out / f"{name}_ranks.csv", ranks.round(6))
     chosen = recommend(values)
-    write_csv(out / "criteria_choice.csv", chosen.round(6))
+    write_csv(out / f"{name}_choice.csv", chosen.round(6))
     say(ranks.to_string(index=False), quiet=False)
     say(chosen.to_string(index=False), quiet=False)
 
