@@ -102,8 +102,8 @@ class RunConfig(BaseModel):
     features_from : tuple of (str, Path)
         Name and table of each feature set from elsewhere: ``.npz``, ``.csv`` or ``.parquet``.
     features, models : tuple of str
-        Names of feature sets, or of several joined by ``+``, and of ``MODELS``. By default, the feature sets are
-        ``DEFAULT_FEATURE_SETS`` and those of ``features_from``.
+        Names of feature sets, or of several joined by ``+``, and of ``MODELS``. By default, the
+        feature sets are ``DEFAULT_FEATURE_SETS`` and those of ``features_from``.
     backbone : str
         timm network for embeddings and the CNN, or names separated by commas: the embeddings use
         all of them, the CNN the first.

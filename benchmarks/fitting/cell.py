@@ -24,8 +24,8 @@ class Cell:
     Attributes
     ----------
     features : str
-        Name of a feature set or several joined by ``+``, ``pixels`` for a model on images, ``external`` for scores of an
-        external model, or ``combined`` for a combination of cells.
+        Name of a feature set or several joined by ``+``, ``pixels`` for a model on images,
+        ``external`` for scores of an external model, or ``combined`` for a combination of cells.
     model : str
         Key of ``MODELS`` or ``COMBINATIONS``, or the name of an external model.
     balance : str
