@@ -378,7 +378,9 @@ class Ltp(ImageDescriptor):
     def _check(self, side: int) -> None:
         """Check the parameters for images whose shorter side has ``side`` pixels."""
         if len(self.radii) == 0:
-            raise ValueError("Got no LTP radius, but expected at least one, such as radii=(1, 2, 4).")
+            raise ValueError(
+                "Got no LTP radius, but expected at least one, such as radii=(1, 2, 4)."
+            )
         for radius in self.radii:
             if radius != int(radius) or not 1 <= radius <= LARGEST_RADIUS:
                 raise ValueError(
