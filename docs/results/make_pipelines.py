@@ -2,9 +2,9 @@
 
 Also writes errors.csv: which test images most of the methods misclassify.
 
-    python docs/results/make_pipelines.py RECOMMENDED_RUN REGISTRATION_RUN PLAIN_RUN [PLAIN_RUN …]
+    python docs/results/make_pipelines.py RECOMMENDED_RUN PLAIN_RUN [RECOMMENDED_RUN PLAIN_RUN …]
 
-The runs must have the same test images. ``docs/checks/make_accuracy.py`` shows the table.
+A further pair of runs has other cells. All runs must have the same test images. ``docs/checks/make_accuracy.py`` shows the table.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ CONTROLS = ("embedding_random", "combined")
 AT_RECALL = 0.95  # on the test images, for the descriptive precision
 
 
-def main(recommended: Path, registration: Path, *plain: Path) -> None:
-    """Write the tables; of the second run, only AUCs are shown. Plain runs have different cells."""
-    table = pd.concat([compare(recommended, run) for run in plain])
+def main(*runs: Path) -> None:
+    """Write the tables from pairs of runs: with the recommended options, and plain."""
+    recommended, plain = runs[::2], runs[1::2]
+    table = pd.concat([compare(*pair) for pair in zip(recommended, plain, strict=True)])
     areas = table[table["test"] == "clustered_delong"].set_index("cell_a")
     areas["p_holm"] = holm(areas["p"].to_numpy())
     columns = {
         "auc_difference": areas["difference"], "auc_difference_lo": areas["lo"],
         "auc_difference_hi": areas["hi"], "auc_difference_p_holm": areas["p_holm"],
     }  # fmt: skip
-    columns |= _of_runs("recommended", recommended) | _of_runs("plain", *plain)
-    columns["auc_registration"] = _of_runs("registration", registration)["auc_registration"]
+    columns |= _of_runs("recommended", recommended) | _of_runs("plain", plain)
     pd.DataFrame(columns).loc[areas.index].rename_axis("cell").to_csv(
         HERE / "pipelines.csv", float_format="%.6g"
     )
-    errors = [_errors("plain", *plain), _errors("recommended", recommended)]
+    errors = [_errors("plain", plain), _errors("recommended", recommended)]
     pd.concat(errors).to_csv(HERE / "errors.csv", index=False)
 
 
@@ -47,7 +47,7 @@ def _read(table: str, runs: tuple[Path, ...]) -> pd.DataFrame:
     return pd.concat([pd.read_csv(run / f"{table}.csv", dtype=text) for run in runs])
 
 
-def _errors(name: str, *runs: Path) -> pd.DataFrame:
+def _errors(name: str, runs: tuple[Path, ...]) -> pd.DataFrame:
     """Count the test images of each kind that more than half of the methods misclassify."""
     scores = _read("scores", runs)
     rows = scores[(scores["split"] == "test") & (scores["operating_point"] == POINT)]
@@ -67,7 +67,7 @@ def _errors(name: str, *runs: Path) -> pd.DataFrame:
     return table.reset_index().assign(pipeline=name, methods=found["cell"].nunique())
 
 
-def _of_runs(name: str, *runs: Path) -> dict[str, pd.Series]:
+def _of_runs(name: str, runs: tuple[Path, ...]) -> dict[str, pd.Series]:
     scores = _read("scores", runs)
     rows = scores[(scores["split"] == "test") & (scores["operating_point"] == POINT)]
     rows = rows.set_index("cell")
