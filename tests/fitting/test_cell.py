@@ -40,6 +40,6 @@ def test_a_joined_set_changes_no_seed_of_another_cell() -> None:
 
 
 def test_a_table_may_be_named_in_a_joined_set_only() -> None:
-    table = {"features_from": "net=net.npz", "models": "svm"}
-    joined = RunConfig(features="hog,net+hog", **table)
+    options = {"features": "hog,net+hog", "features_from": "net=net.npz", "models": "svm"}
+    joined = RunConfig.model_validate(options)
     assert joined.features == ("hog", "net+hog")
