@@ -23,6 +23,7 @@ from benchmarks.errors import UserError
 from benchmarks.option_values import (
     TABLE_KEYS,
     hint,
+    joined,
     key_and_column,
     layer_numbers,
     names_and_files,
@@ -399,9 +400,10 @@ class RunConfig(BaseModel):
                 "Add it to --features, or leave --features out"
             )
         known = [*all_feature_sets(), *given]
-        return tuple(
-            "+".join(one_of(part.strip(), known) for part in name.split("+")) for name in value
-        )
+        names = tuple(joined(name, known) for name in value)
+        if len({frozenset(name.split("+")) for name in names}) < len(names):
+            raise ValueError("expected no feature set twice, also not joined in another order")
+        return names
 
     @field_validator("preprocess")
     @classmethod

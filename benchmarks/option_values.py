@@ -180,6 +180,36 @@ def one_of(name: str, choices: list[str]) -> str:
     return name
 
 
+def joined(text: str, choices: list[str]) -> str:
+    """Check names joined by ``+``.
+
+    Parameters
+    ----------
+    text : str
+        One name or several.
+    choices : list of str
+
+    Returns
+    -------
+    str
+        Without spaces around the names.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of the choices, missing, or given twice.
+
+    Examples
+    --------
+    >>> joined("hog + lbp", ["hog", "lbp"])
+    'hog+lbp'
+    """
+    names = [one.strip() for one in text.split("+")]
+    if "" in names or len(set(names)) < len(names):
+        raise ValueError("expected names joined by + such as hog+lbp, none empty and none twice")
+    return "+".join(one_of(name, choices) for name in names)
+
+
 def hint(name: str, choices: list[str]) -> str:
     """Suggest the choice that is most like a misspelt name, first of all one of the same letters.
 

@@ -272,7 +272,7 @@ class Ltp(ImageDescriptor):
     Notes
     -----
     Output: ``(n, d)`` float32 in [0, 1], d = len(radii) × grid² × 118. Column
-    ``ltp/r3/cell12/brighter/code18`` is the square root of the fraction of pixels in cell 12 (row
+    ``ltp/r4/cell12/brighter/code18`` is the square root of the fraction of pixels in cell 12 (row
     ``12 // grid``, column ``12 % grid``) with code 18 (:func:`code_of_pattern`) for their brighter
     neighbours. Bits are neighbours, counted anticlockwise from the right. Between square roots of
     histograms, Euclidean distance is proportional to Hellinger's. Pixels outside repeat the

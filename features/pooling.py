@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 POOLINGS = ("network", "avg", "max", "gem", "cls+avg")
 GEM_FLOOR = 1e-6
+_REMEDY = "Choose another pooling, or --pooling network for the network's own."
+_NO_CLASS_TOKEN = (
+    "Got pooling='cls+avg' for {name}, but expected a network with a class token, such as a vision "
+    f"transformer. {_REMEDY}"
+)
 
 
 class PoolingError(ValueError):
@@ -166,8 +171,11 @@ def _numbers(layers: tuple[int, ...], count: int, name: str) -> list[int]:
 
 
 def _check_class_tokens(name: str, body: Any, pooling: str) -> None:
-    known = inspect.signature(body.forward_intermediates).parameters
-    if pooling == "cls+avg" and "return_prefix_tokens" not in known:
+    if pooling != "cls+avg":
+        return
+    if getattr(body, "cls_token", None) is None:  # its first token may be a register
+        raise PoolingError(_NO_CLASS_TOKEN.format(name=name))
+    if "return_prefix_tokens" not in inspect.signature(body.forward_intermediates).parameters:
         raise PoolingError(
             f"Got pooling='cls+avg' and layers for {name}, but timm gives no class tokens of its "
             "earlier layers. Choose another pooling, or leave --layers out."
@@ -220,19 +228,15 @@ def _try(network: Backbone, side: int) -> None:
     with torch.inference_mode():
         found = model.forward_features(network.prepare(torch.zeros(1, side, side)))
     shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
-    remedy = "Choose another pooling, or --pooling network for the network's own."
     if not torch.is_tensor(found) or found.ndim not in (3, 4):
         raise PoolingError(
             f"Got last features of shape {shape} from {network.name}, but expected feature maps or "
-            f"tokens. {remedy}"
+            f"tokens. {_REMEDY}"
         )
     if model.pooling == "cls+avg" and (found.ndim != 3 or not model.has_class_token):
-        raise PoolingError(
-            f"Got pooling='cls+avg' for {network.name}, but expected a network with a class token, "
-            f"such as a vision transformer. {remedy}"
-        )
+        raise PoolingError(_NO_CLASS_TOKEN.format(name=network.name))
     if found.ndim == 3 and found.shape[1] <= model.num_prefix_tokens:
         raise PoolingError(
             f"Got only the class token as the last features of {network.name}, but expected tokens "
-            f"of patches. {remedy}"
+            f"of patches. {_REMEDY}"
         )

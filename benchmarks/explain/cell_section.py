@@ -164,12 +164,16 @@ def _maps(found: Explanation, one: Explained) -> Figure:
 
 def _read_maps(one: Explained) -> list[Paragraph]:
     """State how strong the maps are, and how much of them lies outside the chest."""
-    drop = one.maps["occlusion"]
-    covered = (
-        f"When a part is covered, the score decreases by at most {small(max(0.0, drop.max()))} and "
-        f"increases by at most {small(max(0.0, -drop.min()))}."
-    )
-    area = outside_chest(np.ones(drop.shape))[1]
+    covered = []
+    if (drop := one.maps.get("occlusion")) is not None:  # none of a cell with columns of a table
+        covered = [
+            paragraph(
+                "When a part is covered, the score decreases by at most "
+                f"{small(max(0.0, drop.max()))} and increases by at most "
+                f"{small(max(0.0, -drop.min()))}."
+            )
+        ]
+    area = outside_chest(np.ones(next(iter(one.maps.values())).shape))[1]
     parts = []
     for kind in family_order(one.maps):
         share = one.outside(one.maps[kind])
@@ -180,7 +184,7 @@ def _read_maps(one: Explained) -> list[Paragraph]:
         f"Fraction of the evidence for {one.decision} outside the chest, where a uniform map has "
         f"{100 * area:.0f} %: {'; '.join(parts)}."
     )
-    return [paragraph(covered), paragraph(outside), *_slope(one)]
+    return [*covered, paragraph(outside), *_slope(one)]
 
 
 def _slope(one: Explained) -> list[Paragraph]:

@@ -166,6 +166,12 @@ def add_grad_cam(
     if cell.families and not network:
         found.notes["grad_cam"] = "the cell contains no network"
         return
+    if len(network) > 1:
+        found.notes["grad_cam"] = (
+            f"the cell has the networks of {' and '.join(network)}, but Grad-CAM is computed only "
+            "for one"
+        )
+        return
     if network and (reason := _no_map(descriptors[network[0]])):
         found.notes["grad_cam"] = reason
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +185,7 @@ def _thumbnails(found: Explanation, explained: Explained) -> tuple[Picture, ...]
 
 
 def _short(one: Explained) -> str:
-    features = "CNN" if not one.cell.families else one.cell.features.replace("_", "\n")
+    features = "CNN" if not one.cell.families else re.sub(r"_|(?<=\+)", "\n", one.cell.features)
     model = "" if not one.cell.families else f"\n{one.cell.model}"
     return f"{features}{model}"
 

@@ -291,8 +291,10 @@ def _predictors(done: Sequence[Row], run: dict[str, Any]) -> str:
     if not done:
         return ""
     families = [f"{name} ({plain(value)})" for name, value in run.get("features", {}).items()]
-    given = {name: one for name, one in run.get("features_from", {}).items() if name in sets}
-    own = [name for name in sets if name not in given]
+    parts = {part for name in sets for part in name.split("+")}
+    given = {name: one for name, one in run.get("features_from", {}).items() if name in parts}
+    without = ("+".join(part for part in name.split("+") if part not in given) for name in sets)
+    own = [name for name in dict.fromkeys(without) if name]
     words = [", ".join(own) or "pixels alone", *([", ".join(families)] if families else [])]
     known = [] if given and not own else [f"Computed from the image only: {'; '.join(words)}."]
     known += [

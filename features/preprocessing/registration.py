@@ -1,8 +1,9 @@
 """Affine registration of frontal chest radiographs to the mean of the training images.
 
-Registered images show the part of the template that 95 % of the training images cover, and no pixel
-from outside the original: how much of it there was would go with how the image was framed, and that
-goes with the class where, as in many data sets, classes come from different departments.
+Registered images show the part of the template that lies, on each side, within the reach of 95 % of
+the training images. No pixel comes from outside the original: how many did would depend on how the
+image was framed, and that goes with the class where, as in many data sets, classes come from
+different departments.
 
 Coordinates are relative: x to the right and y downwards, in half image sides from the centre, so
 that the image is the square from -1 to 1.
@@ -32,6 +33,7 @@ REACH = 0.18  # of the grid's side, largest shift tried for the start
 STEPS = (10, 6)  # most iterations on the coarse and on the fine level
 CHANGE = 1e-3  # of the correlation, below which iterations end
 ROUNDS = 3  # of alignment in fit
+WHOLE = np.array([-1.0, -1.0, 1.0, 1.0])  # the frame that is the whole image
 REACHED = 0.95  # of the training images cover the frame on each side
 NEAREST = 0.5  # half image sides, the least distance of the frame's edges from the centre
 REASONS = (
@@ -123,7 +125,8 @@ class Registration(PreprocessingStep):
     ----------
     frame_ : ndarray of shape (4,), float64
         Left, upper, right and lower edge of the frame, in relative coordinates of the template:
-        where 95 % of the registered training images reach on each side.
+        where 95 % of the registered training images reach on each side, but no nearer to the centre
+        than a quarter of the image's side.
     template_ : ndarray of shape (GRID, GRID), float32
         Mean of the registered training thumbnails, placed so that the mean map of the training
         images is close to the identity.
@@ -131,7 +134,8 @@ class Registration(PreprocessingStep):
 
     description = (
         "registered to the mean training image by the affine map of the greatest correlation of "
-        "grey values (ECC, {evangelidis2008})"
+        "grey values (ECC, {evangelidis2008}) and cut to where 95 % of the training images reach "
+        "on each side"
     )
     references: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "evangelidis2008": {
@@ -147,7 +151,7 @@ class Registration(PreprocessingStep):
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.template_: Thumbnail | None = None
-        self.frame_: Floats = np.array([-1.0, -1.0, 1.0, 1.0])
+        self.frame_: Floats = WHOLE.copy()
 
     def fit(self, images: GreyImages) -> Self:
         """Learn the template: the mean of the images, then of the registered images, three times.
@@ -174,7 +178,7 @@ class Registration(PreprocessingStep):
                 "least one with contrast. Check the images."
             )
         thumbnails = np.stack(found)
-        template = thumbnails.mean(axis=0)
+        template, self.frame_ = thumbnails.mean(axis=0), WHOLE.copy()
         for _ in range(ROUNDS):
             results = [_register(one, template, self.limits) for one in thumbnails]
             kept = [row for row, result in enumerate(results) if not result[3]]

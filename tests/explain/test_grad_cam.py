@@ -12,7 +12,8 @@ import pytest
 from benchmarks.explain.explanation import Explained
 from benchmarks.explain.grad_cam import NoSpatialOutputError, add_grad_cam, enlarge, grad_cam
 from benchmarks.importance.closed_form import NoGradientError, log_odds_gradient
-from features.embedding import FrozenEmbedding
+from features.embedding import FrozenEmbedding, RandomEmbedding
+from features.hog import Hog
 from models import MODELS
 
 torch = pytest.importorskip("torch")
@@ -121,6 +122,18 @@ def test_several_layers_have_a_reason_in_place_of_the_map() -> None:
     add_grad_cam(one, np.zeros((64, 64), np.uint8), np.zeros(8, np.float32), descriptors)
     assert one.maps == {}
     assert one.notes["grad_cam"].startswith("the embedding is of the layers 1, -1 (--layers), but")
+
+
+def test_two_families_of_networks_have_a_reason_in_place_of_the_map() -> None:
+    cell: Any = SimpleNamespace(families=("embedding", "hog", "embedding_random"))
+    one = Explained(cell, 0.5, pd.DataFrame())
+    descriptors: Any = {
+        "embedding": FrozenEmbedding("test_resnet", pretrained=False),
+        "hog": Hog(), "embedding_random": RandomEmbedding("test_resnet"),
+    }  # fmt: skip
+    add_grad_cam(one, np.zeros((64, 64), np.uint8), np.zeros(8, np.float32), descriptors)
+    assert one.maps == {}
+    assert one.notes["grad_cam"].startswith("the cell has the networks of embedding and embedding_")
 
 
 def test_a_network_without_spatial_output_is_refused() -> None:

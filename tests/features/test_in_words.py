@@ -17,16 +17,16 @@ KNOWN = {
     "column 4 (middle centre)",
     "ltp/r1/cell00/brighter/code00": "even areas and bright spots (no neighbour brighter; LTP, "
     "radius 1) in the region at row 1, column 1 (upper left)",
-    "ltp/r3/cell12/brighter/code18": "edges at 0° (near horizontal; neighbours brighter from 45° "
-    "to 135°; LTP, radius 3) in the region at row 2, column 6 (upper right)",
-    "ltp/r1/cell48/darker/code08": "dark tips and corners (one neighbour darker, at 315°; LTP, "
-    "radius 1) in the region at row 7, column 7 (lower right)",
-    "ltp/r1/cell24/darker/code48": "bright tips and corners (neighbours darker from 315° to 180°; "
-    "LTP, radius 1) in the region at row 4, column 4 (middle centre)",
-    "ltp/r1/cell24/darker/code57": "bright spots (all neighbours darker; LTP, radius 1) in the "
-    "region at row 4, column 4 (middle centre)",
-    "ltp/r1/cell24/darker/code58": "rough texture (neighbours darker in several directions; LTP, "
-    "radius 1) in the region at row 4, column 4 (middle centre)",
+    "ltp/r4/cell03/brighter/code18": "edges at 0° (near horizontal; neighbours brighter from 45° "
+    "to 135°; LTP, radius 4) in the region at row 1, column 4 (upper right)",
+    "ltp/r1/cell15/darker/code08": "dark tips and corners (one neighbour darker, at 315°; LTP, "
+    "radius 1) in the region at row 4, column 4 (lower right)",
+    "ltp/r1/cell05/darker/code48": "bright tips and corners (neighbours darker from 315° to 180°; "
+    "LTP, radius 1) in the region at row 2, column 2 (middle centre)",
+    "ltp/r1/cell05/darker/code57": "bright spots (all neighbours darker; LTP, radius 1) in the "
+    "region at row 2, column 2 (middle centre)",
+    "ltp/r2/cell05/darker/code58": "rough texture (neighbours darker in several directions; LTP, "
+    "radius 2) in the region at row 2, column 2 (middle centre)",
     "glcm/d1/entropy/cell03": "disorder (entropy) of neighbouring pixels (GLCM) in the region at "
     "row 1, column 4 (upper right)",
     "glcm/d2/contrast": "contrast of pixels 2 apart (GLCM), whole image",

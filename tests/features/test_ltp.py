@@ -83,7 +83,7 @@ def test_columns_equal_the_definition(
 
 @pytest.mark.parametrize("value", [0, 7, 255])
 def test_constant_image_has_no_brighter_or_darker_neighbour(value: int) -> None:
-    found = described(np.full((50, 64), value, np.uint8), grid=2)
+    found = described(np.full((50, 64), value, np.uint8), radii=(1, 3), grid=2)
     assert set(found) == {
         f"ltp/r{r}/cell{c:02d}/{p}/code00"
         for r in (1, 3) for c in range(4) for p in ("brighter", "darker")

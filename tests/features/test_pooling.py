@@ -252,3 +252,6 @@ def test_networks_without_inner_features_or_class_tokens_are_refused() -> None:
         pooled(dataclasses.replace(plain, model=torch.nn.Identity()), "network", (0,))
     with pytest.raises(PoolingError, match=r"xcit_nano_12_p16_224, but timm gives no class tokens"):
         pooled(create_backbone("xcit_nano_12_p16_224", pretrained=False), "cls+avg", (0, 1))
+    # The first token of test_vit2 is a register.
+    with pytest.raises(PoolingError, match=r"test_vit2, but expected a network with a class token"):
+        pooled(create_backbone("test_vit2", pretrained=False), "cls+avg", (-1,))

@@ -31,9 +31,9 @@ def test_every_column_is_in_one_group_of_each_kind() -> None:
 
 def test_subfamilies_have_the_names_used_in_papers() -> None:
     parts = set(group_columns(columns_of(fitted(*HANDCRAFTED)), "subfamily"))
-    for name in ("hog/bin8", "lbp/r3", "ltp/r3", "glcm/contrast", "gabor/w08", "intensity/p50"):
+    for name in ("hog/bin8", "lbp/r3", "ltp/r4", "glcm/contrast", "gabor/w08", "intensity/p50"):
         assert name in parts
-    assert len(parts) == 9 + 3 + 2 + 7 + 3 + 10
+    assert len(parts) == 9 + 3 + 3 + 7 + 3 + 10
 
 
 def test_whole_image_columns_have_no_region() -> None:

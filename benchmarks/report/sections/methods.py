@@ -197,7 +197,8 @@ def _classifiers(results: Results) -> str:
     balance = str(_config(results).get("balance", ""))
     method = balancing(balance, with_citation=True)
     copies = copies_and_views(_config(results))
-    if copies and (given := list(results.run.get("features_from", {}))):
+    given = [name for name in feature_sets(rows(results)) if any(map(is_given, families_of(name)))]
+    if copies and given:
         copies += (
             f" The classifiers on {', '.join(given)} were fitted on and scored the images alone."
         )

@@ -126,7 +126,17 @@ def test_no_pixel_comes_from_outside_the_original() -> None:
     assert not displaced.all()
 
 
-def test_the_frame_is_what_most_training_images_cover() -> None:
+def test_fitting_again_forgets_the_frame() -> None:
+    changes = [(4, 0.9, 0.05, 0), (-4, 1.1, 0, 0.1), (2, 1.2, -0.1, 0), (0, 0.8, 0.1, 0.1)]
+    step = Registration().fit(np.stack([moved(chest(), relative(*one)) for one in changes]))
+    assert (np.abs(step.frame_) < 1).any()
+    noise = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE)).astype(np.uint8)
+    step.fit(noise)
+    assert not step.align(noise).registered.any()
+    np.testing.assert_array_equal(step.frame_, Registration().fit(noise).frame_)
+
+
+def test_the_frame_is_where_most_training_images_reach() -> None:
     rng = np.random.default_rng(0)
     matrices = np.tile(np.eye(2, 3), (1000, 1, 1))
     matrices[:, 0, 2] = rng.uniform(-0.2, 0.2, 1000)  # right: the image reaches less far left
