@@ -43,6 +43,8 @@ def test_a_run_with_layers_is_resumed_described_and_used_again(
     assert stored_config(tmp_path / "run", {}).layers == (1, -1)
     assert run_benchmark(stored_config(tmp_path / "run", {}), resume=True) == 0
     text = str(methods.render(read_results(tmp_path / "run")))
+    assert "pooled activations of a" in text
+    assert "penultimate" not in text
     assert "features of the layers 1, -1 (numbers of timm) concatenated, pooled by means" in text
 
     scored, _ = predict(tmp_path / "run", [radiograph_folder / "test"], quiet=True)

@@ -134,7 +134,10 @@ def _family(results: Results, name: str) -> str:
     kind = family_class(name)
     backbone = _backbone(results, name) if kind.network else []
     works = "; ".join([*backbone, *_pooling(results, name), *map(cite, kind.references)])
-    return f"{kind.description or kind.title}{f' ({works})' * bool(works)}"
+    description = kind.description or kind.title
+    if results.run.get("features", {}).get(name, {}).get("layers"):
+        description = description.replace("penultimate ", "")
+    return f"{description}{f' ({works})' * bool(works)}"
 
 
 def _given(results: Results, name: str) -> str:
