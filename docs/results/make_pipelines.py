@@ -1,17 +1,19 @@
-"""Write pipelines.csv: every cell of a run with preprocessing, copies and views beside a plain run.
+"""Write pipelines.csv: every cell of runs with preprocessing, copies and views beside plain runs.
 
 Also writes errors.csv: which test images most of the methods misclassify.
 
-    python docs/results/make_pipelines.py RECOMMENDED_RUN PLAIN_RUN [RECOMMENDED_RUN PLAIN_RUN …]
+    python docs/results/make_pipelines.py --plain RUN --rule RUN --registered RUN
 
-A further pair of runs has other cells. All runs must have the same test images. ``docs/checks/make_accuracy.py`` shows the table.
+Each option can be repeated for runs with other cells. All runs must have the same test images.
+``docs/checks/make_accuracy.py`` shows the tables.
 """
 
 from __future__ import annotations
 
-import sys
+from itertools import product
 from pathlib import Path
 
+import click
 import pandas as pd
 
 from benchmarks.commands.compare import compare
@@ -21,25 +23,51 @@ HERE = Path(__file__).parent
 RATES = ("precision", "recall", "specificity")
 POINT = "recall95"  # the threshold that has this recall on the validation set
 CONTROLS = ("embedding_random", "combined")
+RUN = click.Path(path_type=Path, exists=True, file_okay=False)
 AT_RECALL = 0.95  # on the test images, for the descriptive precision
 
 
-def main(*runs: Path) -> None:
-    """Write the tables from pairs of runs: with the recommended options, and plain."""
-    recommended, plain = runs[::2], runs[1::2]
-    table = pd.concat([compare(*pair) for pair in zip(recommended, plain, strict=True)])
-    areas = table[table["test"] == "clustered_delong"].set_index("cell_a")
-    areas["p_holm"] = holm(areas["p"].to_numpy())
-    columns = {
-        "auc_difference": areas["difference"], "auc_difference_lo": areas["lo"],
-        "auc_difference_hi": areas["hi"], "auc_difference_p_holm": areas["p_holm"],
-    }  # fmt: skip
-    columns |= _of_runs("recommended", recommended) | _of_runs("plain", plain)
-    pd.DataFrame(columns).loc[areas.index].rename_axis("cell").to_csv(
+@click.command()
+@click.option("--plain", multiple=True, required=True, type=RUN, help="Without options.")
+@click.option("--rule", multiple=True, required=True, type=RUN, help="As the rule recommends.")
+@click.option("--registered", multiple=True, required=True, type=RUN, help="With registration.")
+def main(plain: tuple[Path, ...], rule: tuple[Path, ...], registered: tuple[Path, ...]) -> None:
+    """Write the tables; differences are to the plain cell of the same name, Holm over all."""
+    pipelines = {"plain": plain, "rule": rule, "registered": registered}
+    columns: dict[str, pd.Series] = {}
+    for name, runs in pipelines.items():
+        columns |= _of_runs(name, runs)
+    differences = [_differences(name, pipelines[name], plain) for name in ("rule", "registered")]
+    table = pd.concat(differences)
+    table["p_holm"] = holm(table["p"].to_numpy())
+    for name, own in table.groupby("pipeline"):
+        for end, source in (
+            ("", "difference"),
+            ("_lo", "lo"),
+            ("_hi", "hi"),
+            ("_p_holm", "p_holm"),
+        ):
+            columns[f"difference_{name}{end}"] = own.set_index("cell_a")[source]
+    order = list(_of_runs("plain", plain)["auc_plain"].index)
+    pd.DataFrame(columns).loc[order].rename_axis("cell").to_csv(
         HERE / "pipelines.csv", float_format="%.6g"
     )
-    errors = [_errors("plain", plain), _errors("recommended", recommended)]
-    pd.concat(errors).to_csv(HERE / "errors.csv", index=False)
+    common = set.intersection(*map(_finished, pipelines.values()))
+    errors = pd.concat([_errors(name, runs, common) for name, runs in pipelines.items()])
+    errors.to_csv(HERE / "errors.csv", index=False)
+
+
+def _differences(name: str, runs: tuple[Path, ...], plain: tuple[Path, ...]) -> pd.DataFrame:
+    """Compare the AUCs of all cells that a run and a plain run have."""
+    tables = []
+    for one, other in product(runs, plain):
+        known = [
+            set(_read("scores", (run,)).query("status == 'ok'")["cell"]) for run in (one, other)
+        ]
+        if both := sorted(known[0] & known[1]):
+            tables.append(compare(one, other, both))
+    found = pd.concat(tables)
+    return found[found["test"] == "clustered_delong"].assign(pipeline=name)
 
 
 def _read(table: str, runs: tuple[Path, ...]) -> pd.DataFrame:
@@ -47,13 +75,19 @@ def _read(table: str, runs: tuple[Path, ...]) -> pd.DataFrame:
     return pd.concat([pd.read_csv(run / f"{table}.csv", dtype=text) for run in runs])
 
 
-def _errors(name: str, runs: tuple[Path, ...]) -> pd.DataFrame:
-    """Count the test images of each kind that more than half of the methods misclassify."""
+def _finished(runs: tuple[Path, ...]) -> set[str]:
+    scores = _read("scores", runs)
+    return set(scores.loc[scores["status"] == "ok", "cell"])
+
+
+def _errors(name: str, runs: tuple[Path, ...], cells: set[str]) -> pd.DataFrame:
+    """Count the test images of each kind that more than half of the cells misclassify."""
     scores = _read("scores", runs)
     rows = scores[(scores["split"] == "test") & (scores["operating_point"] == POINT)]
     threshold = rows.set_index("cell")["threshold"]
     found = _read("predictions", runs).fillna({"subtype": ""})
     found = found[(found["split"] == "test") & ~found["features"].isin(CONTROLS)]
+    found = found[found["cell"].isin(cells)]
     decided = (found["score"] >= found["cell"].map(threshold)).astype(int)
     series = "normal " + found["group"].str.split("/").str[0]
     found = found.assign(
@@ -84,4 +118,4 @@ def _of_runs(name: str, runs: tuple[Path, ...]) -> dict[str, pd.Series]:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:]))
+    main()
