@@ -264,7 +264,7 @@ def _stand(table: pd.DataFrame) -> str:
         known = table[table[f"difference_{name}"].notna()]
         sure = known.loc[known[f"difference_{name}_p_holm"] < 0.05, f"difference_{name}"]
         up = int((sure > 0).sum())
-        found.append(f"{name}: {up} gains and {len(sure) - up} losses among {len(known)}")
+        found.append(f"{name}, gains {up}, losses {len(sure) - up}, of {len(known)}")
     return f"With p < 0.05 after Holm's correction over all differences: {'; '.join(found)}."
 
 
