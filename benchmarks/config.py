@@ -559,32 +559,6 @@ def _underscored(options: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def choose(key: str, name: str, choices: list[str]) -> str:
-    """Check that a name is one of the choices.
-
-    Parameters
-    ----------
-    key : str
-        Field of ``RunConfig``, for the message.
-    name : str
-    choices : list of str
-
-    Returns
-    -------
-    str
-        The name.
-
-    Raises
-    ------
-    ConfigError
-        Naming the choices, if it is none of them.
-    """
-    try:
-        return one_of(name, choices)
-    except ValueError as error:
-        raise ConfigError(f"--{key.replace('_', '-')}: {error}") from error
-
-
 def _explain(item: Any) -> str:
     name = str(item["loc"][0]) if item["loc"] else "settings"
     message = _expected_number(name, item["type"]) or item["msg"].removeprefix("Value error, ")

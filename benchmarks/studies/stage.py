@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.config import RunConfig, choose
+from benchmarks.config import ConfigError, RunConfig
 from benchmarks.datasets import splits
 from benchmarks.fitting.fit import Matrix
 from benchmarks.fitting.study_context import StudyContext
@@ -12,6 +12,7 @@ from benchmarks.io import results
 from benchmarks.io.image_stack import ImageStack
 from benchmarks.io.progress import say
 from benchmarks.io.workers import check_interrupted
+from benchmarks.option_values import one_of
 from benchmarks.run.result_tables import ResultTables
 from benchmarks.run.state import RunState
 from benchmarks.studies import STUDIES
@@ -35,8 +36,11 @@ def selected_studies(config: RunConfig) -> tuple[str, ...]:
     ConfigError
         If ``config.study`` has an unknown name.
     """
-    for name in config.study:
-        choose("study", name, [*STUDIES, "none"])
+    try:
+        for name in config.study:
+            one_of(name, [*STUDIES, "none"])
+    except ValueError as error:
+        raise ConfigError(f"--study: {error}") from error
     if config.task == "subtype":
         return ()
     names = [name for name in STUDIES if config.full or name in config.study]
