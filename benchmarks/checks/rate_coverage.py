@@ -12,12 +12,16 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.special import expit, logit, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from benchmarks.checks.coverage import NORMAL, PNEUMONIA, Interval, coverage
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import QUANTILE, PatientBootstrap, percentile_interval
+from benchmarks.metrics.bootstrap import (
+    PatientBootstrap,
+    logit_interval,
+    percentile_interval,
+)
 from benchmarks.metrics.operating_points import TARGET_RECALL, thresholds_in_draws
 from benchmarks.metrics.proportions import clustered_wilson, wilson_over_thresholds
 from benchmarks.metrics.ranking import ranking_metrics
@@ -133,48 +137,6 @@ def intervals(
                 yield (*key, WILSON), bounds
     validation = simulate(auc, correlation, VALIDATION_PATIENTS, rng)
     yield from _at_chosen(test, validation, drawn, shift, rng)
-
-
-def logit_interval(values: Floats) -> tuple[float, float]:
-    """Compute an interval (95 %) of an AUC that is symmetric about its logit.
-
-    Parameters
-    ----------
-    values : ndarray of shape (1 + draws,)
-        AUC of the original images, then in each draw. NaN among the draws are left out.
-
-    Returns
-    -------
-    low : float
-    high : float
-        NaN if the AUC or all draws are not defined.
-
-    Notes
-    -----
-    The standard error of the AUC is the standard deviation of its draws; divided by
-    AUC (1 - AUC), it is that of the logit. Runs have percentile intervals; this one is an
-    alternative for AUCs near 1, whose distribution is skewed.
-
-    References
-    ----------
-    Qin G, Hotilovac L. Comparison of non-parametric confidence intervals for the area under the
-    ROC curve of a continuous-scale diagnostic test. Stat Methods Med Res 2008;17:207-221.
-    doi:10.1177/0962280207087173
-
-    Examples
-    --------
-    >>> low, high = logit_interval(np.array([0.9, 0.87, 0.93]))
-    >>> round(low, 3), round(high, 3)
-    (0.824, 0.945)
-    """
-    value, draws = float(values[0]), values[1:][~np.isnan(values[1:])]
-    if np.isnan(value) or len(draws) == 0:
-        return float("nan"), float("nan")
-    if not 0 < value < 1:
-        return value, value
-    half = QUANTILE * float(draws.std()) / (value * (1 - value))
-    low, high = expit(logit(value) + np.array([-half, half]))
-    return float(low), float(high)
 
 
 def _at_chosen(

@@ -48,7 +48,7 @@ from benchmarks.io.image_stack import GreyImages, ImageStack
 from benchmarks.io.progress import say
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval, with_interval
 from benchmarks.metrics.operating_points import thresholds_in_draws
 from benchmarks.metrics.ranking import ranking_metrics
 from benchmarks.metrics.rates import confusion_in_draws
@@ -393,8 +393,9 @@ def compare_criteria(
 
 def _values(drawn: Mapping[str, Floats]) -> dict[str, float]:
     """Return the value of each metric, and an interval of the AUC over patients."""
-    low, high = percentile_interval(drawn["auc"][1:])
-    return {**{name: float(each[0]) for name, each in drawn.items()}, "auc_lo": low, "auc_hi": high}
+    return {name: float(each[0]) for name, each in drawn.items()} | with_interval(
+        "auc", drawn["auc"]
+    )
 
 
 def _fits(

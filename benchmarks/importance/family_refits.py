@@ -20,7 +20,7 @@ from benchmarks.fitting.study_context import StudyContext
 from benchmarks.importance.measured_cell import SEED, SPLIT, Tables
 from benchmarks.importance.measuring import Columns, joined
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.bootstrap import PatientBootstrap, metric_interval
 from benchmarks.metrics.ranking import ranking_metrics
 
 Task = tuple[Cell, SplitIndices]
@@ -166,8 +166,9 @@ def family_importance(
                 "status": result.status, "reason": result.reason,
             }  # fmt: skip
             if result.status == "ok":
-                draws = _auc(result) if cell.method == ALONE else before - _auc(result)
-                low, high = percentile_interval(draws[1:])
+                alone = cell.method == ALONE
+                draws = _auc(result) if alone else before - _auc(result)
+                low, high = metric_interval("auc" if alone else "difference", draws)
                 row |= {"value": float(draws[0]), "lo": low, "hi": high}
             yield row
 

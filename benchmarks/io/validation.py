@@ -270,12 +270,17 @@ class _GivenTable(_Part):
     columns: list[str]
 
 
+class _Protocol(_Part):
+    bootstrap_draws: Number = 0
+    auc_interval: str = ""
+
+
 class _Record(_Part):
     status: str = ""
     program: dict[str, str] = {}
     command: str = ""
     config: _Config = _Config()
-    protocol: dict[str, Number] = {}
+    protocol: _Protocol = _Protocol()
     data: _Data = _Data()
     test_data: dict[str, _TestData] = {}
     versions: dict[str, str] = {}

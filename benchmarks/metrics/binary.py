@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 
 from benchmarks.io.columns import recall_column
 from benchmarks.metrics.arrays import Floats, Labels
-from benchmarks.metrics.bootstrap import PatientBootstrap, percentile_interval
+from benchmarks.metrics.bootstrap import PatientBootstrap, metric_interval, percentile_interval
 from benchmarks.metrics.calibration import brier_score
 from benchmarks.metrics.operating_points import RedrawnThreshold
 from benchmarks.metrics.proportions import clustered_wilson, wilson_over_thresholds
@@ -127,14 +127,17 @@ def evaluate(
 
     Notes
     -----
-    Recall and specificity have clustered Wilson intervals, the other metrics percentile intervals
-    over the draws. At a threshold chosen on the evaluated patients themselves, all are percentile
-    intervals.
+    Recall and specificity have clustered Wilson intervals, the AUC one that is symmetric about its
+    logit (:func:`~benchmarks.metrics.bootstrap.logit_interval`), the other metrics percentile
+    intervals over the draws. At a threshold chosen on the evaluated patients themselves, rates have
+    percentile intervals.
     """
     values = point_metrics(label, score, threshold, fold)
     ranking = ranking or ranking_metrics(label, score, bootstrap.weights, fold)
     draws = bootstrap_metrics(label, score, threshold, bootstrap.weights, ranking)
-    bounds = {name: percentile_interval(drawn) for name, drawn in draws.items()}
+    bounds = {
+        name: metric_interval(name, np.append(values[name], drawn)) for name, drawn in draws.items()
+    }
     predicted = score >= threshold
     groups = _groups(label, subtype)
     for name, member in groups.items():

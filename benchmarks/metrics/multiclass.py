@@ -122,7 +122,8 @@ def evaluate(
         One row per class, then one of the macro averages (unweighted means over the classes).
         Each has ``n`` and all of ``METRICS`` with ``_lo`` and ``_hi``; the last row also has
         ``accuracy``. Macro-averaged recall is also called balanced accuracy. Recall and
-        specificity of a class have clustered Wilson intervals, all others percentile intervals.
+        specificity of a class have clustered Wilson intervals, AUCs those of
+        :func:`~benchmarks.metrics.bootstrap.logit_interval`, all others percentile intervals.
     """
     values = _values(label, proba, bootstrap.with_original(), fold)
     k, predicted = proba.shape[1], decide(proba)

@@ -12,6 +12,7 @@ import pandas as pd
 from benchmarks.extraction.given_features import family_class
 from benchmarks.fitting.cell import COMBINED, families_of
 from benchmarks.io.results import Results
+from benchmarks.metrics.bootstrap import AUC_INTERVAL
 from benchmarks.paper.references import DATA, Reference, is_cited, references
 from models import declaration
 from models.combinations import COMBINATIONS
@@ -108,6 +109,8 @@ def _balance(done: pd.DataFrame) -> set[str]:
 def _statistics(results: Results) -> set[str]:
     done = (results.scores["status"] == "ok").any()
     keys = {"field2007", "wilson1927", "rao1992"} if done else set()
+    if done and results.run.get("protocol", {}).get("auc_interval") == AUC_INTERVAL:
+        keys.add("qin2008")
     if done and results.table("classes").empty:  # two classes
         keys |= {"schuirmann1987", "dunn1961"}
     comparisons, calibration = results.table("comparisons"), results.table("calibration")

@@ -18,7 +18,7 @@ from benchmarks.io.run_record import (
     test_drawn,
     validation_drawn,
 )
-from benchmarks.metrics.bootstrap import DRAWS
+from benchmarks.metrics.bootstrap import AUC_INTERVAL, DRAWS
 from benchmarks.paper.bibliography import BALANCING, cite
 from benchmarks.paper.combined_methods import combinations
 from benchmarks.statistics.method_rows import Row, feature_sets, rows
@@ -371,11 +371,31 @@ def intervals(results: Results) -> str:
         "Intervals (95 %) of recall and specificity are Wilson intervals for clustered data, with "
         "patients as clusters, except at a threshold that was chosen on the same images; these and "
         f"all others are percentile intervals from a bootstrap over patients with {draws} "
-        "resamples. Where all images of a class are predicted alike, each of its patients counts "
-        "as one image. At a threshold that was chosen on validation patients, the validation "
-        "patients are resampled, too, and the threshold is chosen again in each resample; "
-        "scores.csv also holds the intervals at the chosen threshold held fixed (_lo and _hi "
-        "beside _lo_threshold and _hi_threshold). Fitted models are held fixed."
+        f"resamples{auc_interval(results)}. Where all images of a class are predicted alike, each "
+        "of its patients counts as one image. At a threshold that was chosen on validation "
+        "patients, the validation patients are resampled, too, and the threshold is chosen again "
+        "in each resample; scores.csv also holds the intervals at the chosen threshold held fixed "
+        "(_lo and _hi beside _lo_threshold and _hi_threshold). Fitted models are held fixed."
+    )
+
+
+def auc_interval(results: Results) -> str:
+    """Say how the interval of an AUC follows from the resamples, as the end of a sentence.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    str
+        Empty for runs of versions that had percentile intervals.
+    """
+    if results.run.get("protocol", {}).get("auc_interval") != AUC_INTERVAL:
+        return ""
+    return (
+        ", except that of an AUC, which is symmetric about the logit of the AUC, with the "
+        "standard deviation over these resamples"
     )
 
 

@@ -127,6 +127,11 @@ STATISTICS = {
         "Field, C. A. and Welsh, A. H.", "Bootstrapping clustered data", 2007,
         "Journal of the Royal Statistical Society: Series B", "69", "369-390",
         "10.1111/j.1467-9868.2007.00593.x", "Bootstrap over patients"),
+    "qin2008": _article(
+        "Qin, G. and Hotilovac, L.",
+        "Comparison of non-parametric confidence intervals for the area under the ROC curve of a "
+        "continuous-scale diagnostic test", 2008, "Statistical Methods in Medical Research", "17",
+        "207-221", "10.1177/0962280207087173", "intervals of the AUC"),
     "delong1988": _article(
         "DeLong, E. R. and DeLong, D. M. and Clarke-Pearson, D. L.",
         "Comparing the areas under two or more correlated receiver operating characteristic "

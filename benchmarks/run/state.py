@@ -21,7 +21,7 @@ from benchmarks.fitting import external
 from benchmarks.io import provenance, results
 from benchmarks.io.progress import say
 from benchmarks.io.workers import check_interrupted
-from benchmarks.metrics.bootstrap import CONFIDENCE, DRAWS
+from benchmarks.metrics.bootstrap import AUC_INTERVAL, CONFIDENCE, DRAWS
 from benchmarks.metrics.operating_points import TARGET_RECALL
 from models import MODELS, declaration
 
@@ -136,7 +136,7 @@ class RunState:
             "command": self.before.get("command", self.command),
             "config": {**config.model_dump(mode="json"), "image_size": image_size(config)},
             "protocol": {"bootstrap_draws": DRAWS, "confidence": CONFIDENCE,
-                         "target_recall": TARGET_RECALL},
+                         "target_recall": TARGET_RECALL, "auc_interval": AUC_INTERVAL},
             "data": {
                 "name": dataset.name, "classes": list(dataset.classes),
                 "synthetic": dataset.synthetic, "licence": dataset.licence,

@@ -144,8 +144,8 @@ def inflation(draws: Mapping[_Assignment, Mapping[str, Floats]]) -> Iterator[dic
         )
         yield {
             "metric": metric,
-            **with_interval("grouped", grouped.clip(0, 1)),
-            **with_interval("leaky", leaky.clip(0, 1)),
+            **with_interval("grouped", grouped.clip(0, 1), metric),
+            **with_interval("leaky", leaky.clip(0, 1), metric),
             **with_interval("worth", leaky - grouped),
         }
 

@@ -128,7 +128,10 @@ def gains(
                 "metric": metric, "kind": kind, "fraction_from": fractions[first],
                 "fraction": fractions[last], "patients_from": counts[first],
                 "patients": counts[last], "draws": len(complete),
-                **with_interval("value", draws.clip(0, 1) if kind == "mean" else draws),
+                **(
+                    with_interval("value", draws.clip(0, 1), metric) if kind == "mean"
+                    else with_interval("value", draws)
+                ),
             }  # fmt: skip
 
 

@@ -17,7 +17,6 @@ from benchmarks.checks.rate_coverage import (
     REDRAWN,
     WILSON,
     check,
-    logit_interval,
     resample,
     simulate,
 )
@@ -49,14 +48,6 @@ def test_resamples_have_whole_patients_and_the_variance_of_the_bootstrap() -> No
     np.testing.assert_array_equal(weights, weights[:, first][:, sample.group])
     assert (weights[:, first].sum(axis=1) == 200).all()
     assert weights[:, first].var() == pytest.approx(1 - 1 / 200, rel=0.03)
-
-
-def test_logit_interval_by_hand() -> None:
-    draws = np.array([0.97, 0.985, 0.955, np.nan])
-    odds = 0.97 / 0.03 * np.exp(np.array([-1, 1]) * 1.959964 * 0.015 / (0.97 * 0.03))
-    assert logit_interval(draws) == pytest.approx(odds / (1 + odds), abs=1e-6)
-    assert logit_interval(np.array([1.0, 1.0, 1.0])) == (1.0, 1.0)
-    assert np.isnan(logit_interval(np.array([np.nan, 0.9]))).all()
 
 
 def test_every_interval_is_counted() -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from benchmarks.metrics.binary import evaluate
-from benchmarks.metrics.bootstrap import PatientBootstrap, paired_intervals
+from benchmarks.metrics.bootstrap import (
+    PatientBootstrap,
+    logit_interval,
+    paired_intervals,
+    percentile_interval,
+    with_interval,
+)
+from benchmarks.metrics.ranking import ranking_metrics
 
 
 def test_all_images_of_a_patient_are_drawn_together() -> None:
@@ -37,3 +44,27 @@ def test_paired_intervals_use_the_same_draws() -> None:
     low, high = paired_intervals(draws, np.array([0, 2]), np.array([1, 0]))
     assert low == pytest.approx([0.25, -0.975])
     assert high == pytest.approx([0.25, -0.025])
+
+
+def test_logit_interval_by_hand() -> None:
+    draws = np.array([0.97, 0.985, 0.955, np.nan])
+    odds = 0.97 / 0.03 * np.exp(np.array([-1, 1]) * 1.959964 * 0.015 / (0.97 * 0.03))
+    assert logit_interval(draws) == pytest.approx(odds / (1 + odds), abs=1e-6)
+    assert logit_interval(np.array([1.0, 1.0, 1.0])) == (1.0, 1.0)
+    assert np.isnan(logit_interval(np.array([np.nan, 0.9]))).all()
+
+
+def test_only_an_auc_has_the_interval_of_its_logit() -> None:
+    rng = np.random.default_rng(4)
+    label = np.repeat([0, 1], 60)
+    score = (rng.random(120) + label) / 2
+    bootstrap = PatientBootstrap.draw(np.arange(120).astype(object), label, seed=0)
+    row = evaluate(label, score, 0.5, np.full(120, "", object), bootstrap)
+    draws = ranking_metrics(label, score, bootstrap.with_original())
+    assert (row["auc_lo"], row["auc_hi"]) == pytest.approx(logit_interval(draws.auc))
+    own = row["average_precision_lo"], row["average_precision_hi"]
+    assert own == pytest.approx(percentile_interval(draws.average_precision[1:]))
+    areas = draws.auc
+    assert with_interval("auc", areas)["auc_lo"] == logit_interval(areas)[0]
+    assert with_interval("auc_gain", areas)["auc_gain_lo"] == percentile_interval(areas[1:])[0]
+    assert with_interval("value", areas, "auc")["value_lo"] == logit_interval(areas)[0]

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import Results, read_results, write_table
-from benchmarks.metrics.bootstrap import PatientBootstrap
+from benchmarks.metrics.bootstrap import PatientBootstrap, logit_interval
 from benchmarks.report.sections import patients as section
 from benchmarks.statistics import patients
 from tests.report.test_operating_sections import texts
@@ -62,7 +62,8 @@ def test_intervals_are_those_of_the_same_draws_of_patients() -> None:
     own = weights[:, [0, 1, 3, 5, 8, 9]]
     by_patient, by_image = area(label, highest, own), area(LABEL, SCORE, weights)
     one = table.loc["maximum"]
-    expected = np.nanquantile(by_patient, [0.025, 0.975])
+    value = roc_auc_score(label, highest)
+    expected = logit_interval(np.append(value, by_patient))
     assert [one["auc_lo"], one["auc_hi"]] == pytest.approx(expected)
     expected = np.nanquantile(by_patient - by_image, [0.025, 0.975])
     assert [one["lo"], one["hi"]] == pytest.approx(expected)

@@ -19,7 +19,14 @@ from benchmarks.io.run_record import (
 from benchmarks.paper.bibliography import cite
 from benchmarks.paper.combined_methods import combinations
 from benchmarks.paper.copies_and_views import changes_in_words, copies_and_views
-from benchmarks.paper.facts import audit_summary, balancing, intervals, preparation, sample_size
+from benchmarks.paper.facts import (
+    auc_interval,
+    audit_summary,
+    balancing,
+    intervals,
+    preparation,
+    sample_size,
+)
 from benchmarks.report.blocks import Section, paragraph
 from benchmarks.report.sections.other_hospitals import tested_elsewhere
 from benchmarks.statistics.method_rows import feature_sets, on_features, rows
@@ -258,20 +265,22 @@ def _external(results: Results) -> list[str]:
 
 def _scoring(results: Results) -> str:
     draws = thousands(results.run.get("protocol", {}).get("bootstrap_draws", 2000))
+    auc = ("qin2008",) if auc_interval(results) else ()
+    source = f" ({cite(*auc)})" if auc else ""
     if _config(results).get("task") == "subtype":
         return (
             "Methods were scored on the test split by the class of the largest probability: "
             "precision, recall and F1 of each class against all others, and their unweighted "
             "(macro) means. Intervals are 95 % percentile intervals from a bootstrap over patients "
-            f"({cite('field2007')}) with {draws} resamples; those of the recall and specificity "
-            "of a class are Wilson intervals for clustered data "
+            f"({cite('field2007')}) with {draws} resamples{auc_interval(results)}{source}; those "
+            "of the recall and specificity of a class are Wilson intervals for clustered data "
             f"({cite('wilson1927', 'rao1992')}). No test score was used for selection."
         )
     return (
         "Methods were scored on the test split at a probability threshold of 0.5 and at the "
         f"largest threshold with a recall of at least 0.95 on the validation set. "
         f"{intervals(results)} Sources of the intervals: "
-        f"{cite('wilson1927', 'rao1992', 'field2007')}. No test score was used for selection."
+        f"{cite('wilson1927', 'rao1992', 'field2007', *auc)}. No test score was used for selection."
     )
 
 
