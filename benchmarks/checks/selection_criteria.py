@@ -362,6 +362,8 @@ def compare_criteria(
     lines: list[dict[str, Any]] = []
     kept: dict[str, Floats] = {}
     draws: dict[str, list[Floats]] = {criterion: [] for criterion in CRITERIA}
+    if config.cache:
+        config.cache.mkdir(parents=True, exist_ok=True)
     for names in preprocess:
         own = config.model_copy(update={"preprocess": names})
         with tempfile.TemporaryDirectory(dir=config.cache) as scratch:

@@ -323,7 +323,9 @@ def _prepare(state: RunState, dataset: Dataset, manifest: pd.DataFrame) -> Image
         save_preparation(state.folder, preparation)
         if config.fix_polarity:
             _record_inverted(state, manifest, preparation.inverted(dataset.images))
-        return preparation.applied_to(dataset.images, config.quiet)
+        images = preparation.applied_to(dataset.images, config.quiet)
+    exploration.explore_prepared(images, manifest, dataset.classes, state.folder)
+    return images
 
 
 def _record_inverted(state: RunState, manifest: pd.DataFrame, inverted: NDArray[np.bool_]) -> None:

@@ -209,7 +209,7 @@ def region_map(results: Results, rows: pd.DataFrame, families: Sequence[str] = (
 
 
 def mean_radiograph(results: Results, *classes: str) -> Map | None:
-    """Average the mean training images of some classes.
+    """Average the mean training images of some classes, as the models receive them.
 
     Parameters
     ----------
@@ -219,12 +219,33 @@ def mean_radiograph(results: Results, *classes: str) -> Map | None:
     Returns
     -------
     ndarray of shape (s, s), float64, or None
-        Grey levels; None where an image is missing.
+        Grey levels; None where an image is missing. Without preprocessing steps, the whole
+        radiograph, of which models receive the central :func:`described` part.
     """
     means = []
     for name in classes:
-        mean = read_grey(results.folder, mean_name(name))
+        mean = read_grey(results.folder, mean_name(name, _has_steps(results)))
         if mean is None:
             return None
         means.append(mean.astype(float))
     return np.mean(means, axis=0) if len({mean.shape for mean in means}) == 1 else None
+
+
+def described(results: Results) -> float:
+    """Return the central fraction of each side of :func:`mean_radiograph` that models receive.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    float in (0, 1]
+    """
+    return 1.0 if _has_steps(results) else float(results.run["config"].get("crop", 1.0))
+
+
+def _has_steps(results: Results) -> bool:
+    """Whether images differ from the radiographs by more than crop and contrast."""
+    config = results.run.get("config", {})
+    return bool(config.get("preprocess") or config.get("fix_polarity"))

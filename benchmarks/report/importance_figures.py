@@ -17,6 +17,7 @@ from benchmarks.report.importance_data import (
     METHOD_WORDS,
     METHODS,
     cells_with,
+    described,
     lines,
     mean_radiograph,
     region_map,
@@ -116,7 +117,7 @@ def maps_figure(results: Results, table: pd.DataFrame) -> Figure | None:
                 axes.set_visible(False)
             for axes, cell in zip(line, cells.values(), strict=False):
                 rows = lines(table, cell, method, "region")
-                _overlay(axes, mean, region_map(results, rows), _crop_of(results), signed=False)
+                _overlay(axes, mean, region_map(results, rows), described(results), signed=False)
                 features, model, _ = cell.split("/")
                 axes.set_title(f"{features}\n{model}, {METHODS[method]}")
 
@@ -171,7 +172,7 @@ def classes_figure(
         for line, name in zip(places, by_class, strict=True):
             mean = mean_radiograph(results, name)
             for axes, family in zip(line, families, strict=True):
-                _overlay(axes, mean, maps[name, family], _crop_of(results), signed=True, top=top)
+                _overlay(axes, mean, maps[name, family], described(results), signed=True, top=top)
                 axes.set_title(f"{family}, {name}")
 
     alt = (
@@ -241,11 +242,6 @@ def agreement_figure(results: Results, agreed: pd.DataFrame) -> Figure:
         svg=draw("importance-agreement", (7.6, 1.3 + 0.22 * len(names)), _paint, alt,
                  is_synthetic(results)),
     )  # fmt: skip
-
-
-def _crop_of(results: Results) -> float:
-    """Return the central fraction of each side of the radiograph that was described."""
-    return float(results.run["config"].get("crop", 1.0))
 
 
 def _overlay(

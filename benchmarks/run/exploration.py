@@ -62,10 +62,35 @@ def explore(dataset: Dataset, split: pd.Series, folder: Path) -> None:
         )
     write_table(folder, "intensity", intensity_histograms(dataset, names))
     images = subfolder(folder, IMAGES)
-    _write_means(dataset, names == "train", images)
+    means = _means(dataset.images, dataset.manifest["class"], names == "train", dataset.classes)
+    for name, mean in means.items():
+        _write_grey(images / mean_name(name), mean)
+    if len(means) == len(dataset.classes) == 2:
+        negative, positive = (means[name] for name in dataset.classes)
+        _write_png(images / "difference.png", _diverging(positive - negative))
     for kind, rows in _samples(dataset.manifest, names == "train").items():
         for k, row in enumerate(rows):
             _write_png(images / f"sample_{kind}_{k}.png", thumbnail(dataset.images[row]))
+
+
+def explore_prepared(
+    images: ImageStack, manifest: pd.DataFrame, classes: tuple[str, ...], folder: Path
+) -> None:
+    """Write the mean training image of each class as the models receive it.
+
+    Parameters
+    ----------
+    images : ImageStack of n images
+        After preprocessing.
+    manifest : DataFrame of n rows
+        With the columns ``class`` and ``split``.
+    classes : tuple of str
+    folder : Path
+        The run folder; it exists.
+    """
+    train = (manifest["split"] == "train").to_numpy()
+    for name, mean in _means(images, manifest["class"], train, classes).items():
+        _write_grey(subfolder(folder, IMAGES) / mean_name(name, prepared=True), mean)
 
 
 def intensity_histograms(dataset: Dataset, split: NDArray[np.object_]) -> pd.DataFrame:
@@ -197,13 +222,15 @@ def thumbnail_name(image: str) -> str:
     return f"image_{digest[:16]}.png"
 
 
-def mean_name(name: str) -> str:
+def mean_name(name: str, prepared: bool = False) -> str:
     """Make a file name for the mean training image of a class.
 
     Parameters
     ----------
     name : str
         Of the class.
+    prepared : bool
+        Whether the images are as the models receive them, not as they are read.
 
     Returns
     -------
@@ -214,9 +241,11 @@ def mean_name(name: str) -> str:
     >>> mean_name("Viral Pneumonia"), mean_name("Mass|Nodule")
     ('mean_Viral Pneumonia.png', 'mean_class_08accc04.png')
     """
+    start = "prepared_mean" if prepared else "mean"
     if _IN_FILE_NAME.fullmatch(name):
-        return f"mean_{name}.png"
-    return f"mean_class_{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}.png"
+        return f"{start}_{name}.png"
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+    return f"{start}_class_{digest[:8]}.png"
 
 
 def sample_key(name: str) -> str:
@@ -260,17 +289,19 @@ def thumbnail(image: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
-def _write_means(dataset: Dataset, train: NDArray[np.bool_], images: Path) -> None:
-    means = {}
-    for name in dataset.classes:
-        rows = np.flatnonzero(train & (dataset.manifest["class"] == name).to_numpy())
-        if len(rows):
-            means[name] = _mean(dataset.images, rows)
-            _write_png(images / mean_name(name), thumbnail(np.rint(means[name]).astype(np.uint8)))
-    if len(means) == len(dataset.classes) == 2:
-        negative, positive = (means[name] for name in dataset.classes)
-        difference = positive - negative
-        _write_png(images / "difference.png", _diverging(difference))
+def _means(
+    images: NDArray[np.uint8] | ImageStack,
+    class_of: pd.Series,
+    train: NDArray[np.bool_],
+    classes: tuple[str, ...],
+) -> dict[str, NDArray[np.float64]]:
+    """Mean training image of each class that has any."""
+    rows = {name: np.flatnonzero(train & (class_of == name).to_numpy()) for name in classes}
+    return {name: _mean(images, own) for name, own in rows.items() if len(own)}
+
+
+def _write_grey(path: Path, image: NDArray[np.float64]) -> None:
+    _write_png(path, thumbnail(np.rint(image).astype(np.uint8)))
 
 
 def _diverging(difference: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pytest
+from PIL import Image
 
 from benchmarks.io.columns import MORE_TABLES
 from benchmarks.io.results import Results
-from benchmarks.report.importance_data import judged
+from benchmarks.report.importance_data import described, judged, mean_radiograph
 from benchmarks.report.sections.importance import _caution, _families_text, _refits_text
 
 Value = tuple[float, float, float]
@@ -71,3 +74,23 @@ def test_importance_of_the_image_itself_is_told_from_scores_of_several_views() -
 
     assert "means over 3 views" in caution({"views": 3})
     assert "views" not in caution({"views": 1}) + caution({})
+
+
+@pytest.mark.parametrize(
+    ("config", "grey", "part"),
+    [({"crop": 0.8}, 10, 0.8), ({"crop": 0.8, "preprocess": ["registration"]}, 90, 1.0),
+     ({"fix_polarity": True}, 90, 1.0)],
+)  # fmt: skip
+def test_maps_lie_on_the_images_that_the_models_receive(
+    tmp_path: Path, config: dict[str, object], grey: int, part: float
+) -> None:
+    (tmp_path / "images").mkdir()
+    for name, value in (("mean_NORMAL", 10), ("prepared_mean_NORMAL", 90)):
+        image = Image.fromarray(np.full((8, 8), value, np.uint8))
+        image.save(tmp_path / "images" / f"{name}.png")
+    empty = pd.DataFrame()
+    results = Results(tmp_path, {"config": config}, *[empty] * 6, {})
+    mean = mean_radiograph(results, "NORMAL")
+    assert mean is not None
+    assert np.unique(mean) == [grey]
+    assert described(results) == part

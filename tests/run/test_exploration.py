@@ -10,10 +10,13 @@ import pytest
 from PIL import Image
 
 from benchmarks.datasets.dataset import DataError, Dataset
+from benchmarks.io.image_stack import ImageStack
 from benchmarks.run.exploration import (
     explore,
+    explore_prepared,
     hardest,
     intensity_histograms,
+    mean_name,
     save_thumbnails,
     thumbnail,
     thumbnail_name,
@@ -64,6 +67,17 @@ def test_mean_images_and_their_difference(tmp_path: Path) -> None:
     difference = np.asarray(Image.open(tmp_path / "images" / "difference.png"))
     # 20 of 50 levels: two fifths of the way from white to vermilion (213, 94, 0).
     assert difference.reshape(-1, 3).tolist() == [[238, 191, 153]] * difference[..., 0].size
+
+
+def test_prepared_means_are_of_training_images_after_preprocessing(tmp_path: Path) -> None:
+    dataset = planted()
+    split = splits(dataset)
+    prepared = ImageStack.of(255 - dataset.images)
+    manifest = dataset.manifest.assign(split=split)
+    explore_prepared(prepared, manifest, dataset.classes, tmp_path)
+    for name, grey in (("NORMAL", NORMAL_GREY), ("PNEUMONIA", PNEUMONIA_GREY)):
+        found = Image.open(tmp_path / "images" / mean_name(name, prepared=True))
+        assert np.unique(np.asarray(found)) == [255 - grey]
 
 
 def test_samples_are_of_train_and_of_different_patients(tmp_path: Path) -> None:

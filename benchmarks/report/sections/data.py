@@ -263,6 +263,12 @@ def _example_images(results: Results) -> list[Block]:
             else "Mean training image of each class."
         )
         blocks.append(Pictures(text, tuple(shown)))
+    files = [(mean_name(name, prepared=True), f"Mean of {name}, preprocessed") for name in names]
+    prepared = [Picture(data, label) for file, label in files
+                if (data := read_png(results.folder, file)) is not None]  # fmt: skip
+    if prepared:
+        text = "Mean training image of each class after preprocessing, as the models receive it."
+        blocks.append(Pictures(text, tuple(prepared)))
     samples = []
     kinds = results.manifest[["class", "subtype"]].drop_duplicates().itertuples(index=False)
     shown_as = {

@@ -12,7 +12,6 @@ import pandas as pd
 from benchmarks.datasets.regions import MASKS
 from benchmarks.io.formatting import DASH, interval, number
 from benchmarks.io.results import Results
-from benchmarks.io.run_files import read_grey
 from benchmarks.io.run_record import class_pair, is_synthetic
 from benchmarks.report.blocks import (
     Block,
@@ -26,6 +25,7 @@ from benchmarks.report.blocks import (
     not_included,
     paragraph,
 )
+from benchmarks.report.importance_data import mean_radiograph
 from benchmarks.report.plots import (
     BLUE,
     VERMILION,
@@ -36,7 +36,6 @@ from benchmarks.report.plots import (
     mark_estimate,
     name_rows,
 )
-from benchmarks.run.exploration import mean_name
 from benchmarks.statistics.equivalence import MARGINS, counts_text, jointly
 from benchmarks.statistics.method_rows import finished
 
@@ -234,14 +233,9 @@ def _inputs(results: Results) -> Pictures:
     """Make the mean training image as each control sees it; no single patient is shown."""
     from PIL import Image
 
-    means = []
-    for name in class_pair(results):
-        mean = read_grey(results.folder, mean_name(name))
-        if mean is not None:
-            means.append(mean.astype(float))
+    mean = mean_radiograph(results, *class_pair(results))
     items = []
-    if len(means) == 2 and means[0].shape == means[1].shape:
-        mean = np.mean(means, axis=0)
+    if mean is not None:
         for name in _NAMES:
             if name in MASKS:
                 seen = np.where(MASKS[name](len(mean)), mean, 0).round().astype(np.uint8)
