@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import difflib
 import re
+from itertools import permutations
 from pathlib import Path
 from typing import Any
+
+from features import all_feature_sets
 
 # What a column of a table of images can mean.
 TABLE_KEYS = ("image", "label", "patient", "split", "subtype", "view", "site", "sex", "age")
@@ -197,7 +200,7 @@ def joined(text: str, choices: list[str]) -> str:
     Raises
     ------
     ValueError
-        If a name is none of the choices, missing, or given twice.
+        If a name is none of the choices, missing, given twice, or has columns of another only.
 
     Examples
     --------
@@ -207,7 +210,12 @@ def joined(text: str, choices: list[str]) -> str:
     names = [one.strip() for one in text.split("+")]
     if "" in names or len(set(names)) < len(names):
         raise ValueError("expected names joined by + such as hog+lbp, none empty and none twice")
-    return "+".join(one_of(name, choices) for name in names)
+    names = [one_of(name, choices) for name in names]
+    families = {name: set(all_feature_sets().get(name, (name,))) for name in names}
+    for part, whole in permutations(names, 2):
+        if families[part] <= families[whole]:
+            raise ValueError(f"{whole} has all columns of {part}; expected it without {part}")
+    return "+".join(names)
 
 
 def hint(name: str, choices: list[str]) -> str:

@@ -29,6 +29,7 @@ def test_command_line_wins_over_file(tmp_path: Path) -> None:
         ({"features": "hog+"}, r"--features: got hog\+: expected names joined by \+ .*none empty"),
         ({"features": "+hog"}, "none empty"),
         ({"features": "hog+lbp+hog"}, "none twice"),
+        ({"features": "texture+glcm"}, "texture has all columns of glcm; expected it without glcm"),
         ({"features": "hog+lbp,hog + lbp"}, "no feature set twice"),
         ({"features": "hog+lbp,lbp+hog"}, "no feature set twice"),
         ({"features": "hog+pixels"}, "unknown 'pixels'"),
