@@ -14,6 +14,7 @@ from features.hog import Hog
 from features.intensity import Intensity
 from features.lbp import Lbp
 from features.ltp import Ltp
+from features.scattering import Scattering
 
 FEATURES: dict[str, type[ImageDescriptor]] = {
     "hog": Hog,
@@ -22,6 +23,7 @@ FEATURES: dict[str, type[ImageDescriptor]] = {
     "glcm": Glcm,
     "gabor": Gabor,
     "intensity": Intensity,
+    "scattering": Scattering,
     "embedding": FrozenEmbedding,
     "embedding_random": RandomEmbedding,
 }

@@ -7,7 +7,7 @@ import pytest
 
 from features import FEATURES, Gabor, Hog, ImageDescriptor, Lbp, Ltp
 
-HANDCRAFTED = ("hog", "lbp", "ltp", "glcm", "gabor", "intensity")
+HANDCRAFTED = ("hog", "lbp", "ltp", "glcm", "gabor", "intensity", "scattering")
 KNOWN = {
     "lbp/r1/cell00/code00": "bright spots (LBP, radius 1) in the region at row 1, column 1 "
     "(upper left)",
@@ -36,6 +36,13 @@ KNOWN = {
     "Gabor), whole image",
     "intensity/p05/cell05": "5th percentile of grey values in the region at row 2, column 2 "
     "(middle centre)",
+    "scattering/s1/a030/cell05": "stripes 4.2 % of the side apart at 60° (rising to the right; "
+    "scattering) in the region at row 2, column 2 (middle centre)",
+    "scattering/s0-s3/a000-a090/cell00": "stripes 17 % of the side apart at 0° (near horizontal) "
+    "in the strength of stripes 2.1 % of the side apart at 90° (near vertical; scattering) in the "
+    "region at row 1, column 1 (upper left)",
+    "scattering/mean/cell15": "mean grey value (scattering) in the region at row 4, column 4 "
+    "(lower right)",
     "intensity/std": "standard deviation of grey values, whole image",
     "embedding/mobilenetv2_100/0413": "output 413 of the network mobilenetv2_100",
     "embedding_random/resnet18/0007": "output 7 of the network resnet18 with random weights",

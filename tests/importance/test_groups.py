@@ -11,7 +11,7 @@ from features import FEATURES, Glcm, Hog
 from features.base import ImageDescriptor
 from features.embedding import FrozenEmbedding
 
-HANDCRAFTED = ("hog", "lbp", "ltp", "glcm", "gabor", "intensity")
+HANDCRAFTED = ("hog", "lbp", "ltp", "glcm", "gabor", "intensity", "scattering")
 
 
 def fitted(*families: str, side: int = 64) -> dict[str, ImageDescriptor]:
@@ -31,9 +31,10 @@ def test_every_column_is_in_one_group_of_each_kind() -> None:
 
 def test_subfamilies_have_the_names_used_in_papers() -> None:
     parts = set(group_columns(columns_of(fitted(*HANDCRAFTED)), "subfamily"))
-    for name in ("hog/bin8", "lbp/r3", "ltp/r4", "glcm/contrast", "gabor/w08", "intensity/p50"):
+    for name in ("hog/bin8", "lbp/r3", "ltp/r4", "glcm/contrast", "gabor/w08", "intensity/p50",
+                 "scattering/s1-s3"):  # fmt: skip
         assert name in parts
-    assert len(parts) == 9 + 3 + 3 + 7 + 3 + 10
+    assert len(parts) == 9 + 3 + 3 + 7 + 3 + 10 + 11
 
 
 def test_whole_image_columns_have_no_region() -> None:
