@@ -36,7 +36,7 @@ COMBINED: dict[str, tuple[str, ...]] = {
     "hybrid": (*HANDCRAFTED, "embedding"),
 }
 DEFAULT_FEATURE_SETS = (
-    "hog", "lbp", "texture", "handcrafted", "embedding", "embedding_random", "hybrid",
+    "hog", "lbp", "ltp", "texture", "handcrafted", "embedding", "embedding_random", "hybrid",
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Copy the small tables, figures and report of a run into this folder, for the documentation.
 
-    python docs/results/collect.py RUN_DIR CNN_RUN_DIR AUDIT_DIR
+    python docs/results/collect.py RUN_DIR CNN_RUN_DIR AUDIT_DIR REGISTERED_RUN_DIR ...
 
 No image of a patient is copied. Absolute paths are shortened to ``path/to``.
 """
@@ -20,11 +20,12 @@ WHOLE = (
     "learning_gains", "ablation", "resampling", "calibration", "recalibration", "prevalence",
     "matched", "matched_on_test", "subgroups", "leading", "patients", "sample_size",
 )  # fmt: skip
+LAST = ("combined", "pixels")
 LEVELS = ("family", "subfamily")  # of importance.csv; regions would be thousands of rows
 
 
-def main(run: Path, network: Path, audit: Path) -> None:
-    """Copy the results of ``run``, the gap table of ``network`` and the findings of ``audit``."""
+def main(run: Path, network: Path, audit: Path, *registered: Path) -> None:
+    """Copy the results of ``run``, the gap of ``network``, the audit, scores of ``registered``."""
     for name in WHOLE:
         shutil.copy(run / f"{name}.csv", HERE / f"{name}.csv")
     comparisons = pd.read_csv(run / "comparisons.csv", dtype={"operating_point": str})
@@ -34,6 +35,13 @@ def main(run: Path, network: Path, audit: Path) -> None:
     _write(rates.dropna(axis=1, how="all"), "comparisons_rates")
     if (run / "importance_stability.csv").exists():  # measured by the importance command
         _importance(run)
+    scores = [
+        pd.read_csv(run / "scores.csv", dtype=str, keep_default_na=False) for run in registered
+    ]
+    rows = pd.concat(scores).sort_values(
+        "features", key=lambda name: name.isin(LAST), kind="stable"
+    )
+    _write(rows, "scores_registered")
     shutil.copy(network / "gap.csv", HERE / "gap_cnn.csv")
     shutil.copy(audit / "audit.csv", HERE / "audit.csv")
     for figure in (run / "figures").glob("*.svg"):

@@ -1,7 +1,7 @@
-"""Write the table of scores into README.md (short) and docs/results/README.md (all methods).
+"""Write tables of scores into README.md (short) and docs/results/README.md (all methods).
 
-Both tables stand between the marks ``results`` and ``end of results`` of their page and come from
-``scores.csv`` beside this script::
+Each stands between two marks of its page, such as ``results`` and ``end of results``, and comes from
+a ``scores*.csv`` beside this script::
 
     python docs/results/make_table.py
 """
@@ -13,13 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 HERE = Path(__file__).parent
-START, END = "<!-- results -->\n", "<!-- end of results -->\n"
 METRICS = {"precision": "Precision", "recall": "Recall", "specificity": "Specificity", "auc": "AUC"}
 
 
-def read_scores() -> pd.DataFrame:
-    """Read the scores of all methods."""
-    return pd.read_csv(HERE / "scores.csv", dtype={"operating_point": str})
+def read_scores(name: str = "scores") -> pd.DataFrame:
+    """Read the scores of all methods of a run."""
+    return pd.read_csv(HERE / f"{name}.csv", dtype={"operating_point": str})
 
 
 def best_cells(scores: pd.DataFrame) -> list[str]:
@@ -53,16 +52,29 @@ def short_table(scores: pd.DataFrame) -> str:
     return full_table(scores[scores["cell"].isin(best_cells(scores))])
 
 
-PAGES = {HERE.parent.parent / "README.md": short_table, HERE / "README.md": full_table}
+README = HERE.parent.parent / "README.md"
+TABLES = (  # page, mark, scores, table
+    (README, "results", "scores", short_table),
+    (README, "registered", "scores_registered", short_table),
+    (HERE / "README.md", "results", "scores", full_table),
+    (HERE / "README.md", "registered", "scores_registered", full_table),
+    (HERE / "README.md", "mobilenetv2", "scores_mobilenetv2", full_table),
+)
+
+
+def marks(name: str) -> tuple[str, str]:
+    """Return the lines before and after a table."""
+    return f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
 
 
 def main() -> None:
-    """Replace the table of each page."""
-    scores = read_scores()
-    for page, table in PAGES.items():
-        before, rest = page.read_text(encoding="utf-8").split(START)
-        after = rest.split(END)[1]
-        page.write_text(f"{before}{START}{table(scores)}\n{END}{after}", encoding="utf-8")
+    """Replace the tables of each page."""
+    for page, name, file, table in TABLES:
+        start, end = marks(name)
+        before, rest = page.read_text(encoding="utf-8").split(start)
+        after = rest.split(end)[1]
+        text = f"{before}{start}{table(read_scores(file))}\n{end}{after}"
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
