@@ -17,11 +17,7 @@ from scipy.special import ndtr, ndtri
 from benchmarks.checks.coverage import NORMAL, PNEUMONIA, Interval, coverage
 from benchmarks.io.tables import write_csv
 from benchmarks.metrics.arrays import Floats
-from benchmarks.metrics.bootstrap import (
-    PatientBootstrap,
-    logit_interval,
-    percentile_interval,
-)
+from benchmarks.metrics.bootstrap import PatientBootstrap, logit_interval, percentile_interval
 from benchmarks.metrics.operating_points import TARGET_RECALL, thresholds_in_draws
 from benchmarks.metrics.proportions import clustered_wilson, wilson_over_thresholds
 from benchmarks.metrics.ranking import ranking_metrics

@@ -395,9 +395,8 @@ def compare_criteria(
 
 def _values(drawn: Mapping[str, Floats]) -> dict[str, float]:
     """Return the value of each metric, and an interval of the AUC over patients."""
-    return {name: float(each[0]) for name, each in drawn.items()} | with_interval(
-        "auc", drawn["auc"]
-    )
+    values = {name: float(each[0]) for name, each in drawn.items()}
+    return values | with_interval("auc", drawn["auc"])
 
 
 def _fits(

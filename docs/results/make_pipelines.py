@@ -1,6 +1,7 @@
 """Write pipelines.csv: every cell of runs with preprocessing, copies and views beside plain runs.
 
-Also writes errors.csv: which test images most of the methods misclassify; and copies the maps of importance of the first registered run.
+Also writes errors.csv, which test images most of the methods misclassify, and copies the maps of importance of the first
+registered run.
 
     python docs/results/make_pipelines.py --plain RUN --rule RUN --registered RUN
 
@@ -34,11 +35,7 @@ AT_RECALL = 0.95  # on the test images, for the descriptive precision
 @click.option("--plain", multiple=True, required=True, type=RUN, help="Without options.")
 @click.option("--rule", multiple=True, required=True, type=RUN, help="As the rule recommends.")
 @click.option("--registered", multiple=True, required=True, type=RUN, help="With registration.")
-def main(
-    plain: tuple[Path, ...],
-    rule: tuple[Path, ...],
-    registered: tuple[Path, ...],
-) -> None:
+def main(plain: tuple[Path, ...], rule: tuple[Path, ...], registered: tuple[Path, ...]) -> None:
     """Write the tables; differences are to the plain cell of the same name, Holm over all."""
     pipelines = {"plain": plain, "rule": rule, "registered": registered}
     columns: dict[str, pd.Series] = {}
